@@ -1,0 +1,192 @@
+package ari
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	v5 "github.com/CyCoreSystems/ari/v5"
+
+	"metaflows/flows"
+)
+
+// The channels' part of actions.PBX.
+// https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/Channels_REST_API/
+
+// First argument with which channels of our own making enter the application; what the dialplan gives to Stasis() can
+// never be taken for them, because they are known by their ids.
+const (
+	argLeg   = "leg"
+	argSnoop = "snoop"
+)
+
+// relayed is a variable that nobody reads: to set it takes as long as the channel is busy with digits.
+const relayed = "METAFLOWS_RELAYED"
+
+// key names a resource to v5, which puts it into the path as it is.
+func key(kind, id string) *v5.Key { return v5.NewKey(kind, url.PathEscape(id)) }
+
+func channelKey(id string) *v5.Key { return key(v5.ChannelKey, id) }
+
+// CreateChannel makes an outbound channel in the application, state Down, without dialling it. Its arguments are "leg"
+// and spec.Args; they must not contain commas. flows.Started follows, and only then can it be dialled or bridged.
+func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
+	query := url.Values{
+		"endpoint":  {spec.Endpoint},
+		"app":       {c.cfg.Application},
+		"appArgs":   {strings.Join(append([]string{argLeg}, spec.Args...), ",")},
+		"channelId": {spec.ID},
+	}
+	if spec.Originator != "" {
+		query.Set("originator", spec.Originator)
+	}
+	r := request{method: http.MethodPost, path: []string{"channels", "create"}, query: query}
+	if len(spec.Variables) > 0 {
+		r.body = variables{spec.Variables}
+	}
+	return fail("create channel", spec.ID, c.do(r, nil))
+}
+
+// DialChannel dials a channel made by CreateChannel on behalf of caller. ARI takes whole seconds: the timeout is rounded
+// up; 0 is none.
+func (c *Client) DialChannel(channel, caller string, timeout time.Duration) error {
+	seconds := max(0, (timeout+time.Second-1)/time.Second)
+	query := url.Values{"timeout": {strconv.FormatInt(int64(seconds), 10)}}
+	if caller != "" {
+		query.Set("caller", caller)
+	}
+	return fail("dial", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "dial"}, query: query}, nil))
+}
+
+// Answer answers a channel; one that is up already stays so, without an error.
+func (c *Client) Answer(channel string) error {
+	return fail("answer", channel, c.v5.Channel().Answer(channelKey(channel)))
+}
+
+// Ring indicates ringing to a channel that is not answered.
+func (c *Client) Ring(channel string) error {
+	return fail("ring", channel, c.v5.Channel().Ring(channelKey(channel)))
+}
+
+// StopRinging ends Ring.
+func (c *Client) StopRinging(channel string) error {
+	return fail("stop ringing", channel, c.v5.Channel().StopRing(channelKey(channel)))
+}
+
+// Progress sends early media (183).
+func (c *Client) Progress(channel string) error {
+	return fail("progress", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "progress"}}, nil))
+}
+
+// Hangup ends a channel with a Q.850 cause, which also chooses the SIP status of one that is not answered; 0 is normal
+// clearing. flows.CauseAnsweredElsewhere is told by SIP (RFC 3326), so that the phone counts no missed call.
+func (c *Client) Hangup(channel string, cause int) error {
+	query := url.Values{}
+	switch cause {
+	case 0:
+	case flows.CauseAnsweredElsewhere:
+		query.Set("reason", "answered_elsewhere")
+	default:
+		query.Set("reason_code", strconv.Itoa(cause))
+	}
+	return fail("hang up", channel, c.do(request{method: http.MethodDelete, path: []string{"channels", channel}, query: query}, nil))
+}
+
+// Continue gives a channel back to the dialplan at the priority after the Stasis() in which it is.
+func (c *Client) Continue(channel string) error {
+	return fail("continue", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "continue"}}, nil))
+}
+
+// ContinueAt gives a channel back to the dialplan at context, extension, priority 1. Asterisk takes any; where there is
+// no such extension it hangs the channel up.
+func (c *Client) ContinueAt(channel, context, extension string) error {
+	return fail("continue", channel, c.v5.Channel().Continue(channelKey(channel), context, extension, 1))
+}
+
+// Variables reads channel variables and functions in one request; what is not set is "".
+func (c *Client) Variables(channel string, names ...string) (map[string]string, error) {
+	if len(names) == 0 {
+		return map[string]string{}, nil
+	}
+	var answer variables
+	query := url.Values{"variables": {strings.Join(names, ",")}}
+	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel, "variables"}, query: query}, &answer)
+	if err != nil {
+		return nil, fail("read variables of", channel, err)
+	}
+	values := make(map[string]string, len(names))
+	for _, name := range names {
+		values[name] = answer.Variables[name]
+	}
+	return values, nil
+}
+
+// SetVariables writes channel variables and functions in one request, which waits while the channel is busy with digits
+// or a playback.
+func (c *Client) SetVariables(channel string, values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	return fail("set variables of", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variables"},
+		body: variables{values}, timeout: c.cfg.LongTimeout}, nil))
+}
+
+type variables struct {
+	Variables map[string]string `json:"variables"`
+}
+
+// SendDigits plays digits to a channel, 100 ms each with 100 ms between, and returns when they are played. The command
+// after them on the same channel waits for that (about 100 ms and 200 ms a digit), which is how we know. At most four
+// digits should go in one call: everything else for that channel waits meanwhile.
+func (c *Client) SendDigits(channel, digits string) error {
+	if digits == "" {
+		return nil
+	}
+	err := c.v5long.Channel().SendDTMF(channelKey(channel), digits,
+		&v5.DTMFOptions{Duration: 100 * time.Millisecond, Between: 100 * time.Millisecond})
+	if err == nil {
+		err = c.v5long.Channel().SetVariable(channelKey(channel), relayed, "")
+	}
+	return fail("send digits to", channel, err)
+}
+
+// StartMOH plays music to a channel; class "" is the channel's own.
+func (c *Client) StartMOH(channel, class string) error {
+	return fail("start music on", channel, c.v5.Channel().MOH(channelKey(channel), class))
+}
+
+// StopMOH ends StartMOH.
+func (c *Client) StopMOH(channel string) error {
+	return fail("stop music on", channel, c.v5.Channel().StopMOH(channelKey(channel)))
+}
+
+// Snoop makes a channel that whispers to another: what is played on it only that other hears. flows.Started follows
+// with the argument "snoop".
+func (c *Client) Snoop(channel, snoop string) error {
+	_, err := c.v5.Channel().Snoop(channelKey(channel), url.PathEscape(snoop), &v5.SnoopOptions{
+		App: c.cfg.Application, AppArgs: argSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
+	return fail("snoop on", channel, err)
+}
+
+// Channels lists every channel of this Asterisk, in and out of the application, in no order.
+func (c *Client) Channels() ([]ChannelEntry, error) {
+	var answer []channelData
+	if err := c.do(request{method: http.MethodGet, path: []string{"channels"}, timeout: c.cfg.LongTimeout}, &answer); err != nil {
+		return nil, fail("list channels", "", err)
+	}
+	list := make([]ChannelEntry, 0, len(answer))
+	for i := range answer {
+		list = append(list, answer[i].entry())
+	}
+	return slices.Clip(list), nil
+}
+
+// ChannelEntry is one channel of a list.
+type ChannelEntry struct {
+	flows.Channel
+	DialplanApp string // the dialplan's application that it runs: Stasis; "" for none
+	Created     time.Time
+}

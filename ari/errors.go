@@ -1,0 +1,134 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+
+	"metaflows/flows"
+)
+
+// ErrReplaced is what Run returns after another instance took over the application on this Asterisk.
+var ErrReplaced = errors.New("another instance has taken over the ARI application")
+
+// errAnswer: a 2xx whose body is not what ARI promises.
+var errAnswer = errors.New("the answer is not what ARI promises")
+
+// Error is a request that failed: what was asked of which resource, and why. It wraps one of flows.ErrGone,
+// ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached. It never holds a request's query or body, where digits and
+// passwords may be.
+type Error struct {
+	Verb    string // what was asked: "hang up"
+	ID      string // of the channel, bridge, playback or recording
+	Status  int    // HTTP's; 0 when there was no answer
+	Message string // Asterisk's own, or why there was no answer
+	kind    error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Verb)
+	if e.ID != "" {
+		b.WriteString(" " + e.ID)
+	}
+	b.WriteString(": " + e.kind.Error())
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (%d)", e.Status)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.kind }
+
+// newStatusError makes an error of an answer that is not 2xx.
+// https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/ names the statuses of
+// each request; the texts are those of 22.10.
+func newStatusError(status int, answer []byte) *Error {
+	var said struct {
+		Message string `json:"message"`
+		Error   string `json:"error"` // of channels/create alone
+	}
+	e := &Error{Status: status, kind: flows.ErrInvalid}
+	if json.Unmarshal(answer, &said) == nil {
+		e.Message = oneLine(said.Message + said.Error)
+	}
+	if e.Message == "" {
+		e.Message = http.StatusText(status)
+	}
+	switch {
+	case status >= 500:
+		e.kind = flows.ErrUnavailable
+	case status == http.StatusNotFound,
+		strings.Contains(e.Message, "Channel not in Stasis application"), // 409, in addChannel and removeChannel 422
+		status == http.StatusBadRequest && e.Message == "Channel not found":
+		e.kind = flows.ErrGone
+	case status == http.StatusConflict,
+		strings.Contains(e.Message, "not in this bridge"): // 422 of removeChannel
+		e.kind = flows.ErrConflict
+	case status < 400: // ARI does not redirect: this is not ARI
+		e.kind, e.Message = flows.ErrUnavailable, "this is not ARI"
+	}
+	return e
+}
+
+// fail turns what a request returned into an *Error that says what was asked; nil stays nil.
+func fail(verb, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		said := *e
+		said.Verb, said.ID = verb, id
+		return &said
+	}
+	if errors.Is(err, flows.ErrDetached) {
+		return &Error{Verb: verb, ID: id, kind: flows.ErrDetached}
+	}
+	return &Error{Verb: verb, ID: id, kind: flows.ErrUnavailable, Message: reason(err)}
+}
+
+// reason says why there was no answer. It never quotes an error that may hold a URL: *url.Error prints the query.
+func reason(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "host unreachable"
+	case errors.As(err, &dns):
+		return "unknown host"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "connection broken"
+	case errors.Is(err, errAnswer):
+		return errAnswer.Error()
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return "no answer in time"
+	}
+	return "connection failed"
+}
+
+// oneLine makes a message of somebody else's fit for one line of our log.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "..."
+	}
+	return s
+}

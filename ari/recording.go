@@ -1,0 +1,89 @@
+package ari
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	v5 "github.com/CyCoreSystems/ari/v5"
+
+	"metaflows/flows"
+)
+
+// The recordings' part of actions.PBX, and recordings at rest. A name may have folders; it is escaped here.
+// https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/Recordings_REST_API/
+
+func recordingKey(name string) *v5.Key { return key(v5.LiveRecordingKey, name) }
+
+// StopRecording ends a recording and keeps it; flows.RecordingDone follows. flows.ErrGone when it has ended.
+func (c *Client) StopRecording(name string) error {
+	return fail("stop recording", name, c.v5.LiveRecording().Stop(recordingKey(name)))
+}
+
+// MaskRecording writes silence until UnmaskRecording; the time line is kept. Twice is no error.
+func (c *Client) MaskRecording(name string) error {
+	return fail("mask recording", name, c.v5.LiveRecording().Mute(recordingKey(name)))
+}
+
+// UnmaskRecording ends MaskRecording.
+func (c *Client) UnmaskRecording(name string) error {
+	return fail("unmask recording", name, c.v5.LiveRecording().Unmute(recordingKey(name)))
+}
+
+// LiveRecording says in which state a running recording is (queued, recording, paused; a masked one is recording too).
+// flows.ErrGone when none of that name runs.
+func (c *Client) LiveRecording(name string) (state string, err error) {
+	var data v5.LiveRecordingData // by a request of our own: v5's error hides Asterisk's
+	if err := c.do(request{method: http.MethodGet, path: []string{"recordings", "live", name}}, &data); err != nil {
+		return "", fail("look up recording", name, err)
+	}
+	return data.State, nil
+}
+
+// StoredRecordingFile opens a finished recording; the caller closes it. flows.ErrGone when there is none. The answer must
+// begin within the deadline of a request; reading goes on as long as ctx.
+func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadCloser, error) {
+	const verb = "read recording"
+	if c.detached.Load() {
+		return nil, fail(verb, name, flows.ErrDetached)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	begun := time.AfterFunc(c.cfg.Timeout, func() { cancel(context.DeadlineExceeded) })
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: []string{"recordings", "stored", name, "file"}})
+	if err == nil && !begun.Stop() {
+		resp.Body.Close()
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		cancel(nil)
+		return nil, fail(verb, name, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // an answer cut short only lacks its text
+		resp.Body.Close()
+		cancel(nil)
+		return nil, fail(verb, name, newStatusError(resp.StatusCode, answer))
+	}
+	return &body{ReadCloser: resp.Body, cancel: cancel}, nil
+}
+
+// body is an answer's body whose context ends when it is closed.
+type body struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.cancel(nil)
+	return err
+}
+
+// DeleteStoredRecording removes a finished recording from Asterisk's folder.
+func (c *Client) DeleteStoredRecording(name string) error {
+	return fail("delete recording", name, c.v5.StoredRecording().Delete(key(v5.StoredRecordingKey, name)))
+}
