@@ -109,7 +109,7 @@ func TestContextsAreApart(t *testing.T) {
 	call(t, server, "lone", "acme")
 	lone := app.await("StasisStart").Channel.ID
 	for place, want := range map[string]string{
-		"acme,1234": "1", "evil,1234": "1", "outside,1234": "1", "acme,1999": "1", "acme,1998": "1", "acme,1997": "1", "acme,2777": "0", "acme,1": "0", "admin,1": "1",
+		"acme,1234": "1", "evil,1234": "1", "outside,1234": "1", "acme,1999": "1", "acme,1998": "1", "acme,1997": "1", "acme,1996": "1", "acme,1995": "1", "acme,2777": "0", "acme,1": "0", "admin,1": "1",
 		"acme,only-acme": "1", "evil,only-acme": "0", "evil,only-evil": "1", "acme,only-evil": "0", "outside,only-outside": "1", "acme,only-outside": "0",
 	} {
 		answer := request(t, server, http.MethodGet, "/channels/"+lone+"/variable", url.Values{"variable": {"DIALPLAN_EXISTS(" + place + ",1)"}}, http.StatusOK)

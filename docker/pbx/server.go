@@ -18,26 +18,6 @@ import (
 // ARIUser is the login of the application, as asterisk-conf/site/ari.conf has it.
 const ARIUser = "metaflows"
 
-// Options say how an instance differs from the usual one. The zero value is what tests want.
-type Options struct {
-	// BindAddr is where phones reach it; default 127.0.0.1. ARI is always on 127.0.0.1.
-	BindAddr string
-	// ExternalAddr is the address that phones are told when it is another than BindAddr.
-	ExternalAddr string
-	// SIPPort, HTTPPort, RTPStart and RTPEnd are chosen where they are 0.
-	SIPPort, HTTPPort, RTPStart, RTPEnd int
-	// Passwords of phones by name. A phone that is not in it has its name as password where
-	// BindAddr is a loopback address, else a random one.
-	Passwords map[string]string
-	// Append is text for the end of configuration files, by file name: "extensions.conf".
-	Append map[string]string
-	// Dir is where the instance's folder is made; default: a folder for temporary files that
-	// this Asterisk can see.
-	Dir string
-	// Keep leaves the instance's folder behind after Stop.
-	Keep bool
-}
-
 // Server is a running Asterisk. Its methods may be called from several goroutines.
 type Server struct {
 	ARIURL       string // http://127.0.0.1:<port>/ari
@@ -90,23 +70,6 @@ func (i *Install) Start(ctx context.Context, options Options) (*Server, error) {
 		return nil, fmt.Errorf("start asterisk: %w", err)
 	}
 	return s, nil
-}
-
-func phones(options Options) []asteriskconf.Phone {
-	all := asteriskconf.Phones()
-	for n := range all {
-		if password, ok := options.Passwords[all[n].Name]; ok {
-			all[n].Password = password
-		} else if !loopback(options.BindAddr) {
-			all[n].Password = rand.Text()
-		}
-	}
-	return all
-}
-
-func loopback(addr string) bool {
-	ip := net.ParseIP(addr)
-	return ip != nil && ip.IsLoopback()
 }
 
 // prepare makes the folder, chooses the ports and writes the configuration.
@@ -267,7 +230,8 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
-// Complaints are the lines of the log that are warnings or errors.
+// Complaints are the lines of the log that are warnings or errors. Dialling a phone that is
+// not registered is one: Asterisk logs two ERROR lines for it.
 func (s *Server) Complaints() []string {
 	var found []string
 	for line := range strings.Lines(s.Log()) {
