@@ -1,0 +1,366 @@
+package flows
+
+import (
+	"errors"
+	"fmt"
+	"regexp/syntax"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Limits of a document's patterns (design 4, Documents). The last keeps what syntax.Parse may spend on one pattern small;
+// no pattern within 2,000 instructions needs it.
+const (
+	patMaxPatterns     = 200
+	patMaxInstructions = 2000
+	patMaxSource       = 16 << 10
+)
+
+// The twelve keys as bits of a mask, and their classes. For RE2's \b a digit is a word character, * and # are not.
+const (
+	patWordKeys  uint16 = 1<<10 - 1
+	patOtherKeys uint16 = 1<<10 | 1<<11
+	patAllKeys          = patWordKeys | patOtherKeys
+)
+
+// Contexts of a position: what key is before it, and what key is after it.
+const (
+	patNone  = 0 // before the first key, after the last
+	patWord  = 1
+	patOther = 2
+)
+
+// patKeysOf are the keys of a context.
+var patKeysOf = [3]uint16{0, patWordKeys, patOtherKeys}
+
+// patFlags are the empty-width conditions that hold between two contexts.
+var patFlags = func() (flags [3][3]syntax.EmptyOp) {
+	sample := [3]rune{-1, '0', '*'}
+	for before := range sample {
+		for after := range sample {
+			flags[before][after] = syntax.EmptyOpContext(sample[before], sample[after])
+		}
+	}
+	return flags
+}()
+
+// patKeyBit is the key's bit, 0 for what is no key.
+func patKeyBit(key byte) uint16 {
+	switch {
+	case key >= '0' && key <= '9':
+		return 1 << (key - '0')
+	case key == '*':
+		return 1 << 10
+	case key == '#':
+		return 1 << 11
+	}
+	return 0
+}
+
+// patContext is the context that a key makes.
+func patContext(bit uint16) int {
+	if bit&patWordKeys != 0 {
+		return patWord
+	}
+	return patOther
+}
+
+type patOp uint8
+
+const (
+	patFail patOp = iota
+	patMatch
+	patNop
+	patAlt
+	patCapture
+	patEmpty
+	patKeys
+)
+
+// patInst is one instruction of a program: syntax.Inst, reduced to twelve keys.
+type patInst struct {
+	op   patOp
+	need uint8 // patEmpty: the conditions
+	out  uint16
+	arg  uint16   // patAlt: the second choice; patCapture: the slot
+	keys uint16   // patKeys: the keys it takes
+	more [3]uint8 // patKeys: the fewest keys to a match, itself included, when it takes a key of that context
+}
+
+// usable are the keys that the instruction takes and that can lead to a match within so many keys.
+func (in *patInst) usable(within uint8) uint16 {
+	var keys uint16
+	if in.more[patWord] <= within {
+		keys = in.keys & patWordKeys
+	}
+	if in.more[patOther] <= within {
+		keys |= in.keys & patOtherKeys
+	}
+	return keys
+}
+
+// patProgram is a compiled pattern. Slots 0 and 1 are the matched text.
+type patProgram struct {
+	insts []patInst
+	start uint16
+	slots int
+	takes int // instructions that take a key: as many threads there can be, and the first
+	// looks says how many contexts after a position the pattern can tell apart: 1 none, 2 the end and a key, 3 the
+	// end, a word key and another.
+	looks int
+}
+
+// patPattern is a pattern of a document. The program that searches anywhere is made when it is first asked for.
+type patPattern struct {
+	program  *patProgram
+	anywhere func() *patProgram
+}
+
+// patCompile compiles a pattern (RE2 syntax, flags as package regexp), or says why not. Without either, the pattern has
+// more instructions than the budget.
+func patCompile(source string, budget int) (pattern *patPattern, problem string) {
+	if len(source) > patMaxSource {
+		return nil, fmt.Sprintf("Pattern is longer than %d bytes", patMaxSource)
+	}
+	re, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, patExplain(source, err)
+	}
+	if patAtLeast(re, budget) > budget {
+		return nil, ""
+	}
+	program, err := patBuild(re)
+	if err != nil {
+		return nil, "Pattern does not compile (RE2): " + err.Error()
+	}
+	if len(program.insts) > budget {
+		return nil, ""
+	}
+	return &patPattern{program: program, anywhere: sync.OnceValue(func() *patProgram { return patAnywhere(source) })}, ""
+}
+
+// patAnywhere is the program of (?s:.*?)(source), whose group is slots 0 and 1; nil if the source does not compile.
+func patAnywhere(source string) *patProgram {
+	re, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	program, err := patBuild(&syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{
+		{Op: syntax.OpStar, Flags: syntax.NonGreedy, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}},
+		{Op: syntax.OpCapture, Cap: 0, Sub: []*syntax.Regexp{re}},
+	}})
+	if err != nil {
+		return nil
+	}
+	return program
+}
+
+// patAtLeast is a lower bound of the instructions, found without unfolding counted repetition; it stops above limit.
+func patAtLeast(re *syntax.Regexp, limit int) int {
+	n := 1
+	switch re.Op {
+	case syntax.OpEmptyMatch, syntax.OpConcat:
+		n = 0
+	case syntax.OpLiteral:
+		n = len(re.Rune)
+	case syntax.OpCapture:
+		n = 2
+	case syntax.OpAlternate:
+		n = len(re.Sub) - 1
+	case syntax.OpRepeat:
+		return min(max(re.Min, re.Max)*patAtLeast(re.Sub[0], limit), limit+1)
+	}
+	for _, sub := range re.Sub {
+		if n > limit {
+			break
+		}
+		n += patAtLeast(sub, limit)
+	}
+	return min(n, limit+1)
+}
+
+func patBuild(re *syntax.Regexp) (*patProgram, error) {
+	slots := 2 * (re.MaxCap() + 1)
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return nil, err
+	}
+	p := &patProgram{insts: make([]patInst, len(prog.Inst)), start: uint16(prog.Start), slots: slots, takes: 1, looks: 1}
+	for i := range prog.Inst {
+		from, to := &prog.Inst[i], &p.insts[i]
+		to.out, to.arg = uint16(from.Out), uint16(from.Arg)
+		switch from.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			to.op = patAlt
+		case syntax.InstCapture:
+			to.op = patCapture
+		case syntax.InstNop:
+			to.op = patNop
+		case syntax.InstMatch:
+			to.op = patMatch
+		case syntax.InstEmptyWidth:
+			to.op, to.need = patEmpty, uint8(from.Arg)
+			p.looks = max(p.looks, 2)
+			if syntax.EmptyOp(from.Arg)&(syntax.EmptyWordBoundary|syntax.EmptyNoWordBoundary) != 0 {
+				p.looks = 3
+			}
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			for _, key := range "0123456789*#" {
+				if from.MatchRune(key) {
+					to.keys |= patKeyBit(byte(key))
+				}
+			}
+			if to.keys != 0 {
+				to.op = patKeys
+				p.takes++
+			}
+		}
+	}
+	p.measure()
+	return p, nil
+}
+
+// measure finds for every instruction that takes a key how few keys lead from it to a match. It walks backwards from the
+// matches over the states (instruction, context before, context after), nearest first; states more than maxKeys away
+// are not reached.
+func (p *patProgram) measure() {
+	first, before := p.reverse()
+	const far = 255
+	dist := make([]uint8, len(p.insts)*9)
+	for i := range dist {
+		dist[i] = far
+	}
+	var now, next []int32
+	reach := func(pc, prev, after int, d uint8, queue *[]int32) {
+		if s := pc*9 + prev*3 + after; d < dist[s] {
+			dist[s] = d
+			*queue = append(*queue, int32(s))
+		}
+	}
+	for pc := range p.insts {
+		if p.insts[pc].op == patMatch {
+			for prev := range 3 {
+				reach(pc, prev, patNone, 0, &now)
+				reach(pc, prev, patWord, 1, &next)
+				reach(pc, prev, patOther, 1, &next)
+			}
+		}
+	}
+	for d := uint8(0); d <= maxKeys; d++ {
+		for len(now) > 0 {
+			s := int(now[len(now)-1])
+			now = now[:len(now)-1]
+			if dist[s] != d {
+				continue
+			}
+			pc, prev, after := s/9, s/3%3, s%3
+			for _, b := range before[first[pc]:first[pc+1]] {
+				switch in := &p.insts[b]; in.op {
+				case patNop, patAlt, patCapture:
+					reach(int(b), prev, after, d, &now)
+				case patEmpty:
+					if syntax.EmptyOp(in.need)&^patFlags[prev][after] == 0 {
+						reach(int(b), prev, after, d, &now)
+					}
+				case patKeys:
+					for earlier := 0; earlier < 3 && in.keys&patKeysOf[prev] != 0; earlier++ {
+						reach(int(b), earlier, prev, d+1, &next)
+					}
+				}
+			}
+		}
+		now, next = next, now
+	}
+	for pc := range p.insts {
+		if in := &p.insts[pc]; in.op == patKeys {
+			in.more = [3]uint8{far, far, far}
+			for _, took := range [2]int{patWord, patOther} {
+				if s := int(in.out)*9 + took*3; in.keys&patKeysOf[took] != 0 {
+					if d := min(dist[s], dist[s+1], dist[s+2]); d < maxKeys {
+						in.more[took] = d + 1
+					}
+				}
+			}
+		}
+	}
+}
+
+// reverse lists the instructions that lead to each: those before pc are before[first[pc]:first[pc+1]].
+func (p *patProgram) reverse() (first []int32, before []uint16) {
+	first = make([]int32, len(p.insts)+2)
+	edges := func(visit func(from, to uint16)) {
+		for pc := range p.insts {
+			switch in := &p.insts[pc]; in.op {
+			case patAlt:
+				visit(uint16(pc), in.arg)
+				visit(uint16(pc), in.out)
+			case patNop, patCapture, patEmpty, patKeys:
+				visit(uint16(pc), in.out)
+			}
+		}
+	}
+	edges(func(_, to uint16) { first[to+2]++ })
+	for i := 2; i < len(first); i++ {
+		first[i] += first[i-1]
+	}
+	before = make([]uint16, first[len(first)-1])
+	edges(func(from, to uint16) {
+		before[first[to+1]] = from
+		first[to+1]++
+	})
+	return first, before
+}
+
+// patExplain says what RE2 does not accept, and where: the offending piece is the first whose pattern up to its end fails
+// in the same way.
+func patExplain(source string, err error) string {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	at, tries := -1, 0
+	switch e.Code {
+	case syntax.ErrMissingParen: // the last one at which the pattern was complete
+		for i := len(source) - 1; i >= 0 && at < 0 && tries < 100; i-- {
+			if source[i] == '(' {
+				tries++
+				if _, err := syntax.Parse(source[:i], syntax.Perl); err == nil {
+					at = i
+				}
+			}
+		}
+	default:
+		piece := e.Expr
+		if e.Code == syntax.ErrUnexpectedParen {
+			piece = ")"
+		}
+		for i := 0; i <= len(source)-len(piece) && at < 0 && tries < 100; i, tries = i+1, tries+1 {
+			j := strings.Index(source[i:], piece)
+			if j < 0 {
+				break
+			}
+			i += j
+			var same *syntax.Error
+			if _, err := syntax.Parse(source[:i+len(piece)], syntax.Perl); errors.As(err, &same) && same.Code == e.Code {
+				at = i
+			}
+		}
+	}
+	message := "Pattern does not compile (RE2): " + string(e.Code)
+	if e.Code != syntax.ErrMissingParen && e.Code != syntax.ErrUnexpectedParen && e.Expr != "" {
+		message += fmt.Sprintf(" `%s`", e.Expr)
+	}
+	if e.Code == syntax.ErrTrailingBackslash {
+		at = len(source) - 1
+	}
+	if at >= 0 {
+		message += fmt.Sprintf(" at character %d", utf8.RuneCountInString(source[:at])+1)
+	}
+	for _, around := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.HasPrefix(e.Expr, around) {
+			message += "; RE2 has no look-around"
+		}
+	}
+	return message
+}
