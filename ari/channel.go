@@ -1,9 +1,9 @@
 package ari
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +47,19 @@ func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
 	if len(spec.Variables) > 0 {
 		r.body = variables{spec.Variables}
 	}
-	return fail("create channel", spec.ID, c.do(r, nil))
+	err := fail("create channel", spec.ID, c.do(r, nil))
+	if errors.Is(err, flows.ErrConflict) && !c.exists(spec.ID) {
+		// Asterisk keeps the reason of the connection's last failed create: after one id in use, an endpoint that is not
+		// registered is reported as that, too (22.10).
+		return &Error{Verb: "create channel", ID: spec.ID, Message: "the endpoint is unknown or not registered", kind: flows.ErrUnavailable}
+	}
+	return err
+}
+
+// exists says whether there is a channel of this id; when in doubt, yes.
+func (c *Client) exists(channel string) bool {
+	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel}}, nil)
+	return !errors.Is(fail("look up", channel, err), flows.ErrGone)
 }
 
 // DialChannel dials a channel made by CreateChannel on behalf of caller. ARI takes whole seconds: the timeout is rounded
@@ -106,38 +118,6 @@ func (c *Client) ContinueAt(channel, context, extension string) error {
 	return fail("continue", channel, c.v5.Channel().Continue(channelKey(channel), context, extension, 1))
 }
 
-// Variables reads channel variables and functions in one request; what is not set is "".
-func (c *Client) Variables(channel string, names ...string) (map[string]string, error) {
-	if len(names) == 0 {
-		return map[string]string{}, nil
-	}
-	var answer variables
-	query := url.Values{"variables": {strings.Join(names, ",")}}
-	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel, "variables"}, query: query}, &answer)
-	if err != nil {
-		return nil, fail("read variables of", channel, err)
-	}
-	values := make(map[string]string, len(names))
-	for _, name := range names {
-		values[name] = answer.Variables[name]
-	}
-	return values, nil
-}
-
-// SetVariables writes channel variables and functions in one request, which waits while the channel is busy with digits
-// or a playback.
-func (c *Client) SetVariables(channel string, values map[string]string) error {
-	if len(values) == 0 {
-		return nil
-	}
-	return fail("set variables of", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variables"},
-		body: variables{values}, timeout: c.cfg.LongTimeout}, nil))
-}
-
-type variables struct {
-	Variables map[string]string `json:"variables"`
-}
-
 // SendDigits plays digits to a channel, 100 ms each with 100 ms between, and returns when they are played. The command
 // after them on the same channel waits for that (about 100 ms and 200 ms a digit), which is how we know. At most four
 // digits should go in one call: everything else for that channel waits meanwhile.
@@ -169,24 +149,4 @@ func (c *Client) Snoop(channel, snoop string) error {
 	_, err := c.v5.Channel().Snoop(channelKey(channel), url.PathEscape(snoop), &v5.SnoopOptions{
 		App: c.cfg.Application, AppArgs: argSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
 	return fail("snoop on", channel, err)
-}
-
-// Channels lists every channel of this Asterisk, in and out of the application, in no order.
-func (c *Client) Channels() ([]ChannelEntry, error) {
-	var answer []channelData
-	if err := c.do(request{method: http.MethodGet, path: []string{"channels"}, timeout: c.cfg.LongTimeout}, &answer); err != nil {
-		return nil, fail("list channels", "", err)
-	}
-	list := make([]ChannelEntry, 0, len(answer))
-	for i := range answer {
-		list = append(list, answer[i].entry())
-	}
-	return slices.Clip(list), nil
-}
-
-// ChannelEntry is one channel of a list.
-type ChannelEntry struct {
-	flows.Channel
-	DialplanApp string // the dialplan's application that it runs: Stasis; "" for none
-	Created     time.Time
 }

@@ -58,6 +58,7 @@ type Client struct {
 	v5       *native.Client // requests with Timeout
 	v5long   *native.Client // requests with LongTimeout
 	detached atomic.Bool
+	oneByOne atomic.Bool // this Asterisk knows no requests for several variables
 
 	skipped, decoded, unknown, broken, reconnects atomic.Uint64
 

@@ -21,6 +21,12 @@ var ErrReplaced = errors.New("another instance has taken over the ARI applicatio
 // errAnswer: a 2xx whose body is not what ARI promises.
 var errAnswer = errors.New("the answer is not what ARI promises")
 
+// Texts of Asterisk's that come with a 404 and do not mean that a channel is gone.
+const (
+	textNoVariable = "Provided variable was not found" // the variable is not set
+	textNoResource = "Resource not found"              // the request is not known to this version
+)
+
 // Error is a request that failed: what was asked of which resource, and why. It wraps one of flows.ErrGone,
 // ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached. It never holds a request's query or body, where digits and
 // passwords may be.
@@ -68,8 +74,10 @@ func newStatusError(status int, answer []byte) *Error {
 	switch {
 	case status >= 500:
 		e.kind = flows.ErrUnavailable
+	case e.Message == textNoVariable, e.Message == textNoResource: // 404 too, but the channel may be there
 	case status == http.StatusNotFound,
 		strings.Contains(e.Message, "Channel not in Stasis application"), // 409, in addChannel and removeChannel 422
+		e.Message == "Recording not in session",                          // 409 of one that is just being stopped
 		status == http.StatusBadRequest && e.Message == "Channel not found":
 		e.kind = flows.ErrGone
 	case status == http.StatusConflict,

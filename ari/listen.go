@@ -22,6 +22,9 @@ import (
 // maxFrame is the longest event that is read; Asterisk's are about 1 kB.
 const maxFrame = 1 << 20
 
+// politeness is how long Asterisk has to agree to the end of a connection.
+const politeness = 300 * time.Millisecond
+
 // problem is why there is no connection, for people. slow: only an administrator can help.
 type problem struct {
 	text string
@@ -91,11 +94,11 @@ func (c *Client) session(parent context.Context) error {
 	ctx, end := context.WithCancelCause(parent)
 	g := &gate{handler: c.cfg.Handler}
 	var wg sync.WaitGroup
-	wg.Go(func() { end(c.read(ctx, conn, g)) })
+	wg.Go(func() { end(c.read(conn, g)) })
 	wg.Go(func() { end(c.ping(ctx, conn)) })
 	// Nothing is delivered after the session: the next one's events must not be overtaken.
 	defer wg.Wait()
-	defer conn.CloseNow()
+	defer hangUp(ctx, conn)
 	defer end(nil)
 
 	if err := c.prepare(ctx); err != nil {
@@ -108,6 +111,17 @@ func (c *Client) session(parent context.Context) error {
 	g.open()
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// hangUp closes a connection: politely when we want to go, so that Asterisk's log stays clean.
+func hangUp(ctx context.Context, conn *websocket.Conn) {
+	if cause := context.Cause(ctx); errors.As(cause, new(*problem)) {
+		conn.CloseNow()
+		return
+	}
+	impatient := time.AfterFunc(politeness, func() { conn.CloseNow() })
+	defer impatient.Stop()
+	conn.Close(websocket.StatusNormalClosure, "")
 }
 
 // checkVersion asks before the application is registered, so that calls fall back to plain Dial() while it cannot be used.
@@ -126,6 +140,7 @@ func (c *Client) checkVersion(ctx context.Context) error {
 		return &problem{text: reason(err)}
 	}
 	info := newInfo(&said)
+	c.oneByOne.Store(false) // it may be another version than before
 	c.mu.Lock()
 	c.status.Version = info.Version
 	c.mu.Unlock()
@@ -194,11 +209,11 @@ func (c *Client) connected() {
 	c.cfg.Log.Info("connected to Asterisk", "version", version, "application", c.cfg.Application)
 }
 
-// read takes frames until the connection ends; it returns why.
-func (c *Client) read(ctx context.Context, conn *websocket.Conn, g *gate) error {
+// read takes frames until the connection is closed; it returns why.
+func (c *Client) read(conn *websocket.Conn, g *gate) error {
 	var frame bytes.Buffer
 	for {
-		_, r, err := conn.Reader(ctx)
+		_, r, err := conn.Reader(context.Background()) // a context that ends would close the connection without a word
 		if err != nil {
 			return readProblem(err)
 		}

@@ -1,0 +1,114 @@
+package ari
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Channel variables. Asterisk reads and writes several in one request since 22.10; before, one by one.
+
+// variables is the body of those requests and their answers.
+type variables struct {
+	Variables map[string]string `json:"variables"`
+}
+
+// Variables reads channel variables and functions; what is not set is "". It is one request if everything is set;
+// otherwise Asterisk refuses them all together, and they are read one by one.
+func (c *Client) Variables(channel string, names ...string) (map[string]string, error) {
+	const verb = "read variables of"
+	if len(names) == 0 {
+		return map[string]string{}, nil
+	}
+	if len(names) > 1 && !c.oneByOne.Load() {
+		values, err := c.variables(channel, names)
+		if err == nil && values != nil {
+			return values, nil
+		}
+		if err != nil && !says(err, textNoVariable) && !c.mustGoOneByOne(err) {
+			return nil, fail(verb, channel, err)
+		}
+	}
+	values := make(map[string]string, len(names))
+	for _, name := range names {
+		value, err := c.variable(channel, name)
+		if err != nil {
+			return nil, fail(verb, channel, err)
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
+// variables reads several at once; nil when some are missing in the answer.
+func (c *Client) variables(channel string, names []string) (map[string]string, error) {
+	var answer variables
+	query := url.Values{"variables": {strings.Join(names, ",")}}
+	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel, "variables"}, query: query}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := answer.Variables[name]; !ok {
+			return nil, nil
+		}
+	}
+	return answer.Variables, nil
+}
+
+// variable reads one; "" when it is not set.
+func (c *Client) variable(channel, name string) (string, error) {
+	var answer struct {
+		Value string `json:"value"`
+	}
+	query := url.Values{"variable": {name}}
+	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel, "variable"}, query: query}, &answer)
+	if says(err, textNoVariable) {
+		return "", nil
+	}
+	return answer.Value, err
+}
+
+// SetVariables writes channel variables and functions, which waits while the channel is busy with digits or a playback.
+// They travel in the body. Asterisk takes any name and value; to read them is the only proof.
+func (c *Client) SetVariables(channel string, values map[string]string) error {
+	const verb = "set variables of"
+	if len(values) == 0 {
+		return nil
+	}
+	if !c.oneByOne.Load() {
+		err := c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variables"},
+			body: variables{values}, timeout: c.cfg.LongTimeout}, nil)
+		if !c.mustGoOneByOne(err) {
+			return fail(verb, channel, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		// Not v5's: it leaves out an empty value, which a function would have to take as none at all.
+		body := map[string]string{"variable": name, "value": values[name]}
+		err := c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variable"}, body: body, timeout: c.cfg.LongTimeout}, nil)
+		if err != nil {
+			return fail(verb, channel, err)
+		}
+	}
+	return nil
+}
+
+// mustGoOneByOne says whether an error means that this Asterisk does not know the requests for several variables, and
+// remembers it until the next connect.
+func (c *Client) mustGoOneByOne(err error) bool {
+	if !says(err, textNoResource) {
+		return false
+	}
+	c.oneByOne.Store(true)
+	return true
+}
+
+// says tells whether Asterisk has answered with a text.
+func says(err error, text string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Message == text
+}
