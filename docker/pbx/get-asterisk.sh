@@ -38,8 +38,9 @@ if [ -x "$root/usr/sbin/asterisk" ]; then
 	exit 0
 fi
 
-[ "$(id -u)" = 0 ] || fail "no Asterisk >= $oldest here, and a root folder can only be made and run by root. Type:
-  sudo -E sh $0"
+[ "$(id -u)" = 0 ] || fail "no Asterisk >= $oldest here, and a root folder can only be made and run by root. Type your command again with sudo, for example:
+  sudo -E make test
+or install Asterisk $oldest or newer and put it on PATH."
 
 # One at a time: the others wait here and then find the folder made.
 mkdir -p "$cache"

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 )
 
 //go:embed get-asterisk.sh
@@ -35,7 +37,8 @@ var found struct {
 }
 
 // Find gets an Asterisk >= 22, which takes about half a minute the first time on a machine
-// without one, and milliseconds afterwards. Progress goes to standard error. It may be called
+// without one, and milliseconds afterwards. Where that takes root and we are not root, the
+// error has the command to type. Progress goes to standard error. It may be called
 // from several goroutines and processes at once; one does the work, the others wait.
 func Find(ctx context.Context) (*Install, error) {
 	found.Lock()
@@ -47,8 +50,11 @@ func Find(ctx context.Context) (*Install, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", script, "get-asterisk.sh")
 	cmd.Stdout = &out
 	cmd.Stderr = &tee{kept: &said}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // its children too
+	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("no Asterisk to run: %w\n%s", err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("no Asterisk to run: %w\n%s", errors.Join(err, ctx.Err()), strings.TrimSpace(said.String()))
 	}
 	kind, place, _ := strings.Cut(strings.TrimSpace(out.String()), " ")
 	install := &Install{Binary: place}
