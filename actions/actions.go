@@ -1,0 +1,57 @@
+// Package actions is what a call can do: the dialling with which it begins, and the modules that codes run. A module is
+// one file; All lists them.
+package actions
+
+import (
+	"log/slog"
+	"time"
+
+	"metaflows/flows"
+)
+
+// Config is what actions need.
+type Config struct {
+	PBX PBX
+	Log *slog.Logger
+	// RecordingMax is the longest recording.
+	RecordingMax time.Duration
+}
+
+// Set is the actions on one PBX.
+type Set struct {
+	pbx          PBX
+	log          *slog.Logger
+	recordingMax time.Duration
+}
+
+// New makes the actions.
+func New(cfg Config) *Set {
+	return &Set{pbx: cfg.PBX, log: cfg.Log, recordingMax: cfg.RecordingMax}
+}
+
+// Modules are all that this version can run.
+func (s *Set) Modules() flows.Modules {
+	modules := flows.Modules{}
+	for _, m := range []flows.Module{s.hangup(), s.none(), s.recordCall(), s.transfer()} {
+		modules[m.Name] = m
+	}
+	return modules
+}
+
+// Enter runs the call of a channel that the dialplan has handed over: Stasis(metaflows,dial,...) dials and bridges,
+// Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
+func (s *Set) Enter(t *flows.Task, started flows.Started) error {
+	caller := flows.NewLeg(started.Channel, flows.RoleCaller)
+	t.Call.Add(caller)
+	if len(started.Args) == 0 || started.Args[0] == "" {
+		return s.keep(t, caller)
+	}
+	return s.dial(t, caller, started.Args)
+}
+
+// Failed tells the presser by a tone that its action has failed.
+func (s *Set) Failed(t *flows.Task) {
+	if t.Leg != nil && !t.Leg.Gone {
+		s.sound(t, t.Leg, errorTone)
+	}
+}

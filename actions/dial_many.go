@@ -1,0 +1,97 @@
+package actions
+
+import "metaflows/flows"
+
+// ringAll dials outside of the bridge: several callees at once, or one while the caller hears ringing or music instead of
+// what the callee sends. The first answer joins, the others are cancelled as answered elsewhere; one that cannot be
+// dialled does not fail the others.
+func (d *dialling) ringAll() (*flows.Leg, string, error) {
+	stop, err := d.entertain()
+	if err != nil {
+		return nil, "", err
+	}
+	var rung []*flows.Leg
+	for _, target := range d.args.targets {
+		callee, err := d.callee(target)
+		if err != nil {
+			return nil, "", err
+		}
+		if callee == nil {
+			continue
+		}
+		rung = append(rung, callee)
+		if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_push)": orphanHandler + "(" + callee.Name + ")"}); err != nil {
+			return nil, "", err
+		}
+	}
+	for _, callee := range rung {
+		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.args.seconds); err != nil && !gone(err) {
+			return nil, "", err
+		}
+	}
+	var first *flows.Leg
+	err = d.t.Until(d.args.seconds+guardTime, func() bool {
+		left := len(rung)
+		for _, callee := range rung {
+			if callee.Up() {
+				first = callee
+			}
+			if callee.Failed() {
+				left--
+			}
+		}
+		return d.caller.Gone || first != nil || left == 0
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	stop()
+	if d.caller.Gone {
+		return nil, statusCancel, nil
+	}
+	if err := d.popHandlers(len(rung)); err != nil && !gone(err) {
+		return nil, "", err
+	}
+	if first == nil {
+		return nil, d.worst(rung), nil
+	}
+	for _, callee := range rung {
+		if callee != first && !callee.Gone {
+			d.quietly(func() error { return d.pbx.Hangup(callee.ID, flows.CauseAnsweredElsewhere) }, "cancelling another callee")
+			d.call.Release(callee)
+		}
+	}
+	return first, statusAnswer, d.bridge(d.caller, first)
+}
+
+// entertain lets the caller hear ringing or music while it waits; the result ends it.
+func (d *dialling) entertain() (stop func(), err error) {
+	id := d.caller.ID
+	if !d.args.music {
+		return func() { d.quietly(func() error { return d.pbx.StopRinging(id) }, "ending the ringing") }, d.pbx.Ring(id)
+	}
+	if err := d.pbx.Progress(id); err != nil {
+		return nil, err
+	}
+	return func() { d.quietly(func() error { return d.pbx.StopMOH(id) }, "ending the music") }, d.pbx.StartMOH(id, d.args.class)
+}
+
+// popHandlers takes the callees' handlers off the caller, so that no cancelled callee counts any more.
+func (d *dialling) popHandlers(n int) error {
+	for range n {
+		if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// worst is the DIALSTATUS when none of the callees was reached.
+func (d *dialling) worst(rung []*flows.Leg) string {
+	statuses := make([]string, 0, len(rung))
+	for _, callee := range rung {
+		d.awaitCause(callee)
+		statuses = append(statuses, d.statusOf(callee))
+	}
+	return worst(statuses)
+}

@@ -1,0 +1,81 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// dialArgs is what Stasis(metaflows,dial,...) was given.
+type dialArgs struct {
+	targets []string
+	seconds time.Duration
+	goOn    bool // g: the caller goes on in the dialplan when an answered callee hangs up
+	ringing bool // r: ringing to the caller, no early media
+	music   bool // m(class): music instead of ringing
+	class   string
+}
+
+// defaultDial is how long it rings where the dialplan does not say.
+const defaultDial = 30 * time.Second
+
+// parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. An option
+// that is not known is not dropped but an error, so that nobody relies on what does not happen.
+func parseDial(args []string) (dialArgs, error) {
+	a := dialArgs{seconds: defaultDial}
+	if args[0] != "dial" {
+		return a, fmt.Errorf("%q is not known: accepted is dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]], or nothing", args[0])
+	}
+	if len(args) < 2 || args[1] == "" {
+		return a, errors.New("dial needs a dialstring, as in dial,PJSIP/alice")
+	}
+	if len(args) > 4 {
+		return a, fmt.Errorf("dial takes at most three arguments, it got %d", len(args)-1)
+	}
+	for target := range strings.SplitSeq(args[1], "&") {
+		if tech, rest, ok := strings.Cut(target, "/"); !ok || tech == "" || rest == "" {
+			return a, fmt.Errorf("dialstring %q is not of the form TECHNOLOGY/resource", target)
+		}
+		a.targets = append(a.targets, target)
+	}
+	if len(args) > 2 && args[2] != "" {
+		seconds, err := strconv.ParseFloat(args[2], 64)
+		if err != nil || !(seconds > 0 && seconds <= 86400) {
+			return a, fmt.Errorf("%q is no dial time: accepted are seconds above 0 and up to 86400", args[2])
+		}
+		a.seconds = time.Duration(seconds * float64(time.Second))
+	}
+	if len(args) > 3 {
+		return a, a.options(args[3])
+	}
+	return a, nil
+}
+
+// options reads the option letters as Dial() writes them.
+func (a *dialArgs) options(s string) error {
+	for s != "" {
+		option := s[0]
+		s = s[1:]
+		var param string
+		if strings.HasPrefix(s, "(") {
+			end := strings.IndexByte(s, ')')
+			if end < 0 {
+				return fmt.Errorf("option %c has no closing parenthesis", option)
+			}
+			param, s = s[1:end], s[end+1:]
+		}
+		switch option {
+		case 'g':
+			a.goOn = true
+		case 'r':
+			a.ringing = true
+		case 'm':
+			a.music, a.class = true, param
+		default:
+			return fmt.Errorf("option %q is not known: accepted are g, r, m(class)", string(option))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package actions
+
+import (
+	"slices"
+
+	"metaflows/flows"
+)
+
+// Q.850 causes that we send or tell apart (ITU-T Q.850; Asterisk's causes.h).
+const (
+	causeNormal     = 16
+	causeBusy       = 17
+	causeNoAnswer   = 19
+	causeCongestion = 34
+)
+
+// The values of DIALSTATUS.
+const (
+	statusAnswer      = "ANSWER"
+	statusBusy        = "BUSY"
+	statusNoAnswer    = "NOANSWER"
+	statusCancel      = "CANCEL"
+	statusCongestion  = "CONGESTION"
+	statusUnavailable = "CHANUNAVAIL"
+	statusInvalid     = "INVALIDARGS"
+)
+
+// reasons are DIALSTATUS values in the words of events.
+var reasons = map[string]string{
+	statusAnswer: "answered", statusBusy: "busy", statusNoAnswer: "no_answer", statusCancel: "cancelled",
+	statusCongestion: "congestion", statusUnavailable: "unavailable", statusInvalid: "invalid_args",
+}
+
+// statusOf is how a callee that was not reached ended, as Dial() counts it (app_dial.c, handle_cause).
+func statusOf(leg *flows.Leg) string {
+	switch {
+	case leg.Forward != "":
+		return statusNoAnswer // following a redirection is not built
+	case leg.Cause == causeBusy:
+		return statusBusy
+	case leg.Cause == causeCongestion:
+		return statusCongestion
+	case leg.Cause == causeNoAnswer, leg.Cause == causeNormal, leg.Cause == 0:
+		return statusNoAnswer
+	default:
+		return statusUnavailable
+	}
+}
+
+// worst is the DIALSTATUS of several callees of which none was reached: one that rang to the end decides, else busy, else
+// congestion, else unavailable (app_dial.c, wait_for_answer).
+func worst(statuses []string) string {
+	for _, s := range []string{statusNoAnswer, statusBusy, statusCongestion} {
+		if slices.Contains(statuses, s) {
+			return s
+		}
+	}
+	return statusUnavailable
+}

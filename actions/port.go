@@ -1,0 +1,56 @@
+package actions
+
+import (
+	"time"
+
+	"metaflows/flows"
+)
+
+// PBX is what actions ask of the telephone system. Every method blocks until the request is answered or its deadline is
+// over, and returns an error that wraps one of flows.ErrGone, ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached.
+// An answer often only means "queued": what has really happened is told by an event. Events may come before the answer,
+// so every id is chosen and registered by the caller first.
+type PBX interface {
+	flows.Line
+
+	// CreateChannel makes an outbound channel in the application, state Down; flows.Started follows. ErrUnavailable when
+	// the endpoint is unknown or not registered.
+	CreateChannel(spec flows.ChannelSpec) error
+	// DialChannel dials a channel made by CreateChannel on behalf of caller ("" for none). The timeout is Asterisk's own.
+	DialChannel(channel, caller string, timeout time.Duration) error
+	Answer(channel string) error
+	// Ring indicates ringing to a channel that is not answered, StopRinging ends it.
+	Ring(channel string) error
+	StopRinging(channel string) error
+	// Progress sends early media (183).
+	Progress(channel string) error
+	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. flows.CauseAnsweredElsewhere says so by SIP.
+	Hangup(channel string, cause int) error
+	// Continue gives a channel back to the dialplan: to the next priority, or to context, extension, 1.
+	Continue(channel string) error
+	ContinueAt(channel, context, extension string) error
+	// Variables reads channel variables and functions; what is not set is "".
+	Variables(channel string, names ...string) (map[string]string, error)
+	// SetVariables writes channel variables and functions.
+	SetVariables(channel string, variables map[string]string) error
+	StartMOH(channel, class string) error
+	StopMOH(channel string) error
+	// Snoop makes a channel that whispers to another: what is played on it only that other hears. flows.Started follows.
+	Snoop(channel, snoop string) error
+	// Play plays media (sound:x, tone:x) on a channel that is in no bridge.
+	Play(channel, playback, media string) error
+	StopPlayback(playback string) error
+
+	// CreateBridge makes a bridge that reports digits (mixing,dtmf_events).
+	CreateBridge(bridge string) error
+	RemoveFromBridge(bridge, channel string) error
+	DeleteBridge(bridge string) error
+	// PlayOnBridge plays media to everybody in a bridge.
+	PlayOnBridge(bridge, playback, media string) error
+	// Record starts a recording of a bridge. name may have folders.
+	Record(bridge, name, format string) error
+	StopRecording(name string) error
+	// MaskRecording writes silence until UnmaskRecording.
+	MaskRecording(name string) error
+	UnmaskRecording(name string) error
+}

@@ -1,0 +1,169 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"metaflows/flows"
+)
+
+// pathForm is what may become a folder of a recording's name.
+var pathForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
+
+// recordData is the data of Kazoo's schema metaflows.record_call, as far as it is built.
+type recordData struct {
+	Action    string `json:"action"`
+	Format    string `json:"format"`
+	TimeLimit int    `json:"time_limit"` // seconds
+}
+
+// recordCall starts, stops and masks the one recording that a call has for each account.
+func (s *Set) recordCall() flows.Module {
+	m := flows.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
+	m.Owned = true
+	return m
+}
+
+func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
+	account := t.Flow.Owner.Owner.Account
+	mine := slices.IndexFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Account == account })
+	action := data.Action
+	if action == "toggle" {
+		if action = "stop"; mine < 0 {
+			action = "start"
+		}
+	}
+	var err error
+	switch {
+	case action == "start" && mine >= 0:
+		t.Accept("") // it runs already
+	case action == "start":
+		err = s.startRecording(t, account, data)
+	case action != "stop" && action != "mask" && action != "unmask":
+		err = flows.Fail("unsupported", fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
+	case mine < 0:
+		err = flows.Fail("not_recording", errors.New("this account records nothing on this call"))
+	case action == "stop":
+		t.Accept("")
+		if err = s.pbx.StopRecording(t.Call.Recordings[mine].Name); gone(err) {
+			err = nil // it has ended by itself
+		}
+	default:
+		err = s.mask(t, action == "mask")
+	}
+	if err != nil {
+		return flows.Stop, err
+	}
+	s.sound(t, t.Leg, confirmTone)
+	return flows.Continue, nil
+}
+
+// startRecording begins one and returns when Asterisk writes it.
+func (s *Set) startRecording(t *flows.Task, account string, data recordData) error {
+	if data.Format != "" && data.Format != "wav" {
+		return flows.Fail("unsupported", fmt.Errorf("format %q is not built, wav is", data.Format))
+	}
+	if !pathForm.MatchString(account) || !pathForm.MatchString(t.Call.ID) {
+		return flows.Fail("invalid_id", errors.New("the account or the call has an id that cannot be a folder"))
+	}
+	limit := s.recordingMax
+	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
+		limit = min(limit, d)
+	}
+	rec := &flows.Recording{
+		Name:    account + "/" + t.Call.ID + "/" + strconv.Itoa(t.Call.Count()),
+		Account: account,
+		Masked:  slices.ContainsFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Masked }),
+	}
+	t.Call.Register(rec.Name)
+	t.Accept("")
+	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
+		return err
+	}
+	var failed bool
+	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
+		switch ev := ev.(type) {
+		case flows.RecordingStarted:
+			return ev.Recording == rec.Name
+		case flows.RecordingDone:
+			failed = ev.Recording == rec.Name
+		}
+		return failed
+	})
+	if err == nil && failed {
+		err = flows.ErrUnavailable
+	}
+	if err != nil {
+		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start")
+		return flows.Fail("not_recorded", err)
+	}
+	rec.Began = time.Now()
+	t.Call.Recordings = append(t.Call.Recordings, rec)
+	if rec.Masked {
+		s.quietly(func() error { return s.pbx.MaskRecording(rec.Name) }, "masking a recording")
+	}
+	t.Publish(recordingNotice(t, rec, "recording.started"))
+	t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec, limit) })
+	return nil
+}
+
+// watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
+func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Duration) error {
+	reason := "stopped"
+	done := func(ev flows.Event) bool {
+		end, ok := ev.(flows.RecordingDone)
+		if ok && end.Recording == rec.Name && end.Failed {
+			reason = "failed"
+		}
+		return ok && end.Recording == rec.Name
+	}
+	err := t.AwaitFor(limit, done)
+	if errors.Is(err, flows.ErrDetached) {
+		return err
+	}
+	took := time.Since(rec.Began)
+	if err != nil { // Asterisk's own limit runs late, so it is ended from here (ari-facts 5)
+		if reason = "call_ended"; errors.Is(err, flows.ErrTimeout) {
+			reason = "time_limit"
+		}
+		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording")
+		_ = t.AwaitFor(2*time.Second, done)
+	}
+	t.Call.Recordings = slices.DeleteFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r == rec })
+	n := recordingNotice(t, rec, "recording.stored")
+	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
+	if reason == "failed" {
+		n.Result = "failed"
+	}
+	t.Publish(n)
+	return nil
+}
+
+// mask silences every recording of the call, or ends that.
+func (s *Set) mask(t *flows.Task, on bool) error {
+	command, kind := s.pbx.UnmaskRecording, "recording.unmasked"
+	if on {
+		command, kind = s.pbx.MaskRecording, "recording.masked"
+	}
+	t.Accept("")
+	for _, rec := range t.Call.Recordings {
+		if err := command(rec.Name); err != nil && !gone(err) {
+			return err
+		}
+		rec.Masked = on
+		t.Publish(recordingNotice(t, rec, kind))
+	}
+	return nil
+}
+
+// recordingNotice is an event about a recording, under the account whose it is.
+func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Notice {
+	n := t.Notice(kind)
+	n.Account, n.Recording = rec.Account, rec.Name
+	n.ID += ":" + rec.Name
+	return n
+}

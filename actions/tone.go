@@ -1,0 +1,67 @@
+package actions
+
+import (
+	"errors"
+	"time"
+
+	"metaflows/flows"
+)
+
+// tone is what one party hears of an outcome.
+type tone struct {
+	media string // ARI tone: it plays until stopped
+	lasts time.Duration
+}
+
+var (
+	// confirmTone: it is done.
+	confirmTone = tone{"tone:1000/150,0/50", 200 * time.Millisecond}
+	// errorTone: it could not be done.
+	errorTone = tone{"tone:400/150,0/100", 700 * time.Millisecond}
+)
+
+// sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a
+// bridged channel cuts the other side off (ari-facts 9.2).
+func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
+	return t.Go("tone", func(t *flows.Task) error {
+		if !leg.Bridged() {
+			return s.soundAlone(t, leg, what)
+		}
+		snoop := t.Call.Name("snoop")
+		if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
+			return err
+		}
+		defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
+		if err := t.AwaitFor(2*time.Second, startedAs(snoop)); err != nil {
+			return err
+		}
+		playback := t.Call.Name("tone")
+		if err := s.pbx.Play(snoop, playback, what.media); err != nil {
+			return err
+		}
+		defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
+		return t.Sleep(what.lasts)
+	})
+}
+
+// soundAlone plays a tone to a leg that is in no bridge.
+func (s *Set) soundAlone(t *flows.Task, leg *flows.Leg, what tone) error {
+	playback := t.Call.Name("tone")
+	if err := s.pbx.Play(leg.ID, playback, what.media); err != nil {
+		return err
+	}
+	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
+	err := t.Until(what.lasts, func() bool { return leg.Gone })
+	if errors.Is(err, flows.ErrTimeout) {
+		return nil
+	}
+	return err
+}
+
+// startedAs wants the channel's entry into the application.
+func startedAs(channel string) func(flows.Event) bool {
+	return func(ev flows.Event) bool {
+		started, ok := ev.(flows.Started)
+		return ok && started.Channel.ID == channel
+	}
+}

@@ -1,0 +1,209 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"metaflows/flows"
+)
+
+// What a transfer may dial (design 5): anything else could leave the transferor's context, as 1@admin/n did.
+var (
+	targetForm  = regexp.MustCompile(`^[0-9A-Za-z*#+_.-]{1,64}$`)
+	contextForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,79}$`)
+)
+
+// transferData is the data of Kazoo's schema metaflows.transfer, and the reading of timeout in seconds.
+type transferData struct {
+	Target       string   `json:"target"`
+	Captures     []string `json:"captures"`
+	TransferType string   `json:"transfer_type"`
+	Timeout      int      `json:"timeout"`
+}
+
+// defaultRing is how many seconds a transfer's target and a ring-back ring.
+const defaultRing = 20
+
+// transfer sends the peer to an extension of the transferor's context. Blind: the peer stays in its bridge and gets the
+// target there by a Local channel (ari-facts 16), so that the transfer can be watched to its end and undone.
+func (s *Set) transfer() flows.Module {
+	m := flows.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
+	m.Owned = true
+	return m
+}
+
+// blindTransfer is one of them on its way.
+type blindTransfer struct {
+	*Set
+	t          *flows.Task
+	call       *flows.Call
+	transferor *flows.Leg
+	transferee *flows.Leg
+	extension  string
+	context    string
+	ring       time.Duration
+}
+
+func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) {
+	if data.TransferType != "blind" {
+		return flows.Stop, flows.Fail("unsupported", fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
+	}
+	x := &blindTransfer{
+		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg),
+		extension: data.extension(t.Flow), context: t.Flow.Owner.Context, ring: time.Duration(data.Timeout) * time.Second,
+	}
+	if x.ring <= 0 {
+		x.ring = defaultRing * time.Second
+	}
+	if err := x.check(); err != nil {
+		return flows.Stop, err
+	}
+	t.Accept(x.extension)
+	defer t.Call.Hold()()
+	return flows.Stop, x.run()
+}
+
+// extension is where to: the code's capture, else the document's captures, else its target. The schema's default
+// ["no_match"] and an empty list count as absent.
+func (d transferData) extension(f *flows.Flow) string {
+	for _, captures := range [][]string{f.Captures(), d.Captures} {
+		if len(captures) > 0 && captures[0] != "" && captures[0] != "no_match" {
+			return captures[0]
+		}
+	}
+	return d.Target
+}
+
+// check refuses what cannot work before anything is touched.
+func (x *blindTransfer) check() error {
+	switch {
+	case x.call.Held():
+		return flows.Fail("in_progress", errors.New("another transfer is under way on this call"))
+	case x.transferee == nil:
+		return flows.Fail("not_two_legs", errors.New("a transfer needs a call of two"))
+	case !targetForm.MatchString(x.extension):
+		return flows.Fail("invalid_target", errors.New("accepted are 1 to 64 of 0-9 A-Z a-z * # + _ . -"))
+	case x.context == "":
+		return flows.Fail("no_context", errors.New("the transferor has no dialplan context: METAFLOWS_CONTEXT"))
+	case !contextForm.MatchString(x.context):
+		return flows.Fail("no_context", fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
+	}
+	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
+	answer, err := x.pbx.Variables(x.transferor.ID, question)
+	if err != nil {
+		return err
+	}
+	if answer[question] != "1" {
+		return flows.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
+	}
+	return nil
+}
+
+// run does it: target made, transferor out, target in, dialled; then whatever becomes of it.
+func (x *blindTransfer) run() error {
+	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee.ID, flows.RoleTarget, map[string]string{
+		"TRANSFERERNAME":       x.transferor.Name,
+		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := x.exchange(target); err != nil {
+		return err
+	}
+	x.t.Publish(x.notice("transfer.ringing", "", ""))
+	x.dismiss()
+	err = x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
+	switch {
+	case x.t.Ending() != nil:
+		return err
+	case x.transferee.Gone:
+		x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
+		x.call.Release(target)
+		return flows.Fail("transferee_gone", nil)
+	case target.Up():
+		return x.complete(target)
+	}
+	_ = x.t.Until(time.Second, func() bool { return target.Cause != 0 })
+	if !target.Gone { // its own timeout has not come
+		x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
+		x.call.Release(target)
+	}
+	return x.giveBack(failureOf(target))
+}
+
+// exchange puts the target in the transferor's place. When Asterisk refuses, the transferor is put back.
+func (x *blindTransfer) exchange(target *flows.Leg) error {
+	if err := x.t.Part(x.transferor); err != nil {
+		return err
+	}
+	err := x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
+	if err == nil || gone(err) {
+		err = x.call.Join(target)
+	}
+	if err == nil {
+		err = x.pbx.DialChannel(target.ID, x.transferee.ID, x.ring)
+	}
+	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
+		return nil
+	}
+	x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
+	x.call.Release(target)
+	x.quietly(func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
+	return err
+}
+
+// dismiss lets the transferor go after a tone. Its channel's end must not end the transferee's.
+func (x *blindTransfer) dismiss() {
+	leg := x.transferor
+	x.quietly(func() error { return x.pbx.SetVariables(leg.ID, map[string]string{"METAFLOWS_PARTNER": ""}) }, "freeing the transferor")
+	x.call.Release(leg)
+	x.t.Go("dismiss", func(t *flows.Task) error {
+		defer x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "hanging up the transferor")
+		return x.soundAlone(t, leg, confirmTone)
+	})
+}
+
+// complete: target and transferee talk. Each ends with the other from now on.
+func (x *blindTransfer) complete(target *flows.Leg) error {
+	x.partner(x.transferee, target)
+	x.t.Publish(x.notice("transfer.answered", "", ""))
+	x.t.Publish(x.notice("transfer.completed", "completed", ""))
+	return nil
+}
+
+// partner ties two legs together for the case that the application dies.
+func (x *blindTransfer) partner(stays, joined *flows.Leg) {
+	x.quietly(func() error {
+		return x.pbx.SetVariables(stays.ID, map[string]string{"METAFLOWS_PARTNER": joined.Name})
+	}, "naming the partner")
+	if stays.Goes {
+		return // with g the caller goes on alone
+	}
+	x.quietly(func() error {
+		return x.pbx.SetVariables(joined.ID, map[string]string{"METAFLOWS_PARTNER": stays.Name})
+	}, "naming the partner")
+}
+
+// notice is an event about this transfer.
+func (x *blindTransfer) notice(kind, result, reason string) flows.Notice {
+	n := x.t.Notice(kind)
+	n.OtherChannel, n.Result, n.Reason = x.transferee.ID, result, reason
+	return n
+}
+
+// failureOf is why a target was not reached, in the words of events.
+func failureOf(target *flows.Leg) string {
+	switch target.Cause {
+	case causeBusy:
+		return "busy"
+	case causeNoAnswer, 0:
+		return "no_answer"
+	case causeCongestion:
+		return "congestion"
+	default:
+		return "unreachable"
+	}
+}

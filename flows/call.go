@@ -1,0 +1,232 @@
+package flows
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Call is two or more legs, their bridge and the actions running on them. It is one goroutine that owns all of it;
+// everything reaches it through its mailbox. Exported fields and methods are for its tasks, which run on that goroutine.
+type Call struct {
+	ID     string
+	Bridge string // the id of its bridge, chosen by us
+	Log    *slog.Logger
+	// Legs are those on the call now.
+	Legs []*Leg
+	// Recordings are those that run on the call, one for each account.
+	Recordings []*Recording
+
+	calls   *Calls
+	mail    *mailbox
+	all     []*Leg // also those that have left
+	ids     []string
+	tasks   []*Task
+	fresh   []*Task
+	matched []matched
+	holds   int
+	open    bool      // answered: collectors work
+	stamp   time.Time // of the digit that is looked at
+}
+
+// Recording is one recording of a call.
+type Recording struct {
+	Name    string // account/call/id
+	Account string
+	Masked  bool
+	Began   time.Time
+}
+
+// matched is a code that was found and is to run.
+type matched struct {
+	owner, presser *Leg
+	match          *Match
+	stamp          time.Time
+}
+
+// run is the call's goroutine, until its first task has returned.
+func (c *Call) run(enter func(*Task) error) {
+	defer c.finish()
+	main := c.spawn("enter", nil, nil, enter)
+	c.settle()
+	for !main.done {
+		events, over := c.mail.take()
+		if over {
+			c.overrun()
+		}
+		for _, ev := range events {
+			if _, ok := ev.(detach); ok {
+				c.endTasks(nil, ErrDetached)
+				return
+			}
+			c.handle(ev)
+			c.settle()
+			if main.done {
+				return
+			}
+		}
+	}
+}
+
+// handle books an event, shows it to the tasks that await, or to the keypad.
+func (c *Call) handle(ev Event) {
+	switch ev := ev.(type) {
+	case taskTimer:
+		if t := ev.task; !t.done && t.tick == ev.tick && (t.want != nil || t.until != nil) {
+			t.step(ErrTimeout)
+		}
+		return
+	case keyTimer:
+		c.expireKeys(ev.leg)
+		return
+	case carried:
+		ev.then(ev.err)
+		return
+	case Digit:
+		if !c.offer(ev) {
+			c.press(ev)
+		}
+		return
+	}
+	c.book(ev)
+	c.offer(ev)
+}
+
+// offer shows an event to the tasks in the order of their start; all that want it get it.
+func (c *Call) offer(ev Event) (wanted bool) {
+	for _, t := range slices.Clone(c.tasks) {
+		if !t.done && t.want != nil && t.want(ev) {
+			wanted = true
+			t.step(nil)
+		}
+	}
+	return wanted
+}
+
+// book keeps the legs' state up to date.
+func (c *Call) book(ev Event) {
+	switch ev := ev.(type) {
+	case Started:
+		if leg := c.leg(ev.Replaces); ev.Replaces != "" && leg != nil {
+			c.replace(leg, ev.Channel)
+		}
+	case StateChanged:
+		if leg := c.leg(ev.Channel); leg != nil {
+			leg.State = ev.State
+		}
+	case Dialed:
+		if leg := c.leg(ev.Channel); leg != nil {
+			leg.dialed(ev)
+		}
+	case Entered:
+		if leg := c.leg(ev.Channel); leg != nil && ev.Bridge == c.Bridge {
+			leg.confirm(ev.Stamp)
+		}
+	case Destroyed:
+		for _, leg := range c.all {
+			if leg.ID == ev.Channel {
+				leg.Cause, leg.TechCause = ev.Cause, ev.TechCause
+			}
+		}
+		c.lose(ev.Channel)
+	case Left:
+		c.lose(ev.Channel) // its cause comes with Destroyed, right after
+	case Lost:
+		c.lose(ev.Channel)
+	}
+}
+
+// settle lets everything run that can: new tasks, codes that were found, waits whose condition holds.
+func (c *Call) settle() {
+	for again := true; again; {
+		again = false
+		for len(c.fresh) > 0 || len(c.matched) > 0 {
+			for _, m := range c.matched {
+				c.startFlow(m)
+			}
+			c.matched = c.matched[:0]
+			fresh := c.fresh
+			c.fresh = nil
+			for _, t := range fresh {
+				t.step(nil)
+			}
+		}
+		for _, t := range slices.Clone(c.tasks) {
+			if !t.done && t.until != nil && t.until() {
+				t.step(nil)
+				again = true
+			}
+		}
+	}
+	c.tasks = slices.DeleteFunc(c.tasks, func(t *Task) bool {
+		if t.done && t.err != nil && !errors.Is(t.err, ErrCallEnded) && !errors.Is(t.err, ErrDetached) {
+			c.Log.Debug("a task ended with an error", "task", t.name, "error", t.err)
+		}
+		return t.done
+	})
+	for _, leg := range c.Legs {
+		c.serveKeys(leg)
+	}
+}
+
+// spawn makes a task; it runs when the present step is over.
+func (c *Call) spawn(name string, leg *Leg, flow *Flow, body func(*Task) error) *Task {
+	t := &Task{Call: c, Leg: leg, Flow: flow, name: name}
+	t.start(body)
+	c.tasks = append(c.tasks, t)
+	c.fresh = append(c.fresh, t)
+	return t
+}
+
+// EndOthers ends every other task of the call with ErrCallEnded: their defers run and may still use the PBX.
+func (t *Task) EndOthers() { t.Call.endTasks(t, ErrCallEnded) }
+
+func (c *Call) endTasks(except *Task, why error) {
+	c.fresh, c.matched = nil, nil
+	for _, t := range slices.Clone(c.tasks) {
+		if t != except {
+			t.end(why)
+		}
+	}
+}
+
+// finish gives back what the call had in the process.
+func (c *Call) finish() {
+	c.endTasks(nil, ErrCallEnded)
+	c.mail.close()
+	for _, leg := range c.Legs {
+		leg.stopKeys()
+		leg.courier.drop()
+	}
+	c.calls.forget(c)
+}
+
+// overrun: digits were refused because the call is too far behind. Its codes end, the talk goes on.
+func (c *Call) overrun() {
+	c.Log.Error("the call is more than 1024 events behind: its codes are switched off")
+	c.open = false
+	for _, leg := range c.Legs {
+		if leg.keypad != nil {
+			leg.keypad.Drop()
+		}
+		n := leg.notice("events.lost")
+		n.ID, n.Reason = c.ID+":overrun", "overrun"
+		c.publish(n)
+	}
+}
+
+func (c *Call) post(ev Event) { c.mail.put(ev) }
+
+func (c *Call) publish(n Notice) {
+	n.Call = c.ID
+	if n.Time.IsZero() {
+		n.Time = time.Now()
+	}
+	c.calls.cfg.Publisher.Publish(n)
+}
+
+// detach: the process stops; the call is left to Asterisk.
+type detach struct{}
+
+func (detach) event() {}

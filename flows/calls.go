@@ -1,0 +1,132 @@
+package flows
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+)
+
+// CallsConfig is what calls need from outside.
+type CallsConfig struct {
+	Line      Line
+	Publisher Publisher
+	Modules   Modules
+	Log       *slog.Logger
+	// Effective gives an owner's documents as they are now, from memory. It is called at every key and must not allocate
+	// or block.
+	Effective func(Owner) *Effective
+	// Absorb: ABSORB=armed; false is off.
+	Absorb bool
+	// Enter is what runs for a channel that the dialplan hands over, on a call of its own. The call is over when it
+	// returns.
+	Enter func(*Task, Started) error
+	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
+	Failed func(*Task)
+}
+
+// Calls are the calls of this process and the ids that belong to them. Its methods may be called from any goroutine.
+type Calls struct {
+	cfg CallsConfig
+
+	mu      sync.RWMutex
+	ids     map[string]*Call
+	live    map[*Call]struct{}
+	stopped bool
+	running sync.WaitGroup
+}
+
+// NewCalls makes an empty registry.
+func NewCalls(cfg CallsConfig) *Calls {
+	return &Calls{cfg: cfg, ids: map[string]*Call{}, live: map[*Call]struct{}{}}
+}
+
+// Deliver hands an event to the call that id belongs to; it never blocks. A channel that nobody knows and that comes
+// from the dialplan begins a call. Everything else that nobody knows is of calls that are over.
+func (cs *Calls) Deliver(id string, ev Event) {
+	cs.mu.RLock()
+	c := cs.ids[id]
+	cs.mu.RUnlock()
+	if c != nil {
+		c.mail.put(ev)
+		return
+	}
+	if started, ok := ev.(Started); ok && started.Replaces == "" && !ours(started.Args) {
+		cs.begin(started)
+	}
+}
+
+// ours tells a channel that we have made by the first of its arguments: it is a leg or a whisper of a call, not a new one.
+func ours(args []string) bool { return len(args) > 0 && (args[0] == ArgLeg || args[0] == ArgSnoop) }
+
+// The first Stasis argument of channels that we make.
+const (
+	ArgLeg   = "leg"
+	ArgSnoop = "snoop"
+)
+
+// begin starts a call for a channel.
+func (cs *Calls) begin(started Started) {
+	id := started.Channel.ID
+	c := &Call{
+		ID: id, Bridge: "mf-" + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(),
+	}
+	cs.mu.Lock()
+	if cs.stopped {
+		cs.mu.Unlock()
+		return
+	}
+	cs.live[c] = struct{}{}
+	cs.running.Add(1)
+	cs.mu.Unlock()
+	c.Register(id)
+	go func() {
+		defer cs.running.Done()
+		c.run(func(t *Task) error { return cs.cfg.Enter(t, started) })
+	}()
+}
+
+// Len is the number of live calls.
+func (cs *Calls) Len() int {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	return len(cs.live)
+}
+
+// Shutdown leaves every call to Asterisk: waits end with ErrDetached. The PBX must refuse commands before it is called,
+// so that no defer undoes anything. It returns when all calls have ended in this process, or with ctx.
+func (cs *Calls) Shutdown(ctx context.Context) error {
+	cs.mu.Lock()
+	cs.stopped = true
+	for c := range cs.live {
+		c.mail.put(detach{})
+	}
+	cs.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		cs.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (cs *Calls) register(id string, c *Call) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.ids[id] = c
+}
+
+func (cs *Calls) forget(c *Call) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, id := range c.ids {
+		if cs.ids[id] == c {
+			delete(cs.ids, id)
+		}
+	}
+	delete(cs.live, c)
+}

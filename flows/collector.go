@@ -1,0 +1,77 @@
+package flows
+
+import "time"
+
+// byTwice: the binding digit twice. It is no decision, nothing runs.
+const byTwice Decision = "twice"
+
+// Collector looks in one leg's keys for the codes of one owner. It is armed or not; the digits' way to the other party is
+// the Keypad's. The documents are taken when the binding digit is pressed and kept until the sequence has ended.
+type Collector struct {
+	// Owner is the leg whose documents these are.
+	Owner *Leg
+	// Source gives the owner's documents as they are now; nil or empty for none. It is called at every key.
+	Source func() *Effective
+	// Self says that the keys are the owner's own, else they are of another leg of the call (listen_on).
+	Self bool
+
+	armed    bool
+	from     int // index of its binding digit among the keypad's held keys
+	eff      *Effective
+	run      Run
+	deadline time.Time
+}
+
+// Effective is the documents of the sequence that was collected last.
+func (c *Collector) Effective() *Effective { return c.eff }
+
+// Collected is the digits of the sequence that was collected last.
+func (c *Collector) Collected() string { return string(c.run.Keys()) }
+
+// arm starts a sequence if key is the binding digit of an owner that listens.
+func (c *Collector) arm(key byte, from int, at time.Time) bool {
+	eff := c.Source()
+	if eff == nil || key != eff.BindingDigit || eff.Empty() || !c.listens(eff.ListenOn) {
+		return false
+	}
+	c.eff, c.armed, c.from = eff, true, from
+	c.deadline = at.Add(eff.DigitTimeout)
+	eff.Start(&c.run)
+	return true
+}
+
+func (c *Collector) listens(on ListenOn) bool {
+	if c.Self {
+		return on != ListenPeer
+	}
+	return on != ListenSelf
+}
+
+// feed takes a key of an armed sequence. ended says that the sequence is over, and by what; consumed that the key was
+// part of it or its end, else it is a key of its own. The order is design 4's, Keys in special places: a key that some
+// number or pattern can still use is collected, * and # too.
+func (c *Collector) feed(key byte, at time.Time) (ended bool, by Decision, consumed bool) {
+	switch {
+	case isKey(key) && c.run.CanUse(key):
+		verdict := c.run.Press(key)
+		switch {
+		case verdict != Open:
+			return true, ByDigit, true
+		case c.run.Len() >= maxKeys:
+			return true, ByLimit, true
+		}
+		c.deadline = at.Add(c.eff.DigitTimeout)
+		return false, "", true
+	case key == c.eff.BindingDigit && c.run.Len() == 0:
+		return true, byTwice, true
+	case key == c.eff.BindingDigit:
+		return true, ByBinding, false
+	case key == '#':
+		return true, ByHash, c.run.Matches()
+	default:
+		return true, ByDigit, false
+	}
+}
+
+// isKey tells the keys that can be part of a code; A to D cannot.
+func isKey(key byte) bool { return key >= '0' && key <= '9' || key == '*' || key == '#' }

@@ -1,0 +1,183 @@
+package flows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Flow is one run of a node and its children: a code that was pressed, or a node that the API sent.
+type Flow struct {
+	Owner   *Leg // whose document it is
+	Presser *Leg
+	Match   *Match
+	// Path is of the node that runs now: numbers.9, patterns.2(\d+).children._
+	Path string
+	// Action is the id of the run of that node; deterministic.
+	Action string
+
+	node     *Node
+	module   string
+	accepted bool
+	target   string
+	began    time.Time
+}
+
+// Accept says that the action has taken its input: from here on its events may name the digits and the target. Until
+// then they could be anybody's PIN. It publishes action.started.
+func (t *Task) Accept(target string) {
+	f := t.Flow
+	if f == nil || f.accepted {
+		return
+	}
+	f.accepted, f.target = true, target
+	t.Call.publish(t.notice("action.started"))
+}
+
+// Continue gives the flow another presser's leg: the one that it was rung back on.
+func (t *Task) Continue(leg *Leg) {
+	if t.Flow.Owner == t.Flow.Presser {
+		t.Flow.Owner = leg
+	}
+	t.Flow.Presser, t.Leg = leg, leg
+}
+
+// Captures are the captures of the code; nil for a number.
+func (f *Flow) Captures() []string {
+	if f == nil || f.Match == nil {
+		return nil
+	}
+	return f.Match.Captures
+}
+
+// Notice makes a notice of the given type about the node that runs, without its digits. It goes under the owner's
+// account; the leg is the presser's.
+func (t *Task) Notice(kind string) Notice {
+	f := t.Flow
+	n := t.Call.NoticeAbout(f.Presser, kind)
+	n.ID, n.Account = f.Action+":"+kind, f.Owner.Owner.Account
+	n.Action, n.Module, n.Path = f.Action, f.module, f.Path
+	if f.Match != nil {
+		n.Document, n.Digits = string(f.Match.Scope), len(f.Match.Collected)
+	}
+	if f.accepted {
+		n.Target = f.target
+	}
+	return n
+}
+
+// notice is Notice with what has been accepted.
+func (t *Task) notice(kind string) Notice {
+	f, n := t.Flow, t.Notice(kind)
+	if f.accepted && f.Match != nil && f.Presser == f.Owner {
+		n.Collected, n.Captures = f.Match.Collected, f.Match.Captures
+	}
+	return n
+}
+
+// startFlow begins what a code has found.
+func (c *Call) startFlow(m matched) {
+	f := &Flow{Owner: m.owner, Presser: m.presser, Match: m.match, node: m.match.Node}
+	f.Path = m.match.Kind + "s." + m.match.Key
+	f.Action = fmt.Sprintf("%s.%d", m.presser.ID, m.stamp.UnixMilli())
+	c.spawn("flow "+f.Path, m.presser, f, func(t *Task) error { return t.runFlow() })
+}
+
+// runFlow runs the nodes from the first to where they end.
+func (t *Task) runFlow() error {
+	f, action := t.Flow, t.Flow.Action
+	for depth := 0; f.node != nil; depth++ {
+		if f.Presser.Gone { // no further node runs
+			return nil
+		}
+		f.Action = fmt.Sprintf("%s.%d", action, depth)
+		f.accepted, f.target, f.began, f.module = false, "", time.Now(), f.node.Module
+		next, err := t.runNode()
+		if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
+			return ErrDetached // a restart takes it up; nothing has ended
+		}
+		key := t.conclude(next, err)
+		if key == "" {
+			return err
+		}
+		f.Path, f.node = f.Path+".children."+key, f.node.Child(key)
+	}
+	return nil
+}
+
+// runNode runs one node if the presser may.
+func (t *Task) runNode() (Next, error) {
+	f := t.Flow
+	module, known := t.Call.calls.cfg.Modules[f.node.Module]
+	switch {
+	case !known:
+		return Stop, Fail("unsupported", fmt.Errorf("there is no module %q in this version", f.node.Module))
+	case module.Owned && f.Presser.Outsider() && !f.node.AllowPeer:
+		return Stop, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
+	}
+	next, err := module.Run(t, f.node.Data)
+	if err == nil {
+		t.Accept(f.target)
+	}
+	return next, err
+}
+
+// conclude publishes how a node ended and names the child that runs next, "" for none. A failure runs the child named by
+// its reason, else "failed", never "_".
+func (t *Task) conclude(next Next, err error) string {
+	f := t.Flow
+	took := time.Since(f.began).Milliseconds()
+	if err != nil {
+		n := t.notice("action.failed")
+		n.Result, n.Reason, n.Duration = "failed", Reason(err), took
+		t.Call.publish(n)
+		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)
+		key := firstChild(f.node, n.Reason, "failed")
+		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil {
+			t.Call.calls.cfg.Failed(t)
+		}
+		return key
+	}
+	n := t.notice("action.finished")
+	n.Duration = took
+	switch {
+	case next.stop:
+		n.Result = "stop"
+	case next.branch != "":
+		n.Result = "branch:" + next.branch
+	default:
+		n.Result = "continue"
+	}
+	t.Call.publish(n)
+	if next.stop {
+		return ""
+	}
+	return firstChild(f.node, next.branch, "_")
+}
+
+// firstChild is the first of the keys that has a child, else "".
+func firstChild(n *Node, keys ...string) string {
+	for _, key := range keys {
+		if key != "" && n.Child(key) != nil {
+			return key
+		}
+	}
+	return ""
+}
+
+// Reason is the published word for an error: a Failure's own, else what kind of error it is.
+func Reason(err error) string {
+	var f *Failure
+	switch {
+	case errors.As(err, &f):
+		return f.Reason
+	case errors.Is(err, ErrCallEnded):
+		return "call_ended"
+	case errors.Is(err, ErrGone):
+		return "gone"
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrUnavailable):
+		return "unavailable"
+	default:
+		return "error"
+	}
+}

@@ -1,0 +1,208 @@
+package flows
+
+import "time"
+
+// maxKeys is the longest sequence: its last key ends it (design 4, Keys in special places).
+const maxKeys = 64
+
+// relayBatch is how many digits go into one relay: it blocks the receiving leg for 100 + n*200 ms (ari-facts 1.3).
+const relayBatch = 4
+
+// Decision says what decided a sequence: the digit itself, # , the binding digit, the timeout, or the limit of 64 keys.
+type Decision string
+
+// The decisions.
+const (
+	ByDigit   Decision = "digit"
+	ByHash    Decision = "hash"
+	ByBinding Decision = "binding"
+	ByTimeout Decision = "timeout"
+	ByLimit   Decision = "limit"
+)
+
+// KeypadReport hears what a keypad concludes. It is called from within Press, Expire and Drop and must not call back.
+type KeypadReport interface {
+	// Armed: the binding digit was pressed.
+	Armed(c *Collector)
+	// Matched: keys were a code. They are swallowed.
+	Matched(c *Collector, m *Match, by Decision)
+	// Unmatched: so many keys after the binding digit were no code.
+	Unmatched(c *Collector, keys int)
+}
+
+// Keypad is the keys of one leg on their way: its collectors look for codes in them, and what was no code is relayed to
+// the other legs. It is pure: the caller brings the time and carries out what Absorb, Relay and Deadline ask for.
+//
+//	         binding digit                     decided, or ended with a match: swallowed
+//	unarmed ---------------> armed ------------------------------------------------------> unarmed
+//	   ^                       | dead, or ended without a match
+//	   |    relay has ended    v
+//	   +------------------- draining: what was kept is relayed; a binding digit arms again
+type Keypad struct {
+	report     KeypadReport
+	absorb     bool // mode armed: keys are kept from the others while a collector is armed
+	collectors []*Collector
+	held       []heldKey // fate undecided: from the first armed collector's binding digit on
+	outbox     []byte    // no code and not heard: to be relayed
+	relaying   bool
+}
+
+// heldKey is one key whose fate is open.
+type heldKey struct {
+	key       byte
+	absorbed  bool // the other party has not heard it
+	swallowed bool // part of a code, or the second binding digit
+}
+
+// NewKeypad makes the keypad of one leg. With absorb false (ABSORB=off) the other party hears everything anyway and
+// nothing is ever relayed.
+func NewKeypad(report KeypadReport, absorb bool) *Keypad {
+	return &Keypad{report: report, absorb: absorb, held: make([]heldKey, 0, maxKeys+8)}
+}
+
+// Listen sets the collectors, the leg's own first. One that is known keeps its state; one that is left out is forgotten.
+func (k *Keypad) Listen(collectors []*Collector) {
+	k.collectors = collectors
+	k.release()
+}
+
+// Press takes a key that was released at the given time. absorbed says that it began while the leg's keys were kept from
+// the other party.
+func (k *Keypad) Press(key byte, absorbed bool, at time.Time) {
+	k.Expire(at)
+	k.held = append(k.held, heldKey{key: key, absorbed: absorbed && k.absorb})
+	k.offer(len(k.held)-1, at)
+	k.release()
+}
+
+// Expire ends every sequence whose time was over at now, as if its timer had come in time.
+func (k *Keypad) Expire(now time.Time) {
+	for {
+		c := k.firstDue()
+		if c == nil || c.deadline.After(now) {
+			return
+		}
+		k.finish(c, ByTimeout, true)
+		k.release()
+	}
+}
+
+// Deadline is when Expire has something to do; zero when no collector is armed.
+func (k *Keypad) Deadline() time.Time {
+	if c := k.firstDue(); c != nil {
+		return c.deadline
+	}
+	return time.Time{}
+}
+
+// Absorb says whether the leg's keys are to be kept from the others now: while armed or draining.
+func (k *Keypad) Absorb() bool {
+	return k.absorb && (k.firstDue() != nil || k.relaying || len(k.outbox) > 0)
+}
+
+// Relay gives the next digits to be relayed, none while a relay is running. Relayed must follow.
+func (k *Keypad) Relay() string {
+	if k.relaying || len(k.outbox) == 0 {
+		return ""
+	}
+	n := min(len(k.outbox), relayBatch)
+	digits := string(k.outbox[:n])
+	k.outbox = append(k.outbox[:0], k.outbox[n:]...)
+	k.relaying = true
+	return digits
+}
+
+// Relayed says that the last relay has ended, well or not.
+func (k *Keypad) Relayed() { k.relaying = false }
+
+// Drop disarms everything and forgets what was to be relayed: the leg hangs up or is transferred.
+func (k *Keypad) Drop() {
+	for _, c := range k.collectors {
+		c.armed = false
+	}
+	k.held, k.outbox = k.held[:0], k.outbox[:0]
+}
+
+// firstDue is the armed collector whose time is over first.
+func (k *Keypad) firstDue() *Collector {
+	var first *Collector
+	for _, c := range k.collectors {
+		if c.armed && (first == nil || c.deadline.Before(first.deadline)) {
+			first = c
+		}
+	}
+	return first
+}
+
+// offer shows held key i to the collectors in order; the first that is decided takes its keys and disarms the others.
+func (k *Keypad) offer(i int, at time.Time) {
+	for _, c := range k.collectors {
+		if !c.armed {
+			if c.arm(k.held[i].key, i, at) {
+				k.report.Armed(c)
+			}
+			continue
+		}
+		ended, by, consumed := c.feed(k.held[i].key, at)
+		switch {
+		case !ended: // it goes on
+		case by == byTwice: // ** : what follows is plain
+			k.held[i].swallowed = true
+			c.armed = false
+		case k.finish(c, by, consumed):
+			if consumed {
+				k.held[i].swallowed = true
+			} else {
+				k.offer(i, at) // the others are unarmed now, so this ends
+			}
+			return
+		case !consumed && c.arm(k.held[i].key, i, at): // *2*9: the second * arms again
+			k.report.Armed(c)
+		}
+	}
+}
+
+// finish ends a sequence: with a match its keys are swallowed, every collector is unarmed, and the result is true.
+// consumed false: the key that ended it is not among its keys.
+func (k *Keypad) finish(c *Collector, by Decision, consumed bool) bool {
+	c.armed = false
+	keys := c.run.Len()
+	m := c.run.Best()
+	if m == nil {
+		if !consumed && by != ByBinding || by == ByHash {
+			keys++ // the key that no code could use
+		}
+		if keys > 0 { // else the binding digit alone
+			k.report.Unmatched(c, keys)
+		}
+		return false
+	}
+	for i := c.from; i <= c.from+keys && i < len(k.held); i++ {
+		k.held[i].swallowed = true
+	}
+	for _, other := range k.collectors {
+		other.armed = false
+	}
+	k.report.Matched(c, m, by)
+	return true
+}
+
+// release lets go of the keys that no armed collector can still use: they are plain digits, and those that the other
+// party has not heard are to be relayed.
+func (k *Keypad) release() {
+	n := len(k.held)
+	for _, c := range k.collectors {
+		if c.armed {
+			n = min(n, c.from)
+		}
+	}
+	for _, h := range k.held[:n] {
+		if h.absorbed && !h.swallowed {
+			k.outbox = append(k.outbox, h.key)
+		}
+	}
+	k.held = append(k.held[:0], k.held[n:]...)
+	for _, c := range k.collectors {
+		c.from -= n
+	}
+}

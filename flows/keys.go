@@ -1,0 +1,144 @@
+package flows
+
+import "time"
+
+// press gives a key to its leg's keypad. Before the answer digits pass.
+func (c *Call) press(ev Digit) {
+	leg := c.leg(ev.Channel)
+	if leg == nil || !c.open {
+		return
+	}
+	c.stamp = ev.Stamp
+	leg.keypad.Press(ev.Key, leg.absorbed(ev.Stamp.Add(-ev.Duration)), ev.Arrived)
+}
+
+// expireKeys: the timer of a leg's keys has fired.
+func (c *Call) expireKeys(leg *Leg) {
+	leg.timerAt = time.Time{}
+	if leg.keypad != nil {
+		c.stamp = time.Now()
+		leg.keypad.Expire(c.stamp)
+	}
+}
+
+// serveKeys carries out what a leg's keypad asks for: its timer, its absorb, its relay.
+func (c *Call) serveKeys(leg *Leg) {
+	if at := leg.keypad.Deadline(); !at.IsZero() && (leg.timerAt.IsZero() || at.Before(leg.timerAt)) {
+		if leg.timer != nil {
+			leg.timer.Stop()
+		}
+		leg.timerAt = at
+		leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg}) })
+	}
+	if leg.bridged && leg.keypad.Absorb() != leg.asked && !leg.turning {
+		c.absorb(leg, leg.keypad.Absorb())
+	}
+	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
+	// (ari-facts 15).
+	if leg.bridged && (!leg.asked || leg.turning) {
+		return
+	}
+	if digits := leg.keypad.Relay(); digits != "" {
+		c.relay(leg, digits)
+	}
+}
+
+// absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again.
+func (c *Call) absorb(leg *Leg, on bool) {
+	channel, bridge := leg.ID, c.Bridge
+	leg.asked, leg.turning = on, true
+	leg.joins = append(leg.joins, on)
+	c.carry(leg, func() error { return c.calls.cfg.Line.AddToBridge(bridge, channel, on) }, func(err error) {
+		leg.turning = false
+		if err != nil && leg.bridged && leg.ID == channel {
+			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
+			leg.asked = !on
+			leg.bridged = false // what it was asked for is not known: leave it alone
+			c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
+		}
+	})
+}
+
+// relay sends digits that were no code to every other leg. The next ones wait until all have heard them.
+func (c *Call) relay(from *Leg, digits string) {
+	pending := 0
+	for _, to := range c.Peers(from) {
+		if !to.bridged {
+			continue
+		}
+		pending++
+		channel := to.ID
+		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
+			if err != nil {
+				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
+			}
+			if pending--; pending == 0 {
+				from.keypad.Relayed()
+			}
+		})
+	}
+	if pending == 0 {
+		from.keypad.Relayed()
+	}
+}
+
+// carry runs a command for a leg outside of the call's goroutine, after those sent for it before; then runs on the
+// call's goroutine.
+func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
+	leg.busy++
+	leg.courier.send(func() {
+		err := command()
+		c.post(carried{func(err error) { leg.busy--; then(err) }, err})
+	})
+}
+
+// stopKeys forgets a leg's keys: it hangs up, or is moved.
+func (l *Leg) stopKeys() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.timerAt = time.Time{}
+	if l.keypad != nil {
+		l.keypad.Drop()
+	}
+}
+
+// keyTimer: a leg's keypad may have something to end.
+type keyTimer struct{ leg *Leg }
+
+// carried: a command of a courier has been answered.
+type carried struct {
+	then func(error)
+	err  error
+}
+
+func (keyTimer) event() {}
+func (carried) event()  {}
+
+// keypadReport turns what a leg's keypad concludes into events and flows.
+type keypadReport struct {
+	call *Call
+	leg  *Leg
+}
+
+func (r keypadReport) Armed(col *Collector) { r.publish("code.armed", col, Notice{}) }
+
+func (r keypadReport) Matched(col *Collector, m *Match, by Decision) {
+	r.publish("code.matched", col, Notice{
+		Path: m.Kind + "s." + m.Key, Document: string(m.Scope), Digits: len(m.Collected), Result: string(by), Module: m.Node.Module,
+	})
+	r.call.matched = append(r.call.matched, matched{owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp})
+}
+
+func (r keypadReport) Unmatched(col *Collector, keys int) {
+	r.publish("code.unmatched", col, Notice{Digits: keys})
+}
+
+// publish adds who pressed and whose code it is.
+func (r keypadReport) publish(kind string, col *Collector, n Notice) {
+	about := r.call.NoticeAbout(r.leg, kind)
+	about.Account = col.Owner.Owner.Account
+	about.ID += ":" + col.Owner.ID + ":" + r.call.stamp.UTC().Format("150405.000")
+	about.Path, about.Document, about.Digits, about.Result, about.Module = n.Path, n.Document, n.Digits, n.Result, n.Module
+	r.call.publish(about)
+}

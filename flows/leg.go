@@ -1,0 +1,139 @@
+package flows
+
+import (
+	"strings"
+	"time"
+)
+
+// The roles of a leg, as the variable METAFLOWS_ROLE says them.
+const (
+	RoleCaller = "caller"
+	RoleCallee = "callee"
+	RoleTarget = "target"
+)
+
+// Leg is one channel's side of a call. It belongs to its call: only the call's goroutine, which its tasks run on, may
+// touch it. When another channel takes its place (pickup, REFER) the Leg stays and its Channel changes.
+type Leg struct {
+	Channel
+	Role string
+	// Owner is whose leg it is; without an account it is an outsider's.
+	Owner Owner
+	// Context is the dialplan context that this party may dial into; "" for none: it cannot transfer.
+	Context string
+	// Dialled is the dialstring it was dialled with, "" for one that came in by the dialplan.
+	Dialled  string
+	LinkedID string
+	// Goes: when the call is over this leg goes on in the dialplan (option g).
+	Goes bool
+	// Answered is when it was connected, zero before.
+	Answered time.Time
+	// Gone: the channel has left the application.
+	Gone bool
+	// Cause is the Q.850 cause it went with, where Asterisk has told it, TechCause the SIP status.
+	Cause, TechCause int
+	// Forward is where it was redirected to (302), if it was.
+	Forward string
+
+	refused bool
+	keypad  *Keypad
+	timerAt time.Time // when the key timer is due; zero: none
+	timer   *time.Timer
+
+	courier courier
+	bridged bool   // in the call's bridge, as far as we asked for
+	joins   []bool // absorb of each addChannel that was sent and not yet confirmed by Entered
+	asked   bool   // absorb as it was asked for last
+	turning bool   // that request is under way
+	busy    int    // commands at the courier
+	since   []change
+}
+
+// change is a moment from which a leg's keys were or were not kept from the others, by Asterisk's clock.
+type change struct {
+	at     time.Time
+	absorb bool
+}
+
+// NewLeg makes the leg of a channel that has entered the application. Its identity is what the channel variables say at
+// that moment (design 3.1): a dial copies inherited variables later.
+func NewLeg(ch Channel, role string) *Leg {
+	l := &Leg{Channel: ch, Role: role}
+	l.identify(ch.Vars)
+	return l
+}
+
+func (l *Leg) identify(vars map[string]string) {
+	l.Owner = Owner{Account: vars["METAFLOWS_ACCOUNT"], User: vars["METAFLOWS_USER"], Device: vars["METAFLOWS_DEVICE"]}
+	l.Context = vars["METAFLOWS_CONTEXT"]
+	if l.Owner.Account == "" || !l.Phone() { // identity is never a Local leg's
+		l.Owner, l.Context = Owner{}, ""
+	}
+}
+
+// reset gives the leg another channel, which is in no bridge and has done nothing yet.
+func (l *Leg) reset(ch Channel) {
+	l.Channel, l.Gone, l.Cause, l.TechCause, l.Forward = ch, false, 0, 0, ""
+	l.bridged, l.asked, l.joins, l.since = false, false, nil, nil
+}
+
+// dialed books the progress of a dial. A Local channel may tell its answer only here.
+func (l *Leg) dialed(ev Dialed) {
+	if ev.Forward != "" {
+		l.Forward = ev.Forward
+	}
+	switch ev.Status {
+	case "ANSWER":
+		l.State = "Up"
+	case "BUSY": // an extension that says so and stays, as Busy() does through a Local channel
+		l.refused, l.Cause = true, 17
+	case "CONGESTION", "CHANUNAVAIL":
+		l.refused, l.Cause = true, 34
+	}
+}
+
+// Failed: it was dialled and will not answer any more.
+func (l *Leg) Failed() bool { return l.Gone || l.refused }
+
+// Bridged: in the call's bridge, as far as this call has asked for.
+func (l *Leg) Bridged() bool { return l.bridged }
+
+// Outsider: a leg without an account has no codes of its own and cannot transfer.
+func (l *Leg) Outsider() bool { return l.Owner.Account == "" }
+
+// Phone: not a Local channel. Other legs' keys are never absorbed (ari-facts 15).
+func (l *Leg) Phone() bool { return !strings.HasPrefix(l.Name, "Local/") }
+
+// Up: answered.
+func (l *Leg) Up() bool { return l.State == "Up" && !l.Gone }
+
+// confirm notes that the leg has entered its bridge at stamp, with the absorb of the request that this confirms.
+func (l *Leg) confirm(stamp time.Time) {
+	absorb := false // somebody else moved it
+	if len(l.joins) > 0 {
+		absorb, l.joins = l.joins[0], l.joins[1:]
+	}
+	if len(l.since) >= 4 {
+		l.since = append(l.since[:0], l.since[1:]...)
+	}
+	l.since = append(l.since, change{stamp, absorb})
+}
+
+// absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
+// began (ari-facts 15).
+func (l *Leg) absorbed(stamp time.Time) bool {
+	for i := len(l.since) - 1; i >= 0; i-- {
+		if !l.since[i].at.After(stamp) {
+			return l.since[i].absorb
+		}
+	}
+	return false
+}
+
+// endpointOf cuts the instance off a channel's name: PJSIP/alice-0000001e is of PJSIP/alice.
+func endpointOf(name string) string {
+	if i := strings.LastIndexByte(name, '-'); i > 0 {
+		return name[:i]
+	}
+	return name
+}

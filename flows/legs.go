@@ -1,0 +1,215 @@
+package flows
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Add puts a leg on the call. Its channel's id must be registered.
+func (c *Call) Add(leg *Leg) {
+	leg.keypad = NewKeypad(keypadReport{c, leg}, c.calls.cfg.Absorb && leg.Phone())
+	c.Legs = append(c.Legs, leg)
+	if !slices.Contains(c.all, leg) {
+		c.all = append(c.all, leg)
+	}
+	c.rewire()
+}
+
+// Count is how many resources this call has named so far.
+func (c *Call) Count() int { return len(c.ids) }
+
+// Accounts are those of all legs that are or were on the call, in the order of their coming; "" only when there is no
+// other.
+func (c *Call) Accounts() []string {
+	var accounts []string
+	for _, leg := range c.all {
+		if !leg.Outsider() && !slices.Contains(accounts, leg.Owner.Account) {
+			accounts = append(accounts, leg.Owner.Account)
+		}
+	}
+	if accounts == nil {
+		return []string{""}
+	}
+	return accounts
+}
+
+// PublishAll publishes a notice about the call under each account on it, each with a leg of that account and without
+// what belongs to another.
+func (t *Task) PublishAll(kind string, fill func(*Notice)) {
+	for _, account := range t.Call.Accounts() {
+		for _, leg := range t.Call.all {
+			if leg.Owner.Account == account {
+				n := t.Call.NoticeAbout(leg, kind)
+				n.ID = t.Call.ID + ":" + kind + ":" + account
+				fill(&n)
+				t.Call.publish(n)
+				break
+			}
+		}
+	}
+}
+
+// Release lets a leg go: it is no longer on the call, what becomes of its channel is the caller's business. What was
+// still to be relayed for it or to it is dropped.
+func (c *Call) Release(leg *Leg) {
+	leg.stopKeys()
+	c.Legs = slices.DeleteFunc(c.Legs, func(l *Leg) bool { return l == leg })
+	c.rewire()
+}
+
+// Join puts a leg into the call's bridge, and returns when it has been asked for.
+func (c *Call) Join(leg *Leg) error {
+	leg.joins = append(leg.joins, false)
+	leg.asked = false
+	if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
+		leg.joins = leg.joins[:len(leg.joins)-1]
+		return err
+	}
+	leg.bridged = true
+	return nil
+}
+
+// Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
+// relayed is dropped, and it waits until commands that are under way for it have ended.
+func (t *Task) Part(leg *Leg) error {
+	leg.bridged = false
+	leg.stopKeys()
+	return t.Until(0, func() bool { return leg.busy == 0 || leg.Gone })
+}
+
+// Peers are the other legs on the call.
+func (c *Call) Peers(of *Leg) []*Leg {
+	return slices.DeleteFunc(slices.Clone(c.Legs), func(l *Leg) bool { return l == of })
+}
+
+// Peer is the other leg of a call of two, nil when there is none or there are several.
+func (c *Call) Peer(of *Leg) *Leg {
+	if peers := c.Peers(of); len(peers) == 1 {
+		return peers[0]
+	}
+	return nil
+}
+
+// Hold keeps the call from ending while an action changes who is on it; the function that it returns gives it free.
+func (c *Call) Hold() func() {
+	c.holds++
+	released := false
+	return func() {
+		if !released {
+			released = true
+			c.holds--
+		}
+	}
+}
+
+// Held says that an action is changing who is on the call.
+func (c *Call) Held() bool { return c.holds > 0 }
+
+// Over says that nobody is left to talk to and no action holds the call.
+func (c *Call) Over() bool { return len(c.Legs) < 2 && c.holds == 0 }
+
+// Register tells the process that events of this id are this call's. It comes before the request that makes the id.
+func (c *Call) Register(id string) {
+	c.ids = append(c.ids, id)
+	c.calls.register(id, c)
+}
+
+// Name makes an id for a resource of this call and registers it.
+func (c *Call) Name(kind string) string {
+	id := kind + "-" + c.ID + "-" + strconv.Itoa(len(c.ids))
+	c.Register(id)
+	return id
+}
+
+// Open lets the collectors work: the call is answered.
+func (c *Call) Open() { c.open = true }
+
+// Answered says that Open was called.
+func (c *Call) Answered() bool { return c.open }
+
+// Publish publishes a notice of this call.
+func (t *Task) Publish(n Notice) { t.Call.publish(n) }
+
+// leg is the leg of a channel on this call, nil if there is none.
+func (c *Call) leg(channel string) *Leg {
+	for _, l := range c.Legs {
+		if l.ID == channel {
+			return l
+		}
+	}
+	return nil
+}
+
+// lose notes that the leg of a channel is gone, also one that was let go before.
+func (c *Call) lose(channel string) {
+	for _, leg := range c.all {
+		if leg.ID == channel && !leg.Gone {
+			leg.Gone = true
+			c.Release(leg)
+		}
+	}
+}
+
+// replace gives a leg's place to another channel (pickup, REFER). It has that leg's identity unless it brings its own.
+func (c *Call) replace(leg *Leg, ch Channel) {
+	c.Register(ch.ID)
+	bridged := leg.bridged
+	owner, context := leg.Owner, leg.Context
+	leg.stopKeys()
+	leg.reset(ch)
+	if leg.identify(ch.Vars); leg.Outsider() {
+		leg.Owner, leg.Context = owner, context
+	}
+	leg.bridged = bridged
+	if leg.Dialled != "" && leg.Phone() {
+		leg.Dialled = ch.Endpoint()
+	}
+	leg.keypad = NewKeypad(keypadReport{c, leg}, c.calls.cfg.Absorb && leg.Phone())
+	c.rewire()
+}
+
+// rewire says which collectors look at which leg's keys (design 4, Who listens to whom): the leg's own, and those of
+// every other owner that may hear it. What owners have configured is looked at key by key.
+func (c *Call) rewire() {
+	for _, presser := range c.Legs {
+		var collectors []*Collector
+		for _, owner := range append([]*Leg{presser}, c.Peers(presser)...) {
+			if owner.Outsider() || owner != presser && !presser.Outsider() && presser.Owner.Account != owner.Owner.Account {
+				continue
+			}
+			collectors = append(collectors, presser.keypad.collector(owner, func() *Effective {
+				return c.calls.cfg.Effective(owner.Owner)
+			}, owner == presser))
+		}
+		presser.keypad.Listen(collectors)
+	}
+}
+
+// collector is the one that looks for owner's codes, a new one if there is none yet.
+func (k *Keypad) collector(owner *Leg, source func() *Effective, self bool) *Collector {
+	for _, c := range k.collectors {
+		if c.Owner == owner {
+			return c
+		}
+	}
+	return &Collector{Owner: owner, Source: source, Self: self}
+}
+
+// notice makes a notice about this leg.
+func (l *Leg) notice(kind string) Notice {
+	return Notice{
+		Type: kind, Account: l.Owner.Account, Channel: l.ID, UniqueID: l.ID, Endpoint: l.Endpoint(),
+		LinkedID: l.LinkedID, SIPCallID: l.SIPCallID,
+	}
+}
+
+// NoticeAbout makes a notice about a leg of this call and its other side.
+func (c *Call) NoticeAbout(leg *Leg, kind string) Notice {
+	n := leg.notice(kind)
+	n.ID = strings.Join([]string{c.ID, leg.ID, kind}, ":")
+	if peer := c.Peer(leg); peer != nil {
+		n.OtherChannel = peer.ID
+	}
+	return n
+}

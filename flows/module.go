@@ -1,0 +1,47 @@
+package flows
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Next says how a flow goes on after a node: Continue, Stop or Branch.
+type Next struct {
+	stop   bool
+	branch string
+}
+
+// Continue runs the child "_"; Stop ends the flow.
+var (
+	Continue = Next{}
+	Stop     = Next{stop: true}
+)
+
+// Branch runs the child named key, else the child "_".
+func Branch(key string) Next { return Next{branch: key} }
+
+// Module is a named behaviour that a node runs.
+type Module struct {
+	Name string
+	// Owned: an outsider may run it only on a node that says allow_peer (design 4, Who listens to whom).
+	Owned bool
+	// Run does it, on the call's goroutine. A Failure's reason chooses the child that runs next.
+	Run func(t *Task, data json.RawMessage) (Next, error)
+}
+
+// Modules are the modules there are, by name.
+type Modules map[string]Module
+
+// Define makes a module from a function that takes its data decoded onto a copy of the defaults. Unknown keys are
+// ignored, as in Kazoo's schemas.
+func Define[D any](name string, defaults D, run func(*Task, D) (Next, error)) Module {
+	return Module{Name: name, Run: func(t *Task, raw json.RawMessage) (Next, error) {
+		data := defaults
+		if len(raw) > 0 {
+			if err := json.Unmarshal(raw, &data); err != nil {
+				return Stop, Fail("invalid_data", fmt.Errorf("data of module %s: %w", name, err))
+			}
+		}
+		return run(t, data)
+	}}
+}

@@ -1,0 +1,37 @@
+package flows
+
+import "time"
+
+// Notice is one event for the outside: what happened to a call, for auditors and integrators (design 3.4). It never
+// holds digits that were not a code.
+type Notice struct {
+	Type string    `json:"-"` // two tokens: call.started, code.matched, ...
+	ID   string    `json:"-"` // deterministic: the same fact has the same id after a restart
+	Time time.Time `json:"-"`
+
+	Account      string   `json:"account,omitempty"` // under which it is published; "" for no account
+	Call         string   `json:"call,omitempty"`
+	Node         string   `json:"node,omitempty"`    // the Asterisk node; set by the publisher
+	Channel      string   `json:"channel,omitempty"` // the leg
+	Endpoint     string   `json:"endpoint,omitempty"`
+	OtherChannel string   `json:"other_channel,omitempty"`
+	UniqueID     string   `json:"uniqueid,omitempty"`
+	LinkedID     string   `json:"linkedid,omitempty"`
+	SIPCallID    string   `json:"sip_call_id,omitempty"`
+	Action       string   `json:"action,omitempty"`    // id of one run of a module
+	Recording    string   `json:"recording,omitempty"` // its name in Asterisk's recording folder
+	Module       string   `json:"module,omitempty"`
+	Path         string   `json:"path,omitempty"`      // of the node: numbers.9, patterns.2(\d+).children._
+	Collected    string   `json:"collected,omitempty"` // only of an accepted action whose presser is the owner
+	Captures     []string `json:"captures,omitempty"`
+	Target       string   `json:"target,omitempty"`
+	Digits       int      `json:"digits,omitempty"`   // how many
+	Document     string   `json:"document,omitempty"` // where the entry comes from: account, user, device
+	Result       string   `json:"result,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
+	Duration     int64    `json:"duration_ms,omitempty"`
+}
+
+// Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.
+// Notices of one call are published in the order of the calls to Publish.
+type Publisher interface{ Publish(Notice) }
