@@ -9,7 +9,8 @@ import (
 
 // Options say how an instance differs from the usual one. The zero value is what tests want.
 type Options struct {
-	// BindAddr is where phones reach it; default 127.0.0.1. ARI is always on 127.0.0.1.
+	// BindAddr is the IPv4 address where phones reach it; default 127.0.0.1. ARI is always on
+	// 127.0.0.1.
 	BindAddr string
 	// ExternalAddr is the address that phones are told when it is another than BindAddr.
 	ExternalAddr string
@@ -18,7 +19,7 @@ type Options struct {
 	// Passwords of phones by name. A phone that is not in it has its name as password where
 	// BindAddr is a loopback address, else a random one.
 	Passwords map[string]string
-	// Append is text for the end of configuration files, by file name: "extensions.conf".
+	// Append is text to add at the end of configuration files, by file name: "extensions.conf".
 	Append map[string]string
 	// Dir is where the instance's folder is made; default: a folder for temporary files that
 	// this Asterisk can see.

@@ -74,6 +74,9 @@ func (i *Install) Start(ctx context.Context, options Options) (*Server, error) {
 
 // prepare makes the folder, chooses the ports and writes the configuration.
 func (s *Server) prepare(install *Install, options Options) error {
+	if ip := net.ParseIP(options.BindAddr); ip == nil || ip.To4() == nil {
+		return fmt.Errorf("bind address %q: an IPv4 address is needed", options.BindAddr)
+	}
 	var err error
 	if s.block, err = newBlock(options.BindAddr); err != nil {
 		return err

@@ -62,3 +62,38 @@ func TestTwoAtOnce(t *testing.T) {
 		listener.Close()
 	}
 }
+
+func TestOnANetwork(t *testing.T) {
+	server := start(t, Options{BindAddr: "0.0.0.0", ExternalAddr: "192.0.2.1"})
+	shown, err := server.CLI("pjsip show transport udp")
+	if err != nil || !strings.Contains(shown, "192.0.2.1") || !strings.Contains(shown, "0.0.0.0:") {
+		t.Errorf("transport: %v\n%s", err, shown)
+	}
+	if !strings.HasPrefix(server.ARIURL, "http://127.0.0.1:") {
+		t.Errorf("ARI is at %s", server.ARIURL)
+	}
+	for _, line := range server.Complaints() {
+		t.Error(line)
+	}
+}
+
+func TestBadAddress(t *testing.T) {
+	for _, addr := range []string{"localhost", "::1", "192.0.2.77"} {
+		if server, err := Start(t.Context(), Options{BindAddr: addr}); err == nil {
+			t.Errorf("%s: started", addr)
+			_ = server.Stop()
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	for range 4 {
+		t.Run("one", func(t *testing.T) {
+			t.Parallel()
+			server := start(t, Options{})
+			if _, err := server.Channels(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
