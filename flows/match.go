@@ -205,7 +205,7 @@ func (r *Run) judge() {
 		for i := range r.patterns {
 			l := r.look(i, next)
 			if keys := l.usable & patKeysOf[next]; keys != 0 {
-				open = true
+				open = open || i != r.best || !r.patterns[i].program.fixed
 				r.usable |= keys
 			}
 			if !l.match {
@@ -230,8 +230,8 @@ func (r *Run) judge() {
 	}
 }
 
-// look asks what a pattern makes of the next context, once for all contexts that it cannot tell apart. The slots of a
-// match in context patNone are left in r.slots.
+// look asks what a pattern makes of the next context, once for all contexts that it cannot tell apart. While the best
+// pattern is being looked for, a match leaves its slots in r.slots.
 func (r *Run) look(i, next int) patLook {
 	t := &r.patterns[i]
 	next = min(next, t.program.looks-1)
@@ -242,9 +242,9 @@ func (r *Run) look(i, next int) patLook {
 	if r.n == maxKeys { // as if it went on
 		within = maxKeys
 	}
-	slots := r.slots
-	if next != patNone {
-		slots = r.other
+	slots := r.other
+	if r.best < 0 && next == patNone {
+		slots = r.slots
 	}
 	l := r.machine.look(t, r.prev, next, r.n, within, slots)
 	l.same = next == patNone || l.match && i == r.best && r.same(t.program)

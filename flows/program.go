@@ -3,6 +3,7 @@ package flows
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"regexp/syntax"
 	"strings"
 	"sync"
@@ -109,6 +110,8 @@ type patProgram struct {
 	// looks says how many contexts after a position the pattern can tell apart: 1 none, 2 the end and a key, 3 the
 	// end, a word key and another.
 	looks int
+	// fixed: every match has the same text and the same captures, wherever it is.
+	fixed bool
 }
 
 // patPattern is a pattern of a document. The program that searches anywhere is made when it is first asked for.
@@ -137,11 +140,13 @@ func patCompile(source string, budget int) (pattern *patPattern, problem string)
 	if len(program.insts) > budget {
 		return nil, ""
 	}
-	return &patPattern{program: program, anywhere: sync.OnceValue(func() *patProgram { return patAnywhere(source) })}, ""
+	return &patPattern{program: program, anywhere: sync.OnceValue(func() *patProgram {
+		return patAnywhere(source, program.fixed)
+	})}, ""
 }
 
 // patAnywhere is the program of (?s:.*?)(source), whose group is slots 0 and 1; nil if the source does not compile.
-func patAnywhere(source string) *patProgram {
+func patAnywhere(source string, fixed bool) *patProgram {
 	re, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil
@@ -153,6 +158,7 @@ func patAnywhere(source string) *patProgram {
 	if err != nil {
 		return nil
 	}
+	program.fixed = fixed
 	return program
 }
 
@@ -186,13 +192,13 @@ func patBuild(re *syntax.Regexp) (*patProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &patProgram{insts: make([]patInst, len(prog.Inst)), start: uint16(prog.Start), slots: slots, takes: 1, looks: 1}
+	p := &patProgram{insts: make([]patInst, len(prog.Inst)), start: uint16(prog.Start), slots: slots, takes: 1, looks: 1, fixed: true}
 	for i := range prog.Inst {
 		from, to := &prog.Inst[i], &p.insts[i]
 		to.out, to.arg = uint16(from.Out), uint16(from.Arg)
 		switch from.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
-			to.op = patAlt
+			to.op, p.fixed = patAlt, false
 		case syntax.InstCapture:
 			to.op = patCapture
 		case syntax.InstNop:
@@ -214,102 +220,12 @@ func patBuild(re *syntax.Regexp) (*patProgram, error) {
 			if to.keys != 0 {
 				to.op = patKeys
 				p.takes++
+				p.fixed = p.fixed && bits.OnesCount16(to.keys) == 1
 			}
 		}
 	}
 	p.measure()
 	return p, nil
-}
-
-// measure finds for every instruction that takes a key how few keys lead from it to a match. It walks backwards from the
-// matches over the states (instruction, context before, context after), nearest first; states more than maxKeys away
-// are not reached.
-func (p *patProgram) measure() {
-	first, before := p.reverse()
-	const far = 255
-	dist := make([]uint8, len(p.insts)*9)
-	for i := range dist {
-		dist[i] = far
-	}
-	var now, next []int32
-	reach := func(pc, prev, after int, d uint8, queue *[]int32) {
-		if s := pc*9 + prev*3 + after; d < dist[s] {
-			dist[s] = d
-			*queue = append(*queue, int32(s))
-		}
-	}
-	for pc := range p.insts {
-		if p.insts[pc].op == patMatch {
-			for prev := range 3 {
-				reach(pc, prev, patNone, 0, &now)
-				reach(pc, prev, patWord, 1, &next)
-				reach(pc, prev, patOther, 1, &next)
-			}
-		}
-	}
-	for d := uint8(0); d <= maxKeys; d++ {
-		for len(now) > 0 {
-			s := int(now[len(now)-1])
-			now = now[:len(now)-1]
-			if dist[s] != d {
-				continue
-			}
-			pc, prev, after := s/9, s/3%3, s%3
-			for _, b := range before[first[pc]:first[pc+1]] {
-				switch in := &p.insts[b]; in.op {
-				case patNop, patAlt, patCapture:
-					reach(int(b), prev, after, d, &now)
-				case patEmpty:
-					if syntax.EmptyOp(in.need)&^patFlags[prev][after] == 0 {
-						reach(int(b), prev, after, d, &now)
-					}
-				case patKeys:
-					for earlier := 0; earlier < 3 && in.keys&patKeysOf[prev] != 0; earlier++ {
-						reach(int(b), earlier, prev, d+1, &next)
-					}
-				}
-			}
-		}
-		now, next = next, now
-	}
-	for pc := range p.insts {
-		if in := &p.insts[pc]; in.op == patKeys {
-			in.more = [3]uint8{far, far, far}
-			for _, took := range [2]int{patWord, patOther} {
-				if s := int(in.out)*9 + took*3; in.keys&patKeysOf[took] != 0 {
-					if d := min(dist[s], dist[s+1], dist[s+2]); d < maxKeys {
-						in.more[took] = d + 1
-					}
-				}
-			}
-		}
-	}
-}
-
-// reverse lists the instructions that lead to each: those before pc are before[first[pc]:first[pc+1]].
-func (p *patProgram) reverse() (first []int32, before []uint16) {
-	first = make([]int32, len(p.insts)+2)
-	edges := func(visit func(from, to uint16)) {
-		for pc := range p.insts {
-			switch in := &p.insts[pc]; in.op {
-			case patAlt:
-				visit(uint16(pc), in.arg)
-				visit(uint16(pc), in.out)
-			case patNop, patCapture, patEmpty, patKeys:
-				visit(uint16(pc), in.out)
-			}
-		}
-	}
-	edges(func(_, to uint16) { first[to+2]++ })
-	for i := 2; i < len(first); i++ {
-		first[i] += first[i-1]
-	}
-	before = make([]uint16, first[len(first)-1])
-	edges(func(from, to uint16) {
-		before[first[to+1]] = from
-		first[to+1]++
-	})
-	return first, before
 }
 
 // patExplain says what RE2 does not accept, and where: the offending piece is the first whose pattern up to its end fails
