@@ -1,0 +1,151 @@
+package broker
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Config says which NATS to use. An empty URL is the embedded server.
+type Config struct {
+	URL   string // of an external server; several are separated by commas
+	Creds string // credentials file for it; "" for none
+
+	Dir           string // where the embedded server keeps its streams
+	Listen        string // host:port at which it listens for subscribers; "off" for none
+	AuditPassword string // of its user audit
+	MaxStore      int64  // bytes that its streams may take on disk together; 0: the server's own limit
+
+	Node string // this Asterisk node, for the names of server and connections
+	Log  *slog.Logger
+}
+
+// Broker is NATS as the process uses it.
+type Broker struct {
+	log       *slog.Logger
+	server    *server.Server // nil with an external server
+	unlock    func()
+	events    *nats.Conn
+	documents *nats.Conn
+}
+
+// Open starts the embedded server, or begins to connect to the external one. It fails when the embedded server cannot
+// start or the credentials cannot be read, never because an external server is away.
+func Open(cfg Config) (*Broker, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.URL != "" {
+		return external(cfg)
+	}
+	return embedded(cfg)
+}
+
+// Events is the connection to the account that holds the event stream.
+func (b *Broker) Events() *nats.Conn { return b.events }
+
+// Documents is the connection to the account that holds documents.
+func (b *Broker) Documents() *nats.Conn { return b.documents }
+
+// Addr is where the embedded server listens; "" when it does not, or the server is external.
+func (b *Broker) Addr() string {
+	if b.server == nil || b.server.Addr() == nil {
+		return ""
+	}
+	return b.server.Addr().String()
+}
+
+// Embedded says whether the server runs in this process.
+func (b *Broker) Embedded() bool { return b.server != nil }
+
+// Err says why NATS cannot be used now; nil when it can.
+func (b *Broker) Err() error {
+	for _, nc := range []*nats.Conn{b.events, b.documents} {
+		if nc.IsConnected() {
+			continue
+		}
+		if err := nc.LastError(); err != nil {
+			return fmt.Errorf("not connected: %w", err)
+		}
+		return fmt.Errorf("not connected: %s", strings.ToLower(nc.Status().String()))
+	}
+	return nil
+}
+
+// Close ends the connections and the embedded server. What is still to be sent must have been acknowledged before.
+func (b *Broker) Close() {
+	b.events.Close()
+	b.documents.Close()
+	if b.server != nil {
+		b.server.Shutdown()
+		b.server.WaitForShutdown()
+	}
+	if b.unlock != nil {
+		b.unlock()
+	}
+}
+
+func external(cfg Config) (*Broker, error) {
+	opts := connection(cfg)
+	if cfg.Creds != "" {
+		if _, err := os.ReadFile(cfg.Creds); err != nil {
+			return nil, fmt.Errorf("read NATS credentials: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(cfg.Creds))
+	}
+	nc, err := nats.Connect(cfg.URL, append(opts, nats.RetryOnFailedConnect(true))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", Redacted(cfg.URL), err)
+	}
+	if !nc.IsConnected() {
+		cfg.Log.Warn("NATS is not reachable, trying for ever", "url", Redacted(cfg.URL), "error", nc.LastError())
+	}
+	return &Broker{log: cfg.Log, events: nc, documents: nc}, nil
+}
+
+// connection holds what every connection shares: it is retried for ever, also when the server refuses the login, since
+// an operator may put that right while we run.
+func connection(cfg Config) []nats.Option {
+	log := cfg.Log
+	return []nats.Option{
+		nats.Name("metaflows " + cfg.Node),
+		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond),
+		nats.ReconnectBufSize(-1), // what cannot be sent fails at once; its owner sends it again
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("NATS connection lost", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("NATS connected", "url", nc.ConnectedUrlRedacted()) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "error", err) }),
+	}
+}
+
+// Redacted is a server URL list without its passwords and tokens, fit for a log.
+func Redacted(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, s := range list {
+		s = strings.TrimSpace(s)
+		u, err := url.Parse(s)
+		switch {
+		case err == nil && u.User != nil:
+			u.User = url.User("xxxxx")
+			s = u.String()
+		case strings.Contains(s, "@"):
+			s = "(hidden)"
+		}
+		list[i] = s
+	}
+	return strings.Join(list, ",")
+}

@@ -1,0 +1,35 @@
+package broker
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// serverLog puts what the embedded server says into our log. Its notices are details for us. Fatalf does not end the
+// process, as the server expects: the reason goes to whoever starts the server.
+type serverLog struct {
+	log   *slog.Logger
+	fatal chan<- string
+}
+
+func (l serverLog) Noticef(format string, v ...any) {
+	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
+}
+func (l serverLog) Debugf(string, ...any)          {}
+func (l serverLog) Tracef(string, ...any)          {}
+func (l serverLog) Errorf(format string, v ...any) { l.log.Error("nats: " + fmt.Sprintf(format, v...)) }
+
+func (l serverLog) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, "Plaintext passwords detected") {
+		return // ours are generated, and exist in memory and in the audit login's file only
+	}
+	l.log.Warn("nats: " + fmt.Sprintf(format, v...))
+}
+
+func (l serverLog) Fatalf(format string, v ...any) {
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default:
+	}
+}

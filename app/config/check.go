@@ -1,0 +1,133 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// check is what a type cannot say of a value. It stops at the first wrong one, in the order of Config.
+func (c *Config) check(vars []variable) error {
+	rules := []struct {
+		name, value string
+		ok          bool
+	}{
+		{"METAFLOWS_ARI_URL", c.ARI.URL, isARI(c.ARI.URL)},
+		{"METAFLOWS_ARI_PASSWORD", "", c.ARI.Password != ""},
+		{"METAFLOWS_ARI_APPLICATION", c.ARI.Application, word.MatchString(c.ARI.Application)},
+		{"METAFLOWS_NODE", c.Node, word.MatchString(c.Node)},
+		{"METAFLOWS_NATS_URL", c.NATS.URL, c.NATS.URL == "" || areNATS(c.NATS.URL)},
+		{"METAFLOWS_NATS_CREDS", c.NATS.Creds, c.NATS.Creds == "" || isFile(c.NATS.Creds)},
+		{"METAFLOWS_NATS_LISTEN", c.NATS.Listen, c.NATS.Listen == "off" || isAddress(c.NATS.Listen)},
+		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second},
+		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20},
+		{"METAFLOWS_HTTP_ADDR", c.HTTP.Addr, isAddress(c.HTTP.Addr)},
+		{"METAFLOWS_ADMIN_TOKEN", "", c.AdminToken == "" || isToken(c.AdminToken)},
+		{"METAFLOWS_BINDING_DIGIT", c.BindingDigit, len(c.BindingDigit) == 1 && strings.Contains("0123456789*#", c.BindingDigit)},
+		{"METAFLOWS_DIGIT_TIMEOUT", c.DigitTimeout.String(), c.DigitTimeout >= time.Millisecond && c.DigitTimeout <= time.Minute},
+		{"METAFLOWS_PRECEDENCE", c.Precedence, c.Precedence == "device" || c.Precedence == "kazoo"},
+		{"METAFLOWS_DIRECTORY", c.Directory, c.Directory == "open"},
+		{"METAFLOWS_PATTERN_SEARCH", c.PatternSearch, c.PatternSearch == "start" || c.PatternSearch == "anywhere"},
+		{"METAFLOWS_ABSORB", c.Absorb, c.Absorb == "armed" || c.Absorb == "off"},
+		{"METAFLOWS_RECORDING_MAX", c.Recording.Max.String(), c.Recording.Max >= time.Second},
+		{"METAFLOWS_LOG_LEVEL", c.Log.Level, isLevel(c.Log.Level)},
+		{"METAFLOWS_LOG_FORMAT", c.Log.Format, c.Log.Format == "text" || c.Log.Format == "json"},
+	}
+	for _, r := range rules {
+		if r.ok {
+			continue
+		}
+		if r.name == "METAFLOWS_ARI_PASSWORD" {
+			return errMissingPassword
+		}
+		if given := os.Getenv(r.name); given != "" {
+			r.value = given // as it was written, not as we would write it
+		}
+		if strings.HasSuffix(r.name, "_URL") && strings.Contains(r.value, "@") {
+			r.value = "(not shown: it has a login)"
+		}
+		return wrong(vars, r.name, r.value)
+	}
+	return nil
+}
+
+func isARI(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.User == nil
+}
+
+func areNATS(list string) bool {
+	for s := range strings.SplitSeq(list, ",") {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil || u.Host == "" {
+			return false
+		}
+		switch u.Scheme {
+		case "nats", "tls", "ws", "wss":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 0 && n <= 65535
+}
+
+func isFile(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	return err == nil && !info.IsDir()
+}
+
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) >= 16 && len(s) <= 512
+}
+
+func isLevel(s string) bool {
+	switch s {
+	case "debug", "info", "warn", "error":
+		return true
+	}
+	return false
+}
+
+// hostNode is the host's name without its domain, made a word.
+func hostNode() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "node"
+	}
+	name, _, _ = strings.Cut(name, ".")
+	name = strings.Map(func(r rune) rune {
+		if word.MatchString(string(r)) {
+			return r
+		}
+		return '-'
+	}, name)
+	if name == "" {
+		return "node"
+	}
+	return name[:min(len(name), 64)]
+}

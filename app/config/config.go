@@ -1,0 +1,139 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// prefix begins the name of every variable.
+const prefix = "METAFLOWS"
+
+// Config is the environment, checked. Tags: accepts is what an error says, about what help says; a secret is never
+// shown, and may be given as a file by the variable's name and _FILE.
+type Config struct {
+	ARI struct {
+		URL         string `default:"http://127.0.0.1:8088/ari" about:"ARI of the Asterisk node" accepts:"an http or https URL without user and query, as http://127.0.0.1:8088/ari"`
+		Username    string `default:"metaflows" about:"user in ari.conf" accepts:"a user name"`
+		Password    string `secret:"true" about:"password of that user" accepts:"the password of METAFLOWS_ARI_USERNAME in ari.conf"`
+		Application string `default:"metaflows" about:"name in Stasis(name)" accepts:"1 to 64 letters, digits, _ or -"`
+	}
+	Node string `about:"this Asterisk node's name in events; the host's name if empty" accepts:"1 to 64 letters, digits, _ or -"`
+	NATS struct {
+		URL    string `about:"external NATS server; empty: the embedded one" accepts:"URLs as nats://host:4222, separated by commas, or nothing"`
+		Creds  string `about:"credentials file for it" accepts:"the path of a readable file"`
+		Listen string `default:"127.0.0.1:4222" about:"where the embedded server listens for subscribers; off: nowhere" accepts:"host:port or off"`
+	}
+	Events struct {
+		MaxAge   time.Duration `split_words:"true" default:"720h" about:"how long events are kept" accepts:"a duration of a second or more, as 720h"`
+		MaxBytes Size          `split_words:"true" default:"1GiB" about:"how much room events take" accepts:"1MiB or more, as 512MiB, 1GiB"`
+	}
+	HTTP struct {
+		Addr string `default:"127.0.0.1:8000" about:"where the REST API listens" accepts:"host:port"`
+	}
+	DataDir       string        `split_words:"true" default:"data" about:"folder for what is kept on disk" accepts:"a folder that can be written"`
+	AdminToken    string        `split_words:"true" secret:"true" about:"super-admin token; empty: made at first start" accepts:"16 to 512 printable characters without spaces"`
+	BindingDigit  string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`
+	DigitTimeout  time.Duration `split_words:"true" default:"800ms" about:"time between two digits of a code" accepts:"a duration of 1ms to 1m, as 800ms"`
+	Precedence    string        `default:"device" about:"device: account < user < device; kazoo: account < device < user" accepts:"device or kazoo"`
+	Directory     string        `default:"open" about:"open: documents for any well-formed id" accepts:"open (strict comes with the directory of users and devices)"`
+	PatternSearch string        `split_words:"true" default:"start" about:"start: patterns match from the first digit; anywhere: as Kazoo" accepts:"start or anywhere"`
+	Absorb        string        `default:"armed" about:"armed: the other party hears nothing of a code; off: it hears everything" accepts:"armed or off"`
+	Recording     struct {
+		Max time.Duration `default:"2h" about:"longest recording" accepts:"a duration of a second or more, as 2h"`
+	}
+	Log struct {
+		Level  string `default:"info" about:"debug, info, warn, error" accepts:"debug, info, warn or error"`
+		Format string `default:"text" about:"text or json" accepts:"text or json"`
+	}
+}
+
+// Load reads the environment. warnings name variables that begin with METAFLOWS_ and mean nothing to us. The error is
+// one line for people that names the variable, its value unless it is a secret, and what is accepted.
+//
+// Empty variables are removed from the process's environment, and a secret's file is not read again.
+func Load() (cfg Config, warnings []string, err error) {
+	vars := variables()
+	for _, v := range vars {
+		for _, name := range []string{v.Name, v.Name + "_FILE"} {
+			if value, ok := os.LookupEnv(name); ok && value == "" {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	if warnings, err = strangers(os.Environ(), vars); err != nil {
+		return Config{}, warnings, err
+	}
+	if err := envconfig.Process(prefix, &cfg); err != nil {
+		var bad *envconfig.ParseError
+		if errors.As(err, &bad) {
+			return Config{}, warnings, wrong(vars, bad.KeyName, bad.Value)
+		}
+		return Config{}, warnings, err
+	}
+	if err := cfg.secrets(vars); err != nil {
+		return Config{}, warnings, err
+	}
+	if cfg.Node == "" {
+		cfg.Node = hostNode()
+	}
+	return cfg, warnings, cfg.check(vars)
+}
+
+// Help is the table of variables for people.
+func Help() string {
+	var b strings.Builder
+	for _, v := range variables() {
+		fmt.Fprintf(&b, "  %-26s %-26s %s\n", v.Name, v.Default, v.About)
+	}
+	b.WriteString("  METAFLOWS_ARI_PASSWORD_FILE and METAFLOWS_ADMIN_TOKEN_FILE read the secret from a file.\n")
+	return b.String()
+}
+
+// wrong is the line that stops the start.
+func wrong(vars []variable, name, value string) error {
+	for _, v := range vars {
+		if v.Name != name {
+			continue
+		}
+		if v.Secret {
+			return fmt.Errorf("%s has a wrong value (not shown); accepted is %s", name, v.Accepts)
+		}
+		return fmt.Errorf("%s=%q is wrong; accepted is %s", name, value, v.Accepts)
+	}
+	return fmt.Errorf("%s=%q is wrong", name, value)
+}
+
+// strangers looks for variables of ours that we do not know: a near miss of a known one is taken for a typing error and
+// stops the start, any other is a warning. Names as orchestrators make them for a service called metaflows are never
+// near misses.
+func strangers(environ []string, vars []variable) (warnings []string, err error) {
+	known := map[string]bool{}
+	for _, v := range vars {
+		known[v.Name] = true
+		known[v.Name+"_FILE"] = known[v.Name+"_FILE"] || v.Secret
+	}
+	sort.Strings(environ)
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, prefix+"_") || known[name] {
+			continue
+		}
+		if !injected.MatchString(name) {
+			for _, v := range vars {
+				for candidate := v.Name; known[candidate]; candidate += "_FILE" {
+					if distance(name, candidate) <= 2 {
+						return warnings, fmt.Errorf("%s is not a variable of metaflows; did you mean %s?", name, candidate)
+					}
+				}
+			}
+		}
+		warnings = append(warnings, name+" is not a variable of metaflows and is ignored")
+	}
+	return warnings, nil
+}

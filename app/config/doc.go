@@ -1,0 +1,3 @@
+// Package config reads the process's environment (design 3.2): every variable begins with METAFLOWS_, a wrong one stops
+// the start with one line, and an empty one means the default.
+package config

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+)
+
+// injected are names that Kubernetes and container links make for a service called metaflows, or metaflows-something.
+var injected = regexp.MustCompile(`^METAFLOWS_(.+_)?(NAME|PORT|PORT_[0-9]+_(TCP|UDP)(_(ADDR|PORT|PROTO))?|SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?)$|^METAFLOWS_ENV_`)
+
+// variable is one variable of the environment as the tags of Config describe it.
+type variable struct {
+	Name, Default, About, Accepts string
+	Secret                        bool
+}
+
+// variables lists them in the order of Config. Their names follow envconfig's rules.
+func variables() []variable { return describe(prefix, reflect.TypeFor[Config]()) }
+
+var words = regexp.MustCompile(`([a-z])([A-Z])`)
+
+func describe(prefix string, t reflect.Type) []variable {
+	var list []variable
+	for f := range t.Fields() {
+		name := f.Name
+		if f.Tag.Get("split_words") == "true" {
+			name = words.ReplaceAllString(name, "${1}_${2}")
+		}
+		name = prefix + "_" + strings.ToUpper(name)
+		if f.Type.Kind() == reflect.Struct {
+			list = append(list, describe(name, f.Type)...)
+			continue
+		}
+		list = append(list, variable{
+			Name: name, Default: f.Tag.Get("default"), About: f.Tag.Get("about"), Accepts: f.Tag.Get("accepts"),
+			Secret: f.Tag.Get("secret") == "true",
+		})
+	}
+	return list
+}
+
+// distance is the edit distance of two names: how many characters must be put in, left out or replaced.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
