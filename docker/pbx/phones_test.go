@@ -123,3 +123,18 @@ func TestPhones(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistrationsSurvive(t *testing.T) {
+	server := start(t, Options{})
+	register(t.Context(), t, server, "alice")
+	time.Sleep(1500 * time.Millisecond) // Asterisk writes its database once a second
+	for _, crash := range []bool{true, false} {
+		if crash {
+			server.Kill()
+		}
+		must(t, server.Restart(t.Context()))
+		if online, err := server.Registered(t.Context(), "alice"); err != nil || !online {
+			t.Errorf("after a restart (crash %v): registered %v, %v", crash, online, err)
+		}
+	}
+}

@@ -148,7 +148,7 @@ func (s *Server) run(ctx context.Context) error {
 }
 
 // Restart stops Asterisk if it runs and starts it again with the same folder, ports and
-// passwords, which phones' registrations survive. It returns when Asterisk serves again.
+// passwords. Registrations older than a second survive. It returns when Asterisk serves again.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
