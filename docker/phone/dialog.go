@@ -75,6 +75,10 @@ func (c *Call) request(method sip.RequestMethod, cseq uint32) *sip.Request {
 // sendAck acknowledges a 2xx (RFC 3261 section 13.2.2.4). The ACK itself is
 // never answered.
 func (c *Call) sendAck(cseq uint32) {
+	if !c.phone.goTracked(nil) {
+		return
+	}
+	defer c.phone.wg.Done()
 	if err := c.phone.ua.TransportLayer().WriteMsg(c.request(sip.ACK, cseq)); err != nil {
 		c.log.Debug("ACK not sent", "error", err)
 	}
@@ -142,7 +146,7 @@ func (c *Call) bye(ctx context.Context) error {
 
 // Refer asks the other side to call target, a user at the phone's server or a
 // SIP URI (RFC 3515), and blocks until it says how that went: nil for a final
-// 2xx. The call goes on; the other side often ends it.
+// 2xx. This call stays up, without a peer: hang it up afterwards.
 func (c *Call) Refer(ctx context.Context, target string) error {
 	uri, err := c.phone.target(target)
 	if err != nil {

@@ -49,7 +49,10 @@ func causeOf(reason string) int {
 	if m == nil {
 		return 0
 	}
-	n, _ := strconv.Atoi(m[1]) // too many digits: no cause
+	n, err := strconv.Atoi(m[1])
+	if err != nil { // more digits than a number has
+		return 0
+	}
 	return n
 }
 

@@ -3,8 +3,8 @@ package phone
 import "math"
 
 // HearingThreshold is the level in dBFS from which a tone counts as heard: 18
-// dB below the phones' own tone, well above what other tones leave at its
-// frequency when they are 20 Hz or more away.
+// dB below the phones' own tone, and above what a tone of that level leaves at
+// frequencies 40 Hz or more away, also while it begins and ends.
 const HearingThreshold = -30.0
 
 // floorLevel is the level in dBFS of nothing at all.

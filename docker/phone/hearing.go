@@ -12,8 +12,8 @@ import (
 const silenceLevel = -50.0
 
 // Hears reports whether the frequency, in Hz, is heard now: its level over the
-// last 200 ms is at least [HearingThreshold]. Frequencies 20 Hz or more apart
-// are told from each other, best when they are multiples of 10 Hz.
+// last 200 ms is at least [HearingThreshold]. Frequencies 40 Hz or more apart
+// are told from each other.
 func (c *Call) Hears(freq float64) bool { return c.Level(freq) >= HearingThreshold }
 
 // Level returns the level of a frequency over the last 200 ms in dBFS: a sine of

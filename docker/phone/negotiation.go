@@ -124,6 +124,10 @@ func (c *Call) reinvite(ctx context.Context, hold bool) error {
 
 // renegotiate sends a re-INVITE with our offer and takes the answer over.
 func (c *Call) renegotiate(ctx context.Context) error {
+	if !c.phone.goTracked(nil) {
+		return errClosed
+	}
+	defer c.phone.wg.Done()
 	var credentials sip.Header
 	for challenges := 0; ; challenges++ {
 		req := c.request(sip.INVITE, 0)

@@ -168,7 +168,8 @@ func (p *Phone) tracked(h func(*sip.Request, sip.ServerTransaction)) sipgo.Reque
 
 // goTracked runs f in a goroutine that Close waits for. With a nil f only the
 // count goes up, and the caller calls wg.Done. It reports false, and does
-// nothing, when the phone is closed.
+// nothing, when the phone is closed: nothing may be sent from then on, as the
+// SIP stack would open a new socket for it.
 func (p *Phone) goTracked(f func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -220,10 +221,11 @@ func (p *Phone) Close() error {
 	for _, c := range p.Calls() {
 		c.finish(End{By: Local, Err: errClosed})
 	}
-	err := p.ua.Close()
-	p.conn.Close()
+	// The socket before the stack: a request that came in after the stack had
+	// dropped its connections would make it open another one.
+	err := p.conn.Close()
 	p.wg.Wait()
-	return err
+	return errors.Join(err, p.ua.Close())
 }
 
 // Name returns the phone's user name.

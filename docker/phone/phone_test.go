@@ -3,9 +3,12 @@ package phone_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -266,4 +269,83 @@ func goroutines() string {
 		}
 	}
 	return strings.Join(left, "\n\n")
+}
+
+// TestManyCalls has twenty calls at once in one process: nobody hears a tone
+// that is not his peer's, and every digit arrives.
+func TestManyCalls(t *testing.T) {
+	var all sync.WaitGroup
+	for i := range 20 {
+		tone := 300 + 100*float64(i)
+		alice := newPhone(t, phone.Config{User: "alice", Tone: tone})
+		bob := newPhone(t, phone.Config{User: "bob", Tone: tone + 50})
+		all.Go(func() {
+			if err := talk(soon(t), alice, bob, tone); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// talk is one of many calls.
+func talk(ctx context.Context, alice, bob *phone.Phone, tone float64) error {
+	a, err := alice.Call(ctx, bob.URI())
+	if err != nil {
+		return err
+	}
+	b, err := bob.Incoming(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(a.WaitTone(ctx, tone+50), b.WaitTone(ctx, tone)); err != nil {
+		return err
+	}
+	if _, err := a.Press(ctx, "*55", phone.Press{Digit: 60 * time.Millisecond, Gap: 40 * time.Millisecond}); err != nil {
+		return err
+	}
+	if err := b.WaitDigits(ctx, "*55"); err != nil {
+		return err
+	}
+	for i := range 20 {
+		other := 300 + 100*float64(i)
+		if other != tone && b.Heard(other, time.Time{}) {
+			return fmt.Errorf("%s: heard %g Hz of another call", b, other)
+		}
+	}
+	return a.Hangup(ctx)
+}
+
+func TestCallsItself(t *testing.T) {
+	alice := newPhone(t, phone.Config{User: "alice", Tone: aliceTone})
+	a, b := connect(t, alice, alice)
+	check(t, a.WaitTone(soon(t), aliceTone))
+	check(t, b.Hangup(soon(t)))
+	check(t, a.WaitEnded(soon(t)))
+}
+
+func TestUnansweredServer(t *testing.T) {
+	mute, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	check(t, err)
+	defer mute.Close()
+	alice := newPhone(t, phone.Config{User: "alice", Server: mute.LocalAddr().String()})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := alice.Register(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("register: %v", err)
+	}
+	if _, err := alice.Call(ctx, "1234"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("call: %v", err)
+	}
+}
+
+func TestContextClosesPhone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := phone.New(ctx, phone.Config{User: "alice"})
+	check(t, err)
+	cancel()
+	if _, err := p.Incoming(soon(t)); err == nil || soon(t).Err() != nil {
+		t.Errorf("got %v", err)
+	}
+	check(t, p.Close())
 }

@@ -51,6 +51,10 @@ func (p *Phone) route(req *sip.Request) {
 // its status. It blocks until then, until ctx is done or the phone is closed;
 // without an answer it gives up after 32 s (RFC 3261, timer F).
 func (p *Phone) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	if !p.goTracked(nil) {
+		return nil, fmt.Errorf("%s: %w", req.Method, errClosed)
+	}
+	defer p.wg.Done()
 	tx, err := p.txl.Request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", req.Method, err)
