@@ -19,7 +19,7 @@ const minVersion = 22
 type Info struct {
 	Version  string // 22.10.1
 	EntityID string // unique for each Asterisk
-	Config   string // name of the system, where asterisk.conf gives one
+	Name     string // of the system, where asterisk.conf gives one
 }
 
 // Info asks Asterisk for its version and names.
@@ -32,7 +32,7 @@ func (c *Client) Info() (Info, error) {
 }
 
 func newInfo(info *v5.AsteriskInfo) Info {
-	return Info{Version: info.SystemInfo.Version, EntityID: info.SystemInfo.EntityID, Config: info.ConfigInfo.Name}
+	return Info{Version: info.SystemInfo.Version, EntityID: info.SystemInfo.EntityID, Name: info.ConfigInfo.Name}
 }
 
 // tooOld says whether a version is known to be older than what we need. One that is not a number (a git build) is given

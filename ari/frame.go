@@ -92,8 +92,8 @@ func classify(frame []byte) (kind, []byte) {
 
 var typeKey = []byte("type")
 
-// frameType finds the value of the key "type" at the top level of a JSON object; nil when there is none. Asterisk writes
-// it first, but nobody promises that. What follows it is not looked at.
+// frameType finds the value of the key "type" at the top level of a JSON object; nil when there is none. Asterisk mostly
+// writes it first, in a ChannelVarset after the variable. What follows it is not looked at.
 func frameType(frame []byte) []byte {
 	depth, key := 0, false // key: the next string at depth 1 is a key
 	for i := 0; i < len(frame); i++ {

@@ -1,0 +1,243 @@
+// Package aritest has a small fake of Asterisk's ARI for the tests of package ari: it records what it is asked, answers
+// as scripted and sends the frames that it is told to. It knows nothing of calls; for those there is the in-memory PBX.
+package aritest
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// The login that a Server wants.
+const (
+	User     = "metaflows"
+	Password = "s3cret"
+)
+
+// Request is one REST request that came in.
+type Request struct {
+	Method string
+	Path   string // below /ari, escaped as it came: /recordings/live/acme%2Fr1/stop
+	Query  string // sorted by key
+	Body   string
+}
+
+// String is method, path, query and body on one line.
+func (r Request) String() string {
+	s := r.Method + " " + r.Path
+	if r.Query != "" {
+		s += "?" + r.Query
+	}
+	if r.Body != "" {
+		s += " " + r.Body
+	}
+	return s
+}
+
+// Answer is what a request gets.
+type Answer struct {
+	Status int
+	Body   string
+	Delay  time.Duration // before the status
+}
+
+// Server is a fake ARI. Its methods may be called from any goroutine.
+type Server struct {
+	URL string // to give to the client: http://127.0.0.1:<port>/ari
+
+	t      testing.TB
+	http   *httptest.Server
+	silent atomic.Bool // pings get no answer
+
+	dialled atomic.Int64
+
+	mu       sync.Mutex
+	version  string
+	requests []Request
+	answers  map[string]Answer // by "METHOD /path"
+	conn     *websocket.Conn
+	arrived  chan struct{} // closed and replaced at each connection
+	count    int
+}
+
+// New starts a server, an Asterisk 22.10.1 that answers 204 to everything; it ends with the test.
+func New(t testing.TB) *Server {
+	s := &Server{t: t, version: "22.10.1", answers: make(map[string]Answer), arrived: make(chan struct{})}
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.dialled.Add(1)
+		}
+	}
+	s.http.Start()
+	s.URL = s.http.URL + "/ari"
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Close ends the server and its connections.
+func (s *Server) Close() {
+	s.Drop()
+	s.http.CloseClientConnections()
+	s.http.Close()
+}
+
+// SetVersion changes what asterisk/info says.
+func (s *Server) SetVersion(version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version = version
+}
+
+// Script sets what requests to "METHOD /path" get from now on.
+func (s *Server) Script(request string, a Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[request] = a
+}
+
+// Requests returns what has come in since the last call, without asterisk/info and the events' websocket.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.requests
+	s.requests = nil
+	return r
+}
+
+// Connections is how many websockets have been opened so far.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// Dialled is how many TCP connections have been made.
+func (s *Server) Dialled() int { return int(s.dialled.Load()) }
+
+// AwaitConnection waits until the n-th websocket has been opened.
+func (s *Server) AwaitConnection(n int) {
+	s.t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		s.mu.Lock()
+		count, arrived := s.count, s.arrived
+		s.mu.Unlock()
+		if count >= n {
+			return
+		}
+		select {
+		case <-arrived:
+		case <-deadline:
+			s.t.Fatalf("connection %d of the websocket has not come", n)
+		}
+	}
+}
+
+// Push sends a frame to the present websocket.
+func (s *Server) Push(frame string) {
+	s.t.Helper()
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil {
+		s.t.Fatal("push: no websocket")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := conn.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
+		s.t.Fatalf("push: %v", err)
+	}
+}
+
+// Silence lets the wire go dead without a word: connections stay open, pings get no answer. false heals new and old ones.
+func (s *Server) Silence(on bool) { s.silent.Store(on) }
+
+// Drop breaks the present websocket without a close frame.
+func (s *Server) Drop() {
+	s.mu.Lock()
+	conn := s.conn
+	s.conn = nil
+	s.mu.Unlock()
+	if conn != nil {
+		conn.CloseNow()
+	}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), "/ari")
+	login := "Basic " + base64.StdEncoding.EncodeToString([]byte(User+":"+Password))
+	s.mu.Lock()
+	a, scripted := s.answers[r.Method+" "+path]
+	version := s.version
+	s.mu.Unlock()
+	switch {
+	case !ok:
+		a = Answer{Status: http.StatusNotFound}
+	case r.Header.Get("Authorization") != login:
+		a = Answer{Status: http.StatusUnauthorized, Body: `{"message":"Authentication required"}`}
+	case scripted:
+	case path == "/events":
+		s.events(w, r)
+		return
+	case path == "/asterisk/info":
+		a = Answer{Status: http.StatusOK, Body: `{"system":{"version":"` + version + `","entity_id":"02:00:00:00:00:01"},"config":{"name":"lab"}}`}
+	default:
+		a = Answer{Status: http.StatusNoContent}
+	}
+	body, _ := io.ReadAll(r.Body) // a request cut short is recorded as far as it came
+	if path != "/asterisk/info" {
+		s.mu.Lock()
+		s.requests = append(s.requests, Request{Method: r.Method, Path: path, Query: r.URL.Query().Encode(), Body: strings.TrimSpace(string(body))})
+		s.mu.Unlock()
+	}
+	if a.Delay > 0 {
+		select {
+		case <-time.After(a.Delay):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if a.Body != "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(a.Status)
+	io.WriteString(w, a.Body)
+}
+
+// events is the websocket. A new one takes Push over from the old, which stays open.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	app, all := r.URL.Query().Get("app"), r.URL.Query().Get("subscribeAll")
+	if app == "" || all != "false" {
+		http.Error(w, `{"message":"app and subscribeAll=false are wanted"}`, http.StatusBadRequest)
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		OnPingReceived: func(context.Context, []byte) bool { return !s.silent.Load() },
+	})
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	s.mu.Lock()
+	s.conn = conn
+	s.count++
+	close(s.arrived)
+	s.arrived = make(chan struct{})
+	s.mu.Unlock()
+	for {
+		if _, _, err := conn.Read(context.Background()); err != nil {
+			return
+		}
+	}
+}
