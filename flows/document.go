@@ -92,7 +92,7 @@ func (e *DocumentError) Error() string {
 // time in proportion to the text, whatever the text is. raw is copied.
 func ParseDocument(raw []byte) (*Document, error) {
 	raw = bytes.Clone(raw)
-	p := &docParser{doc: &Document{Raw: raw}, budget: patMaxInstructions}
+	p := &docParser{doc: &Document{Raw: raw}, budget: patMaxInstructions, effort: patMaxEffort}
 	root, err := docRead(raw)
 	switch {
 	case err != nil:
@@ -117,6 +117,7 @@ func ParseDocument(raw []byte) (*Document, error) {
 type docParser struct {
 	doc      *Document
 	budget   int // instructions that patterns may still have
+	effort   int // see patCompile
 	problems []Problem
 }
 
@@ -194,7 +195,7 @@ func (p *docParser) entries(v docValue, at *docPath, allowed func(key string) bo
 	return entries
 }
 
-// compile makes the patterns' programs. Once the budget is spent, the rest is only read.
+// compile makes the patterns' programs, until the budget is spent.
 func (p *docParser) compile(at *docPath) {
 	patterns := p.doc.Patterns
 	if len(patterns) > patMaxPatterns {
@@ -203,17 +204,17 @@ func (p *docParser) compile(at *docPath) {
 	}
 	for i := range patterns {
 		e := &patterns[i]
-		pattern, problem := patCompile(e.Key, p.budget)
+		pattern, problem := patCompile(e.Key, p.budget, &p.effort)
 		switch {
 		case problem != "":
 			p.problem(&docPath{at, e.Key}, "error", problem)
 		case pattern != nil:
 			e.pattern = pattern
 			p.budget -= len(pattern.program.insts)
-		case p.budget > 0:
+		default:
 			p.problem(&docPath{at, e.Key}, "error",
 				fmt.Sprintf("The document's patterns have more than %d program instructions (RE2) up to here", patMaxInstructions))
-			p.budget = 0
+			return
 		}
 	}
 }

@@ -10,12 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a document's patterns (design 4, Documents). The last keeps what syntax.Parse may spend on one pattern small;
-// no pattern within 2,000 instructions needs it.
+// Limits of a document's patterns (design 4, Documents). The last two keep small what syntax.Parse may spend on one
+// pattern, which no pattern of 2,000 instructions needs, and on finding the places of mistakes.
 const (
 	patMaxPatterns     = 200
 	patMaxInstructions = 2000
 	patMaxSource       = 16 << 10
+	patMaxEffort       = 64 << 10
 )
 
 // The twelve keys as bits of a mask, and their classes. For RE2's \b a digit is a word character, * and # are not.
@@ -122,13 +123,13 @@ type patPattern struct {
 
 // patCompile compiles a pattern (RE2 syntax, flags as package regexp), or says why not. Without either, the pattern has
 // more instructions than the budget.
-func patCompile(source string, budget int) (pattern *patPattern, problem string) {
+func patCompile(source string, budget int, effort *int) (pattern *patPattern, problem string) {
 	if len(source) > patMaxSource {
 		return nil, fmt.Sprintf("Pattern is longer than %d bytes", patMaxSource)
 	}
 	re, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		return nil, patExplain(source, err)
+		return nil, patExplain(source, err, effort)
 	}
 	if patAtLeast(re, budget) > budget {
 		return nil, ""
@@ -228,49 +229,17 @@ func patBuild(re *syntax.Regexp) (*patProgram, error) {
 	return p, nil
 }
 
-// patExplain says what RE2 does not accept, and where: the offending piece is the first whose pattern up to its end fails
-// in the same way.
-func patExplain(source string, err error) string {
+// patExplain says what RE2 does not accept, and where.
+func patExplain(source string, err error, effort *int) string {
 	var e *syntax.Error
 	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	at, tries := -1, 0
-	switch e.Code {
-	case syntax.ErrMissingParen: // the last one at which the pattern was complete
-		for i := len(source) - 1; i >= 0 && at < 0 && tries < 100; i-- {
-			if source[i] == '(' {
-				tries++
-				if _, err := syntax.Parse(source[:i], syntax.Perl); err == nil {
-					at = i
-				}
-			}
-		}
-	default:
-		piece := e.Expr
-		if e.Code == syntax.ErrUnexpectedParen {
-			piece = ")"
-		}
-		for i := 0; i <= len(source)-len(piece) && at < 0 && tries < 100; i, tries = i+1, tries+1 {
-			j := strings.Index(source[i:], piece)
-			if j < 0 {
-				break
-			}
-			i += j
-			var same *syntax.Error
-			if _, err := syntax.Parse(source[:i+len(piece)], syntax.Perl); errors.As(err, &same) && same.Code == e.Code {
-				at = i
-			}
-		}
+		return "Pattern does not compile (RE2): " + err.Error()
 	}
 	message := "Pattern does not compile (RE2): " + string(e.Code)
-	if e.Code != syntax.ErrMissingParen && e.Code != syntax.ErrUnexpectedParen && e.Expr != "" {
+	if e.Expr != "" && e.Code != syntax.ErrMissingParen && e.Code != syntax.ErrUnexpectedParen {
 		message += fmt.Sprintf(" `%s`", e.Expr)
 	}
-	if e.Code == syntax.ErrTrailingBackslash {
-		at = len(source) - 1
-	}
-	if at >= 0 {
+	if at := patMistake(source, e, effort); at >= 0 {
 		message += fmt.Sprintf(" at character %d", utf8.RuneCountInString(source[:at])+1)
 	}
 	for _, around := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
@@ -279,4 +248,41 @@ func patExplain(source string, err error) string {
 		}
 	}
 	return message
+}
+
+// patMistake is where the offending piece begins, which syntax.Error does not tell: the first such piece up to whose end
+// the pattern fails in the same way. It is -1 when not found within the effort.
+func patMistake(source string, e *syntax.Error, effort *int) int {
+	parse := func(part string) error {
+		*effort -= len(part)
+		_, err := syntax.Parse(part, syntax.Perl)
+		return err
+	}
+	piece := e.Expr
+	switch e.Code {
+	case syntax.ErrTrailingBackslash:
+		return len(source) - 1
+	case syntax.ErrMissingParen: // the last at which the pattern was complete
+		for i := strings.LastIndexByte(source, '('); i >= 0; i = strings.LastIndexByte(source[:i], '(') {
+			if *effort < i {
+				return -1
+			}
+			if parse(source[:i]) == nil {
+				return i
+			}
+		}
+		return -1
+	case syntax.ErrUnexpectedParen:
+		piece = ")"
+	}
+	for end := 0; ; {
+		i := strings.Index(source[end:], piece)
+		if end += i + len(piece); i < 0 || *effort < end {
+			return -1
+		}
+		var same *syntax.Error
+		if errors.As(parse(source[:end]), &same) && same.Code == e.Code {
+			return end - len(piece)
+		}
+	}
 }
