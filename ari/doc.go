@@ -1,3 +1,57 @@
-// Package ari speaks to one Asterisk 22: it turns the websocket's frames into flows.Event and the verbs of actions.PBX
-// into requests.
+// Package ari speaks to one Asterisk, 22 or newer: it turns what Asterisk says into flows.Event and the verbs of
+// actions.PBX into requests. It is the only package that knows ARI, JSON frames and statuses.
+//
+// # Commands
+//
+// Every method blocks until Asterisk has answered or the deadline is over (5 s; 15 s for those which can wait behind
+// digits being played to the same channel) and returns nil or an *Error, which wraps one of flows.ErrGone, ErrConflict,
+// ErrInvalid, ErrUnavailable and ErrDetached. Nothing is tried twice. Methods may be called by any number of goroutines;
+// who needs an order gives one command after the other. Commands work without Run, and while it is reconnecting.
+//
+// Some come from github.com/CyCoreSystems/ari/v5, by native.New without Connect; rest.go says how they get our transport,
+// deadlines and Asterisk's own error texts. Ours are those that v5 lacks (event filter, stored file, progress, variables
+// in create, several variables, hanging up with a cause) or makes otherwise than we need them: its bridge is created by a
+// request that takes an id in use without a word, its Dial cuts the timeout to whole seconds, its AddChannel cannot say
+// absorbDTMF=false, its GetVariable does not escape the name, its lists have ids only, its SetVariable leaves out an
+// empty value.
+//
+// What 22.10 answers and does not mean, and how it is told here:
+//   - One variable of several that is not set: 404, as if the channel were gone. They are read one by one then.
+//   - Before 22.10 the requests for several variables do not exist: one by one from then on.
+//   - channels/create of an endpoint that is not registered, after another create on the same connection had an id in
+//     use: 409, id in use. The channel is looked up; when it does not exist, that is ErrUnavailable.
+//   - A recording that is just being stopped: 409, "Recording not in session". ErrGone.
+//   - A second playback of the same id: 201. There is no ErrConflict.
+//
+// # Events
+//
+// The websocket is read here and not by v5, whose reader crashes the process on an event type that it does not know and
+// whose bus drops events without a word. Asterisk filters out the types that we do not use (eventFilter, set at each
+// connect); what comes all the same is skipped by its type's name before it is decoded. Decoded are
+//
+//	by v5.DecodeEvent     ChannelDtmfReceived, ChannelEnteredBridge, ChannelLeftBridge, ChannelStateChange, Dial, StasisEnd,
+//	                      PlaybackStarted, PlaybackFinished, RecordingStarted, RecordingFinished, RecordingFailed
+//	by structs of ours    StasisStart (v5 lacks protocol_id and dialplan.app_data), ChannelDestroyed (it lacks tech_cause)
+//
+// Types that nobody has told us of are counted and logged once; frames that cannot be understood are counted and logged
+// without their content, which may be a digit. Neither is fatal.
+//
+// # Connection
+//
+// Run connects for ever, with back-off and jitter. Asterisk's version is asked first, so that an application that cannot
+// work with it is never registered and calls go on as if it were away. Then the websocket is opened, the filter set and
+// Config.OnConnect run, which lists what there is and tells the calls what they have missed (flows.Resumed, flows.Lost).
+// From the opening on, frames are read and their events kept; they are delivered when OnConnect has returned. So nothing
+// is missed, and what happened between opening and listing is both in the list and an event: a handler takes a
+// flows.Started of a channel that it knows already as a repetition.
+//
+// A ping every 2 s that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s. When another
+// instance connects with the same application, Asterisk gives it all events and tells us (ApplicationReplaced): the
+// client detaches itself, Run returns ErrReplaced and does not steal the application back.
+//
+// # Goroutines
+//
+// Run uses the caller's, which runs OnConnect and then delivers the events that were kept, and for each connection a
+// reader, which delivers all the others, and one that pings. Never two of them deliver at the same time. No lock is held
+// while a handler runs.
 package ari

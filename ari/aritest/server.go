@@ -4,6 +4,7 @@ package aritest
 
 import (
 	"context"
+	"crypto/sha1"
 	"encoding/base64"
 	"io"
 	"net"
@@ -58,6 +59,7 @@ type Server struct {
 	t      testing.TB
 	http   *httptest.Server
 	silent atomic.Bool // pings get no answer
+	deaf   atomic.Bool // new websockets are never read
 
 	dialled atomic.Int64
 
@@ -163,6 +165,9 @@ func (s *Server) Push(frame string) {
 // Silence lets the wire go dead without a word: connections stay open, pings get no answer. false heals new and old ones.
 func (s *Server) Silence(on bool) { s.silent.Store(on) }
 
+// Deaf lets new websockets open and then be as those of a hung process: nothing is ever read from them.
+func (s *Server) Deaf(on bool) { s.deaf.Store(on) }
+
 // Drop breaks the present websocket without a close frame.
 func (s *Server) Drop() {
 	s.mu.Lock()
@@ -222,6 +227,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"message":"app and subscribeAll=false are wanted"}`, http.StatusBadRequest)
 		return
 	}
+	if s.deaf.Load() {
+		s.hang(w, r)
+		return
+	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		OnPingReceived: func(context.Context, []byte) bool { return !s.silent.Load() },
 	})
@@ -240,4 +249,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// hang opens a websocket (RFC 6455, 4.2.2) and leaves it alone.
+func (s *Server) hang(w http.ResponseWriter, r *http.Request) {
+	key := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	w.Header().Set("Connection", "Upgrade")
+	w.Header().Set("Upgrade", "websocket")
+	w.Header().Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(key[:]))
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	s.t.Cleanup(func() { conn.Close() })
 }
