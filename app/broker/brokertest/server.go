@@ -1,0 +1,51 @@
+// Package brokertest runs external NATS servers for tests.
+package brokertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Server is a NATS server with JetStream and one account that needs no login. It can be stopped and started again at the
+// same address with the same streams.
+type Server struct {
+	t    *testing.T
+	opts server.Options
+	ns   *server.Server
+}
+
+// Start runs a server until the test ends.
+func Start(t *testing.T) *Server {
+	t.Helper()
+	s := &Server{t: t, opts: server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true}}
+	s.Again()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// URL is where it listens.
+func (s *Server) URL() string { return s.ns.ClientURL() }
+
+// Stop ends the server and all connections to it.
+func (s *Server) Stop() {
+	s.ns.Shutdown()
+	s.ns.WaitForShutdown()
+}
+
+// Again starts a stopped server at the same address.
+func (s *Server) Again() {
+	s.t.Helper()
+	opts := s.opts
+	ns, err := server.NewServer(&opts)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go ns.Start()
+	if !ns.ReadyForConnections(10 * time.Second) {
+		s.t.Fatal("the NATS server does not start")
+	}
+	s.ns = ns
+	s.opts.Port = opts.Port
+}

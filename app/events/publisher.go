@@ -1,0 +1,200 @@
+package events
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/flows"
+)
+
+// defaultLimit is how many notices wait: an hour without NATS at 18 a second, in about 40 MB.
+const defaultLimit = 65536
+
+// Config is what a Publisher needs.
+type Config struct {
+	Conn     *nats.Conn    // its Close is its owner's; it must fail a publish rather than keep it while disconnected
+	Node     string        // the Asterisk node's name, in every event
+	MaxAge   time.Duration // limits of the stream; the oldest events go first
+	MaxBytes int64
+	Limit    int // notices that may wait; 0: 65,536
+	Log      *slog.Logger
+}
+
+// Publisher is a flows.Publisher. Its methods may be called by any goroutine.
+type Publisher struct {
+	cfg Config
+
+	mu      sync.Mutex
+	queue   []notice
+	lost    int64 // since the last events.lost
+	total   int64 // lost ever
+	closed  bool
+	problem error // why the stream cannot be used; nil when it can
+
+	wake chan struct{} // one slot
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// notice is what waits. Count is of an events.lost.
+type notice struct {
+	flows.Notice
+	Count int64 `json:"count,omitempty"`
+}
+
+// New starts a Publisher; nothing waits for NATS.
+func New(cfg Config) *Publisher {
+	if cfg.Limit <= 0 {
+		cfg.Limit = defaultLimit
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &Publisher{
+		cfg: cfg, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
+		problem: fmt.Errorf("stream %s: not looked at yet", streamName),
+	}
+	go p.run(ctx)
+	return p
+}
+
+// Publish queues a notice; it never blocks and never fails. Where the notice has no time, it is now; where it has no id,
+// it gets one that no other has.
+func (p *Publisher) Publish(n flows.Notice) {
+	n.Node = p.cfg.Node
+	if n.Time.IsZero() {
+		n.Time = time.Now()
+	}
+	p.mu.Lock()
+	full := len(p.queue) >= p.cfg.Limit
+	first := full && p.lost == 0
+	if full || p.closed {
+		p.lost++
+		p.total++
+	} else {
+		p.confess()
+		p.queue = append(p.queue, notice{Notice: n})
+	}
+	p.mu.Unlock()
+	if first {
+		p.cfg.Log.Error("events are being lost: too many wait for NATS", "waiting", p.cfg.Limit)
+	}
+	p.signal()
+}
+
+// confess queues an events.lost for what was lost before. The caller holds the lock.
+func (p *Publisher) confess() {
+	if p.lost == 0 {
+		return
+	}
+	lost := flows.Notice{Type: "events.lost", Time: time.Now(), Node: p.cfg.Node}
+	p.queue = append(p.queue, notice{Notice: lost, Count: p.lost})
+	p.cfg.Log.Error("events were lost", "count", p.lost)
+	p.lost = 0
+}
+
+// Err says why events cannot be published now; nil when they can.
+func (p *Publisher) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.problem
+}
+
+// Waiting is the number of notices in the queue, and Lost of those that were lost since the start.
+func (p *Publisher) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
+}
+
+// Lost is the number of notices that were lost since the start.
+func (p *Publisher) Lost() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total
+}
+
+// Close publishes what waits and ends the Publisher; a notice given later is lost. When ctx ends first, the error says how
+// many were not published.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.signal()
+	defer p.stop()
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+	}
+	p.stop()
+	<-p.done
+	if n := p.Waiting(); n > 0 {
+		return fmt.Errorf("%d events could not be published: %w", n, context.Cause(ctx))
+	}
+	return nil
+}
+
+func (p *Publisher) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// setProblem notes how the stream stands, and logs when that changes.
+func (p *Publisher) setProblem(err error) {
+	p.mu.Lock()
+	was := p.problem
+	p.problem = err
+	waiting := len(p.queue)
+	p.mu.Unlock()
+	switch {
+	case err != nil && (was == nil || was.Error() != err.Error()):
+		p.cfg.Log.Warn("events wait", "waiting", waiting, "error", err)
+	case err == nil && was != nil:
+		p.cfg.Log.Info("events are published", "stream", streamName, "waiting", waiting)
+	}
+}
+
+// message is what goes to the stream: CloudEvents in binary mode (design 3.4).
+func (p *Publisher) message(n notice) (*nats.Msg, error) {
+	if n.ID == "" {
+		n.ID = rand.Text()
+	}
+	body, err := encode(n)
+	if err != nil {
+		return nil, err
+	}
+	m := nats.NewMsg(subject(n.Notice))
+	m.Data = body
+	m.Header = nats.Header{
+		"ce-specversion":      {"1.0"},
+		"ce-id":               {n.ID},
+		"ce-source":           {"/metaflows/" + p.cfg.Node},
+		"ce-type":             {"metaflows.v1." + n.Type},
+		"ce-time":             {n.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
+		jetstream.MsgIDHeader: {n.ID},
+	}
+	if n.Call != "" {
+		m.Header["ce-subject"] = []string{n.Call}
+	}
+	return m, nil
+}
+
+// lane is what keeps its order: a call, or for notices of no call what they are about.
+func (n notice) lane() string {
+	if n.Call != "" {
+		return "c" + n.Call
+	}
+	return "a" + strconv.Itoa(len(n.Account)) + n.Account
+}

@@ -1,0 +1,185 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	windowSize  = 256                    // notices that are looked at together
+	ackTimeout  = 4 * time.Second        // for the stream to say that it has an event
+	firstRetry  = 100 * time.Millisecond // after a round that failed
+	lastRetry   = 2 * time.Second
+	errTooLarge = jetstream.ErrorCode(10054) // message size exceeds maximum allowed
+)
+
+// item is a notice ready to be sent.
+type item struct {
+	lane    string
+	message *nats.Msg
+	ack     jetstream.PubAckFuture
+	done    bool
+}
+
+// run is the one goroutine that publishes.
+func (p *Publisher) run(ctx context.Context) {
+	defer close(p.done)
+	js, err := jetstream.New(p.cfg.Conn, jetstream.WithPublishAsyncTimeout(ackTimeout))
+	if err != nil { // only for options that do not go together
+		p.setProblem(err)
+		<-ctx.Done()
+		return
+	}
+	var window []*item
+	retry := firstRetry
+	ready, failing := false, false
+	for ctx.Err() == nil {
+		if !ready {
+			err := p.ensureStream(ctx, js)
+			if err != nil {
+				p.setProblem(err)
+				p.sleep(ctx, &retry)
+				continue
+			}
+			if ready = true; !failing {
+				p.setProblem(nil)
+			}
+		}
+		window = p.fill(window)
+		if len(window) == 0 {
+			if p.ended() {
+				return
+			}
+			select {
+			case <-p.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		err := p.round(ctx, js, window)
+		if window = rest(window); err == nil {
+			p.setProblem(nil)
+			retry, failing = firstRetry, false
+			continue
+		}
+		failing = true
+		if ctx.Err() == nil {
+			p.setProblem(err)
+			p.sleep(ctx, &retry)
+			ready = false // the stream may be gone; this also finds out when NATS is back
+		}
+	}
+	p.putBack(len(window))
+}
+
+// round sends the first notice of each lane and waits until the stream has them. It returns one of the errors.
+func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []*item) error {
+	busy := make(map[string]bool, len(window))
+	var sent []*item
+	var failed error
+	for _, it := range window {
+		if busy[it.lane] {
+			continue
+		}
+		busy[it.lane] = true
+		ack, err := js.PublishMsgAsync(it.message, jetstream.WithExpectStream(streamName))
+		if err != nil {
+			failed = p.judge(it, err, failed)
+			continue
+		}
+		it.ack = ack
+		sent = append(sent, it)
+	}
+	for _, it := range sent {
+		select {
+		case <-it.ack.Ok():
+			it.done = true
+		case err := <-it.ack.Err():
+			failed = p.judge(it, err, failed)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return failed
+}
+
+// judge gives up on a notice that no stream will ever take, and says what to do about any other.
+func (p *Publisher) judge(it *item, err, before error) error {
+	var api *jetstream.APIError
+	if errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) && api.ErrorCode == errTooLarge {
+		it.done = true
+		p.mu.Lock()
+		p.lost++
+		p.total++
+		p.mu.Unlock()
+		p.cfg.Log.Error("an event is too large for NATS and is lost", "subject", it.message.Subject, "bytes", len(it.message.Data))
+		return before
+	}
+	return fmt.Errorf("publish events: %w", err)
+}
+
+// fill takes notices from the queue until the window is full.
+func (p *Publisher) fill(window []*item) []*item {
+	p.mu.Lock()
+	if len(p.queue) < p.cfg.Limit {
+		p.confess()
+	}
+	n := min(windowSize-len(window), len(p.queue))
+	taken := make([]notice, n)
+	copy(taken, p.queue)
+	clear(p.queue[:n])
+	if p.queue = p.queue[n:]; len(p.queue) == 0 {
+		p.queue = nil // what a burst has taken is given back
+	}
+	p.mu.Unlock()
+	for _, n := range taken {
+		m, err := p.message(n)
+		if err != nil { // a Notice has nothing that JSON lacks
+			p.cfg.Log.Error("an event cannot be encoded and is lost", "type", n.Type, "error", err)
+			continue
+		}
+		window = append(window, &item{lane: n.lane(), message: m})
+	}
+	return window
+}
+
+// rest is what is still to be sent, in order.
+func rest(window []*item) []*item {
+	left := window[:0]
+	for _, it := range window {
+		if !it.done {
+			left = append(left, it)
+		}
+	}
+	clear(window[len(left):])
+	return left
+}
+
+func (p *Publisher) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed && len(p.queue) == 0 && p.lost == 0
+}
+
+// putBack counts what was taken and not published as waiting, for the error of Close.
+func (p *Publisher) putBack(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = append(p.queue, make([]notice, n)...)
+}
+
+// sleep waits before the next attempt, each time longer.
+func (p *Publisher) sleep(ctx context.Context, retry *time.Duration) {
+	t := time.NewTimer(*retry)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	*retry = min(2**retry, lastRetry)
+}

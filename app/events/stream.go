@@ -1,0 +1,67 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
+)
+
+const (
+	streamTimeout = 3 * time.Second
+	// duplicates is how long the stream knows an event's id: longer than any outage in which an event may have been stored
+	// without our learning of it.
+	duplicates = 10 * time.Minute
+)
+
+// ensureStream makes the stream, or gives an existing one our subjects and limits and leaves the rest of it (replicas,
+// placement) to its administrator.
+func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) error {
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	if !p.cfg.Conn.IsConnected() {
+		return errors.New("NATS is not connected")
+	}
+	stream, err := js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		want := jetstream.StreamConfig{Name: streamName, Description: "what happened to calls", AllowDirect: true}
+		p.limits(&want)
+		_, err = js.CreateStream(ctx, want)
+		return wrapStream("create", err)
+	}
+	if err != nil {
+		return wrapStream("look up", err)
+	}
+	have := stream.CachedInfo().Config
+	want := have
+	p.limits(&want)
+	if slices.Equal(have.Subjects, want.Subjects) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
+		have.Discard == want.Discard && have.Duplicates == want.Duplicates {
+		return nil
+	}
+	_, err = js.UpdateStream(ctx, want)
+	return wrapStream("update", err)
+}
+
+func (p *Publisher) limits(c *jetstream.StreamConfig) {
+	c.Subjects = []string{broker.EventSubjects}
+	c.MaxAge = p.cfg.MaxAge
+	c.MaxBytes = p.cfg.MaxBytes
+	c.Discard = jetstream.DiscardOld
+	c.Duplicates = duplicates
+	if c.MaxAge > 0 {
+		c.Duplicates = min(duplicates, c.MaxAge)
+	}
+}
+
+func wrapStream(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s stream %s: %w", verb, streamName, err)
+}
