@@ -1,0 +1,116 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO ?= go
+ADDR ?=
+FUZZTIME ?= 10s
+BENCH ?= .
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BEGAN := $(shell date +%s)
+
+# The version is stamped by us: go's own stamp fails where the folder belongs to somebody else.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
+
+# having PATTERN: the folders whose tests have a function that begins so.
+having = $$(grep -rlE '^func $(1)' --include=*_test.go . | xargs -r -n 1 dirname | sort -u)
+
+# Tests run an Asterisk if they are in these folders or if their names begin with TestAsterisk; no other test does.
+# None is skipped where there is no Asterisk: they fail.
+on_asterisk := docker/pbx docker/e2e
+off_asterisk = -skip '^TestAsterisk' $$($(GO) list ./... | grep -vE '^metaflows/(docker/pbx|docker/e2e)(/|$$)')
+
+# What the tests of the real Asterisk said, in full.
+log := bin/end-to-end.log
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: bin/lab ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
+	@bin/lab demo
+
+.PHONY: lab
+lab: bin/lab ## the same Asterisk to try with phones of your own, until Ctrl-C; ADDR=<address> serves the network
+	@bin/lab lab $(if $(ADDR),-addr '$(ADDR)')
+
+.PHONY: build
+build: ## the program, bin/metaflows
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/metaflows ./app
+
+.PHONY: check
+check: cc format vet ## what needs no Asterisk, in under a minute: format, vet, arrows, unit tests
+	CGO_ENABLED=1 $(GO) test -race -short $(off_asterisk)
+
+.PHONY: test
+test: cc asterisk format vet lint unit end-to-end fuzz ## everything: check, linters, end-to-end tests on a real Asterisk, fuzzing
+	@echo "make test: all passed in $$(($$(date +%s) - $(BEGAN))) s: format, vet, linters, unit tests, $$(cat bin/end-to-end.count), $$(wc -l < bin/fuzz.list) fuzz targets of $(FUZZTIME)"
+
+.PHONY: unit
+unit: cc ## all tests that need no Asterisk, also the long ones
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(off_asterisk)
+
+# One package at a time: they measure sound and time.
+.PHONY: end-to-end
+end-to-end: cc asterisk ## the tests that call on a real Asterisk
+	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; \
+	run() { \
+		echo "go test -race -shuffle=on -count=1 -p 1 -v $$*"; \
+		$(GO) test -race -shuffle=on -count=1 -p 1 -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' \
+			|| { echo "end-to-end tests failed. All that they said:"; cat $(log); grep -E '^ *--- FAIL|^FAIL' $(log) || true; exit 1; }; \
+	}; \
+	run $(on_asterisk:%=./%/...); \
+	run -run '^TestAsterisk' $(call having,TestAsterisk); \
+	if grep -E '^ *--- SKIP' $(log); then echo "end-to-end tests were skipped; none may be"; exit 1; fi; \
+	echo "$$(grep -c '^--- PASS' $(log)) end-to-end tests ($$(grep -cE '^ *--- PASS' $(log)) with their parts)" > bin/end-to-end.count; \
+	echo "$$(cat bin/end-to-end.count) passed on a real Asterisk, none was skipped"
+
+.PHONY: fuzz
+fuzz: ## each fuzz target, FUZZTIME=10s long
+	@mkdir -p bin; \
+	$(GO) test -list '^Fuzz' $(call having,Fuzz) | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' > bin/fuzz.list; \
+	[ -s bin/fuzz.list ] || { echo "no fuzz target was found"; exit 1; }; \
+	while read -r package target; do \
+		echo "fuzzing $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" < /dev/null; \
+	done < bin/fuzz.list
+
+.PHONY: lint
+lint: ## golangci-lint, the version of .ci/tools.mod
+	$(GO) tool -modfile=.ci/tools.mod golangci-lint run
+
+.PHONY: bench
+bench: ## what a digit and an event cost; BENCH=<pattern> for some
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/...
+
+.PHONY: clean
+clean: ## removes what was built; the Asterisk in the cache stays
+	rm -rf bin
+
+.PHONY: format
+format:
+	@wrong=$$(gofmt -l app ari flows actions asterisk-conf docker); \
+	[ -z "$$wrong" ] || { echo "not formatted, type gofmt -w on:"; echo "$$wrong"; exit 1; }
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: asterisk
+asterisk:
+	@sh docker/pbx/get-asterisk.sh | sed 's/^[a-z]* /Asterisk: /'
+
+# The race detector needs a C compiler.
+.PHONY: cc
+cc:
+	@if ! echo '#include <stdlib.h>' | gcc -E - > /dev/null 2>&1; then \
+		[ "$$(id -u)" = 0 ] || { echo "The race detector needs a C compiler. Type: sudo apt-get install gcc libc6-dev"; exit 1; }; \
+		echo "installing the packages gcc and libc6-dev: the race detector needs a C compiler"; \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; \
+	fi
+
+.PHONY: bin/lab
+bin/lab:
+	@$(GO) build -o bin/lab ./docker/lab

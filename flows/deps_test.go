@@ -1,0 +1,145 @@
+package flows_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// arrows says what a package and those below it may import beside the standard library and themselves (design 6), and
+// why that is all. The imports of tests do not count.
+var arrows = map[string]struct {
+	may []string
+	why string
+}{
+	"metaflows/flows": {
+		why: "what users configured and the call that runs it are tested in virtual time, without Asterisk, NATS or files",
+	},
+	"metaflows/actions": {
+		may: []string{"metaflows/flows"},
+		why: "an action asks the small interface of actions/port.go, never ari, so that it runs without Asterisk",
+	},
+	"metaflows/ari": {
+		may: []string{"metaflows/flows", "github.com/CyCoreSystems/ari/v5", "github.com/coder/websocket"},
+		why: "ari.Client fits actions.PBX by its methods alone, and app states that; arrows point from app to ari",
+	},
+}
+
+// strangers are packages, with those below them, that the program must not be linked with, and why.
+var strangers = map[string]string{
+	"metaflows/docker":          "it serves lab and tests only",
+	"metaflows/ari/aritest":     "it is a fake Asterisk for tests",
+	"metaflows/actions/pbxtest": "it is a fake PBX for tests",
+	"github.com/emiago":         "the phones of lab and tests need it; Asterisk speaks SIP for us",
+	"github.com/pion":           "the phones of lab and tests need it; Asterisk speaks RTP for us",
+	"testing":                   "it brings the flags of go test along",
+	"net/http/httptest":         "it is for tests",
+}
+
+func TestArrows(t *testing.T) {
+	all := packages(t)
+	for from, arrow := range arrows {
+		if all[from] == nil {
+			t.Errorf("there is no package %s", from)
+		}
+		for _, p := range all {
+			if !below(p.ImportPath, from) {
+				continue
+			}
+			for _, path := range p.Imports {
+				allowed := below(path, from) || all[path] != nil && all[path].Standard
+				for _, may := range arrow.may {
+					allowed = allowed || below(path, may)
+				}
+				if !allowed {
+					t.Errorf("%s imports %s: %s", p.ImportPath, path, arrow.why)
+				}
+			}
+		}
+	}
+}
+
+func TestProductionBinary(t *testing.T) {
+	all := packages(t)
+	if p := all["metaflows/app"]; p == nil || p.Name != "main" {
+		t.Fatal("metaflows/app is not a program")
+	}
+	importer := map[string]string{"metaflows/app": ""}
+	for queue := []string{"metaflows/app"}; len(queue) > 0; queue = queue[1:] {
+		path := queue[0]
+		for stranger, why := range strangers {
+			if below(path, stranger) {
+				t.Errorf("the program is linked with %s: %s; it is imported by %s", path, why, importer[path])
+			}
+		}
+		if all[path] == nil || all[path].Standard {
+			continue
+		}
+		for _, next := range all[path].Imports {
+			if _, seen := importer[next]; !seen {
+				importer[next] = path
+				queue = append(queue, next)
+			}
+		}
+	}
+}
+
+// below says whether path is the package top or lies in a folder below it.
+func below(path, top string) bool { return path == top || strings.HasPrefix(path, top+"/") }
+
+// goPackage is what we use of go list's answer.
+type goPackage struct {
+	ImportPath, Name, Dir string
+	Standard              bool
+	GoFiles, Imports      []string
+}
+
+// packages are this module's and all that they need, by import path.
+func packages(t *testing.T) map[string]*goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Name,Dir,Standard,GoFiles,Imports", "metaflows/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]*goPackage)
+	for decoder := json.NewDecoder(out); ; {
+		p := new(goPackage)
+		if err := decoder.Decode(p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+		if below(p.ImportPath, "metaflows") {
+			touch(t, p)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// touch looks at the package's files, so that go test runs this test again when one of them has changed: it knows
+// only of files that the test itself has looked at.
+func touch(t *testing.T, p *goPackage) {
+	t.Helper()
+	if _, err := os.ReadDir(p.Dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range p.GoFiles {
+		if _, err := os.Stat(filepath.Join(p.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
