@@ -14,11 +14,10 @@ import (
 func bridgeKey(id string) *v5.Key { return key(v5.BridgeKey, id) }
 
 // CreateBridge makes a bridge that reports digits: dtmf_events keeps Asterisk from native RTP, where it sees none. Its
-// name is its id.
+// name is its id. flows.ErrConflict when the id is in use.
 func (c *Client) CreateBridge(bridge string) error {
-	// Not v5's: it posts to bridges/{id}, which takes an id in use without a word.
-	query := url.Values{"bridgeId": {bridge}, "name": {bridge}, "type": {"mixing,dtmf_events"}}
-	return fail("create bridge", bridge, c.do(request{method: http.MethodPost, path: []string{"bridges"}, query: query}, nil))
+	_, err := c.v5.Bridge().Create(bridgeKey(bridge), "mixing,dtmf_events", bridge)
+	return fail("create bridge", bridge, err)
 }
 
 // AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits. It

@@ -64,6 +64,7 @@ type Client struct {
 
 	mu     sync.Mutex
 	status Status          // without the counters
+	before bool            // has been connected before
 	seen   map[string]bool // unknown types that were logged
 }
 
@@ -127,8 +128,6 @@ type Status struct {
 	Replaced  bool   // another instance took the application over and we stepped down
 	Version   string // Asterisk's; "" as long as it is not known
 	Problem   string // why not connected, one line for people; "" when connected
-
-	connectedBefore bool
 
 	Decoded    uint64 // events delivered or handled
 	Skipped    uint64 // events of known types that we do not use

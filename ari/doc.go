@@ -5,19 +5,19 @@
 //
 // Every method blocks until Asterisk has answered or the deadline is over (5 s; 15 s for those which can wait behind
 // digits being played to the same channel) and returns nil or an *Error, which wraps one of flows.ErrGone, ErrConflict,
-// ErrInvalid, ErrUnavailable and ErrDetached. Nothing is tried twice. Methods may be called by any number of goroutines;
-// who needs an order gives one command after the other. Commands work without Run, and while it is reconnecting.
+// ErrInvalid, ErrUnavailable and ErrDetached. Nothing is tried twice, and a deadline that is over does not mean that
+// Asterisk will not do it later. Methods may be called by any number of goroutines; who needs an order gives one command
+// after the other. Commands work without Run, and while it is reconnecting.
 //
-// Some come from github.com/CyCoreSystems/ari/v5, by native.New without Connect; rest.go says how they get our transport,
+// Most come from github.com/CyCoreSystems/ari/v5, by native.New without Connect; rest.go says how they get our transport,
 // deadlines and Asterisk's own error texts. Ours are those that v5 lacks (event filter, stored file, progress, variables
-// in create, several variables, hanging up with a cause) or makes otherwise than we need them: its bridge is created by a
-// request that takes an id in use without a word, its Dial cuts the timeout to whole seconds, its AddChannel cannot say
-// absorbDTMF=false, its GetVariable does not escape the name, its lists have ids only, its SetVariable leaves out an
-// empty value.
+// in create, several variables, hanging up with a cause) or makes otherwise than we need them: its Dial cuts the timeout
+// to whole seconds, its AddChannel leaves out absorbDTMF=false, its GetVariable does not escape the name, its SetVariable
+// leaves out an empty value, its lists have ids only, its Data hides Asterisk's error text.
 //
 // What 22.10 answers and does not mean, and how it is told here:
 //   - One variable of several that is not set: 404, as if the channel were gone. They are read one by one then.
-//   - Before 22.10 the requests for several variables do not exist: one by one from then on.
+//   - An older Asterisk does not know the requests for several variables: 404, too. One by one until the next connect.
 //   - channels/create of an endpoint that is not registered, after another create on the same connection had an id in
 //     use: 409, id in use. The channel is looked up; when it does not exist, that is ErrUnavailable.
 //   - A recording that is just being stopped: 409, "Recording not in session". ErrGone.

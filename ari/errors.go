@@ -94,8 +94,7 @@ func fail(verb, id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		said := *e
 		said.Verb, said.ID = verb, id
 		return &said

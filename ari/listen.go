@@ -41,9 +41,8 @@ func (c *Client) Run(ctx context.Context) error {
 			c.setProblem("stopped")
 			return ctx.Err()
 		}
-		var p *problem
 		text, slow := reason(err), false
-		if errors.As(err, &p) {
+		if p, ok := errors.AsType[*problem](err); ok {
 			text, slow = p.text, p.slow
 		}
 		if c.setProblem(text) {
@@ -67,12 +66,11 @@ func (c *Client) Run(ctx context.Context) error {
 // stepDown is what remains to be done when the application is another's: not to fight for it.
 func (c *Client) stepDown() {
 	c.Detach()
-	text := fmt.Sprintf("another instance has taken over the ARI application %q; this one has stepped down", c.cfg.Application)
-	c.setProblem(text)
+	c.setProblem(fmt.Sprintf("another instance has taken over the ARI application %q; this one has stepped down", c.cfg.Application))
 	c.mu.Lock()
 	c.status.Replaced = true
 	c.mu.Unlock()
-	c.cfg.Log.Error(text)
+	c.cfg.Log.Error("another instance has taken over the ARI application; this one has stepped down", "application", c.cfg.Application)
 }
 
 // session is one connection from its making to its end; it returns why it ended, never nil.
@@ -124,8 +122,8 @@ func hangUp(cause error, conn *websocket.Conn, breakOff func()) {
 // connected notes that we are ready.
 func (c *Client) connected() {
 	c.mu.Lock()
-	again := c.status.connectedBefore
-	c.status.Connected, c.status.connectedBefore, c.status.Problem = true, true, ""
+	again := c.before
+	c.before, c.status.Connected, c.status.Problem = true, true, ""
 	version := c.status.Version
 	c.mu.Unlock()
 	if again {

@@ -77,7 +77,7 @@ var commands = []command{
 	{"Snoop", func(c *ari.Client) error { return c.Snoop("17.1", "mf-s1") },
 		[]string{`POST /channels/17.1/snoop/mf-s1 {"app":"metaflows","appArgs":"snoop","spy":"none","whisper":"out"}`}},
 	{"CreateBridge", func(c *ari.Client) error { return c.CreateBridge("mf-c1") },
-		[]string{`POST /bridges?bridgeId=mf-c1&name=mf-c1&type=mixing%2Cdtmf_events`}},
+		[]string{`POST /bridges/mf-c1 {"bridgeId":"mf-c1","type":"mixing,dtmf_events","name":"mf-c1"}`}},
 	{"AddToBridge", func(c *ari.Client) error { return c.AddToBridge("mf-c1", "17.1", true) },
 		[]string{`POST /bridges/mf-c1/addChannel?absorbDTMF=true&channel=17.1`}},
 	{"AddToBridge passing", func(c *ari.Client) error { return c.AddToBridge("mf-c1", "17.1", false) },
@@ -173,7 +173,7 @@ func TestVariables(t *testing.T) {
 	}
 	s.Requests()
 
-	// An Asterisk before 22.10: asked once, remembered, for writing too.
+	// An Asterisk that does not know the request: asked once, remembered, for writing too.
 	unknown := aritest.Answer{Status: 404, Body: `{"message":"Resource not found"}`}
 	s.Script("GET /channels/17.1/variables", unknown)
 	s.Script("POST /channels/17.1/variables", unknown)

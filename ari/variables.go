@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Channel variables. Asterisk reads and writes several in one request since 22.10; before, one by one.
+// Channel variables. Asterisk 22.10 reads and writes several in one request, older ones do not know it.
 
 // variables is the body of those requests and their answers.
 type variables struct {

@@ -217,7 +217,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(a.Status)
-	io.WriteString(w, a.Body)
+	w.Write([]byte(a.Body))
 }
 
 // events is the websocket. A new one takes Push over from the old, which stays open.
