@@ -1,0 +1,136 @@
+package store
+
+import (
+	"maps"
+	"sync/atomic"
+
+	"metaflows/flows"
+)
+
+// Document is a stored document.
+type Document struct {
+	Raw      []byte // as stored; must not be changed
+	Revision uint64 // of the bucket when it was stored
+	parsed   *flows.Document
+}
+
+// snapshot is all documents in memory. Readers load pointers; writers hold the store's mutex.
+type snapshot struct {
+	settings flows.Settings
+	nobody   *flows.Effective // of an owner without documents
+	accounts atomic.Pointer[map[string]*account]
+}
+
+// account is replaced in the map never, only its documents are, so that a change costs as much as its account is large.
+type account struct{ now atomic.Pointer[documents] }
+
+// documents are one account's: immutable, but for merged, which fills as owners press keys and is dropped with them.
+type documents struct {
+	own     *Document
+	users   map[string]*Document
+	devices map[string]*Document
+	merged  atomic.Pointer[map[flows.Owner]*flows.Effective]
+}
+
+func newSnapshot(settings flows.Settings) *snapshot {
+	s := &snapshot{settings: settings, nobody: flows.Merge(settings, nil, nil, nil)}
+	s.accounts.Store(&map[string]*account{})
+	return s
+}
+
+func (s *snapshot) documents(id string) *documents {
+	if a := (*s.accounts.Load())[id]; a != nil {
+		return a.now.Load()
+	}
+	return nil
+}
+
+// effective merges an owner's documents, once until one of them changes. Owners that differ only in users and devices
+// without documents share the result.
+func (s *snapshot) effective(owner flows.Owner) *flows.Effective {
+	d := s.documents(owner.Account)
+	if d == nil {
+		return s.nobody
+	}
+	user, device := d.users[owner.User], d.devices[owner.Device]
+	if user == nil {
+		owner.User = ""
+	}
+	if device == nil {
+		owner.Device = ""
+	}
+	for {
+		old := d.merged.Load()
+		if e := (*old)[owner]; e != nil {
+			return e
+		}
+		e := flows.Merge(s.settings, d.own.document(), user.document(), device.document())
+		next := make(map[flows.Owner]*flows.Effective, len(*old)+1)
+		maps.Copy(next, *old)
+		next[owner] = e
+		if d.merged.CompareAndSwap(old, &next) {
+			return e
+		}
+	}
+}
+
+func (d *Document) document() *flows.Document {
+	if d == nil {
+		return nil
+	}
+	return d.parsed
+}
+
+// get is nil where nothing is stored.
+func (s *snapshot) get(p Place) *Document {
+	d := s.documents(p.Account)
+	switch {
+	case d == nil:
+		return nil
+	case p.Scope == flows.ScopeUser:
+		return d.users[p.ID]
+	case p.Scope == flows.ScopeDevice:
+		return d.devices[p.ID]
+	}
+	return d.own
+}
+
+// set puts a document at its place, or with nil removes it. Only one goroutine at a time may call it.
+func (s *snapshot) set(p Place, doc *Document) {
+	var next documents
+	if old := s.documents(p.Account); old != nil {
+		next.own, next.users, next.devices = old.own, old.users, old.devices
+	}
+	switch p.Scope {
+	case flows.ScopeUser:
+		next.users = with(next.users, p.ID, doc)
+	case flows.ScopeDevice:
+		next.devices = with(next.devices, p.ID, doc)
+	default:
+		next.own = doc
+	}
+	next.merged.Store(&map[flows.Owner]*flows.Effective{})
+	accounts := *s.accounts.Load()
+	a := accounts[p.Account]
+	if a == nil {
+		a = &account{}
+		a.now.Store(&next)
+		accounts = maps.Clone(accounts)
+		accounts[p.Account] = a
+		s.accounts.Store(&accounts)
+		return
+	}
+	a.now.Store(&next)
+}
+
+// with is a copy of the documents with one put in, or with nil left out.
+func with(docs map[string]*Document, id string, doc *Document) map[string]*Document {
+	next := make(map[string]*Document, len(docs)+1)
+	maps.Copy(next, docs)
+	if doc == nil {
+		delete(next, id)
+	} else {
+		next[id] = doc
+	}
+	return next
+}
