@@ -58,6 +58,7 @@ type Call struct {
 	ringing, early, answered, ended chan struct{}
 
 	negotiating sync.Mutex // one re-INVITE of ours at a time
+	answering   sync.Mutex // held while our 200 goes out
 
 	mu        sync.Mutex
 	remoteTag string
@@ -241,6 +242,14 @@ func (c *Call) markAnswered() {
 // isAnswered reports whether the call was answered.
 func (c *Call) isAnswered() bool { return isClosed(c.answered) }
 
+// up reports whether the call is answered and not over. The caller may learn of
+// our 200 before we have noted it: hence the lock.
+func (c *Call) up() bool {
+	c.answering.Lock()
+	defer c.answering.Unlock()
+	return c.isAnswered() && !isClosed(c.ended)
+}
+
 // finish ends the call with all it holds; only the first end counts, and
 // reports true.
 func (c *Call) finish(end End) bool {
@@ -268,7 +277,7 @@ func (c *Call) Hangup(ctx context.Context) error {
 	switch {
 	case isClosed(c.ended):
 		return nil
-	case c.isAnswered():
+	case c.up():
 		return c.bye(ctx)
 	case c.incoming:
 		return c.Reject(603)

@@ -40,11 +40,17 @@ func TestDecoder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d decoder
+			now := 0
+			tickTo := func(at int) {
+				for ; now+20 <= at; now += 20 {
+					d.tick()
+				}
+			}
 			for _, p := range tt.packets {
-				d.tick(ms(p.at))
+				tickTo(p.at)
 				d.event(99, p.timestamp, eventPayload(p.event, p.end, p.duration), ms(p.at))
 			}
-			d.tick(ms(tt.tick))
+			tickTo(tt.tick)
 			if d.keys() != tt.want {
 				t.Fatalf("heard %q, want %q: %v", d.keys(), tt.want, d.digits)
 			}

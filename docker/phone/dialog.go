@@ -105,7 +105,7 @@ func (c *Call) exchange(ctx context.Context, method sip.RequestMethod, contentTy
 
 // expectOK is exchange where everything but a 2xx is an error.
 func (c *Call) expectOK(ctx context.Context, method sip.RequestMethod, contentType string, body []byte, headers ...sip.Header) error {
-	if !c.isAnswered() || isClosed(c.ended) {
+	if !c.up() {
 		return fmt.Errorf("the call is not up")
 	}
 	res, err := c.exchange(ctx, method, contentType, body, headers...)

@@ -28,8 +28,10 @@ func (d Digit) String() string { return fmt.Sprintf("%c (%s)", d.Key, d.Duration
 // eventKeys are the keys of the telephone events 0 to 15 (RFC 4733 section 3.2).
 const eventKeys = "0123456789*#ABCD"
 
-// digitTimeout is the time after which a digit whose end was lost is over.
-const digitTimeout = 300 * time.Millisecond
+// digitTicks is how many ticks of 20 ms without a packet end a digit whose end
+// packets were lost. Ticks are counted, not time: when the whole process was
+// stalled the packets may still be waiting in the socket.
+const digitTicks = 15
 
 // decoder turns telephone-event packets into digits (RFC 4733 section 2.5). All
 // packets of one digit carry the timestamp of its begin: that tells digits
@@ -40,6 +42,7 @@ type decoder struct {
 	cur    Digit
 	curID  eventID
 	last   time.Time  // arrival of cur's last packet
+	idle   int        // ticks since then
 	ended  [8]eventID // the last digits that ended: their repetitions are ignored
 	n      int        // digits that ended
 }
@@ -70,7 +73,7 @@ func (d *decoder) event(ssrc, timestamp uint32, payload []byte, now time.Time) (
 		d.open, d.curID = true, id
 		d.cur = Digit{Key: eventKeys[payload[0]], Begin: now}
 	}
-	d.last = now
+	d.last, d.idle = now, 0
 	// Packets may overtake each other: the longest duration is the latest.
 	d.cur.Duration = max(d.cur.Duration, time.Duration(binary.BigEndian.Uint16(payload[2:]))*time.Second/sampleRate)
 	if payload[1]&0x80 != 0 {
@@ -85,9 +88,12 @@ func (d *decoder) info(key byte, duration time.Duration, now time.Time) {
 	d.digits = append(d.digits, Digit{Key: key, Begin: now, End: now, Duration: duration, Info: true})
 }
 
-// tick ends a digit whose end packets were all lost.
-func (d *decoder) tick(now time.Time) (ended bool) {
-	if !d.open || now.Sub(d.last) < digitTimeout {
+// tick is called every 20 ms. It ends a digit whose end packets were all lost.
+func (d *decoder) tick() (ended bool) {
+	if !d.open {
+		return false
+	}
+	if d.idle++; d.idle < digitTicks {
 		return false
 	}
 	d.finish(d.last)

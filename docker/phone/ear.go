@@ -108,7 +108,7 @@ func (e *ear) tick(now time.Time) {
 	if e.closed {
 		return
 	}
-	if e.decoder.tick(now) {
+	if e.decoder.tick() {
 		e.wake()
 	}
 	if len(e.blocks) == 0 {

@@ -145,11 +145,19 @@ func (c *Call) Ring() error {
 // Progress sends 183 with a session description, and from then on the phone's
 // tone.
 func (c *Call) Progress() error {
+	c.startMedia()
 	if err := c.respond(183, c.answerSDP()); err != nil {
 		return err
 	}
 	c.markEarly()
 	return nil
+}
+
+// startMedia starts to send, if the INVITE said where to; else the ACK does.
+func (c *Call) startMedia() {
+	if c.in.offer {
+		c.media.start()
+	}
 }
 
 // Answer takes an incoming call: 200, with headers if there are any. It does not
@@ -160,6 +168,9 @@ func (c *Call) Answer(headers ...Header) error {
 		return err
 	}
 	defer close(c.in.decided)
+	c.answering.Lock()
+	defer c.answering.Unlock()
+	c.startMedia() // before the answer: who gets it may expect digits at once
 	if err := c.respond(200, c.answerSDP(), headers...); err != nil {
 		c.finish(End{By: Remote, Cancelled: true, Err: err})
 		return err

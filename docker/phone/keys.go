@@ -188,7 +188,7 @@ func (m *media) queue(p *press) error {
 	default:
 	}
 	switch {
-	case !m.remote.IsValid():
+	case !m.started:
 		return fmt.Errorf("no media yet")
 	case m.event == 0:
 		return fmt.Errorf("the other side takes no telephone-event")

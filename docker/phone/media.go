@@ -30,6 +30,7 @@ type media struct {
 	mu       sync.Mutex
 	remote   netip.AddrPort // where to send; the zero value before it is known
 	accepted []netip.AddrPort
+	started  bool  // there is early media, or the call is answered
 	sending  bool  // the session allows us to send
 	muted    bool  // we hold the other side: silence instead of the tone
 	event    uint8 // payload type of telephone-event to send; 0 for none
@@ -79,6 +80,14 @@ func (m *media) connect(remote session, ours session) {
 	}
 	m.sending = remote.dir.receives() && ours.dir.sends()
 	m.event, m.heard = remote.event, ours.event
+}
+
+// start lets the tone and digits out: a called phone sends nothing before its
+// 183 or 200.
+func (m *media) start() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.started = true
 }
 
 // mute replaces the tone by silence, or undoes it.
@@ -224,7 +233,7 @@ func (s *sender) step(due time.Time) time.Time {
 		return next
 	}
 	s.mu.Lock()
-	sending, muted := s.sending && s.remote.IsValid(), s.muted
+	sending, muted := s.sending && s.started, s.muted
 	s.tone.freq = s.freq
 	s.mu.Unlock()
 	if !sending {

@@ -76,6 +76,7 @@ func (c *Call) applyAnswer(body []byte) error {
 		theirs.event = 0
 	}
 	c.media.connect(theirs, c.ours(directionOf(true, !c.holding)))
+	c.media.start()
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (c *Call) reinvite(ctx context.Context, hold bool) error {
 	verb := map[bool]string{true: "hold", false: "unhold"}[hold]
 	c.negotiating.Lock()
 	defer c.negotiating.Unlock()
-	if !c.isAnswered() || isClosed(c.ended) {
+	if !c.up() {
 		return fmt.Errorf("%s: %s: the call is not up", c, verb)
 	}
 	c.mu.Lock()

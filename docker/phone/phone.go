@@ -50,7 +50,7 @@ type Phone struct {
 	cfg  Config
 	log  *slog.Logger
 	addr *net.UDPAddr // the SIP socket's address
-	conn net.PacketConn
+	conn *socket
 	ua   *sipgo.UserAgent
 	txl  *sip.TransactionLayer
 
@@ -116,7 +116,7 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 // from then on requests go out through the same socket.
 func (p *Phone) serve(udp net.PacketConn) error {
 	reading := make(chan struct{})
-	p.conn = &readyConn{PacketConn: udp, ready: reading}
+	p.conn = &socket{PacketConn: udp, reading: reading}
 
 	var err error
 	p.ua, err = sipgo.NewUA(
@@ -221,10 +221,13 @@ func (p *Phone) Close() error {
 	for _, c := range p.Calls() {
 		c.finish(End{By: Local, Err: errClosed})
 	}
-	// The socket before the stack: a request that came in after the stack had
-	// dropped its connections would make it open another one.
+	// A request that the stack still handles when its connections are gone makes
+	// it open another one. So the phone goes deaf first and closes last, and
+	// looks again later for a handler that was slower than that.
+	p.conn.deaf.Store(true)
 	err := p.conn.Close()
 	p.wg.Wait()
+	time.AfterFunc(time.Second, func() { p.ua.TransportLayer().Close() })
 	return errors.Join(err, p.ua.Close())
 }
 
@@ -357,17 +360,4 @@ func (p *Phone) target(dialled string) (sip.Uri, error) {
 func (p *Phone) contact() *sip.ContactHeader {
 	// The port is part of the address: the default port would be another socket.
 	return &sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: p.cfg.User, Host: p.host(), Port: p.addr.Port}}
-}
-
-// readyConn tells when the SIP stack reads for the first time: then the socket
-// is in its pool and requests go out through it.
-type readyConn struct {
-	net.PacketConn
-	ready chan struct{}
-	once  sync.Once
-}
-
-func (c *readyConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	c.once.Do(func() { close(c.ready) })
-	return c.PacketConn.ReadFrom(b)
 }

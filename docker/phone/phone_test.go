@@ -349,3 +349,15 @@ func TestContextClosesPhone(t *testing.T) {
 	}
 	check(t, p.Close())
 }
+
+func TestRingingPhoneIsSilent(t *testing.T) {
+	alice, bob := pair(t, phone.RejectAfter(486, 300*time.Millisecond))
+	a, err := alice.Dial(soon(t), bob.URI())
+	check(t, err)
+	check(t, a.WaitEnded(soon(t)))
+	b, err := bob.Incoming(soon(t))
+	check(t, err)
+	if n := a.RTP().Packets + b.RTP().Packets; n > 0 {
+		t.Errorf("%d packets before the answer", n)
+	}
+}
