@@ -21,7 +21,7 @@ func (p *patProgram) measure() {
 	}
 	for pc := range p.insts {
 		if p.insts[pc].op == patMatch {
-			for prev := range 3 {
+			for prev := patWord; prev <= patOther; prev++ { // a key was taken, so there is one before
 				reach(pc, prev, patNone, 0, &now)
 				reach(pc, prev, patWord, 1, &next)
 				reach(pc, prev, patOther, 1, &next)
@@ -45,7 +45,7 @@ func (p *patProgram) measure() {
 						reach(int(b), prev, after, d, &now)
 					}
 				case patKeys:
-					for earlier := 0; earlier < 3 && in.keys&patKeysOf[prev] != 0; earlier++ {
+					for earlier := patWord; earlier <= patOther && in.keys&patKeysOf[prev] != 0; earlier++ {
 						reach(int(b), earlier, prev, d+1, &next)
 					}
 				}

@@ -161,6 +161,8 @@ func TestStart(t *testing.T) {
 		{nil, []string{`a`, `^$`}, Dead},
 		{nil, []string{`1{65}`}, Dead},
 		{[]string{strings.Repeat("1", 65)}, nil, Dead},
+		{nil, []string{`1{64}\B`}, Dead}, // there is no key to look at
+		{nil, []string{`1{63}\B`}, Open},
 		{nil, []string{`.*`}, Open},
 		{nil, []string{`^`}, Open},
 		{nil, []string{`1{64}`}, Open},

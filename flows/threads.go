@@ -124,9 +124,6 @@ func (m *patMachine) look(t *patThreads, prev, next, at int, within uint8, slots
 func (m *patMachine) follow(t *patThreads) bool {
 	n := t.program.slots
 	for i, pc := range t.pcs {
-		if m.seen[pc] == m.turn {
-			continue
-		}
 		copy(m.slots, t.slots[i*n:(i+1)*n])
 		if m.add(pc) {
 			return true
