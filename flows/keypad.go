@@ -153,7 +153,8 @@ func (k *Keypad) offer(i int, at time.Time) {
 			if consumed {
 				k.held[i].swallowed = true
 			} else {
-				k.offer(i, at) // the others are unarmed now, so this ends
+				k.held[i].swallowed = false // also if it was the second of ** to another
+				k.offer(i, at)              // the others are unarmed now, so this ends
 			}
 			return
 		case !consumed && c.arm(k.held[i].key, i, at): // *2*9: the second * arms again

@@ -15,9 +15,9 @@ type Line interface {
 // ChannelSpec describes a channel to be created.
 type ChannelSpec struct {
 	ID         string
-	Endpoint   string // dialstring: PJSIP/bob, PJSIP/1234@trunk, Local/1234@acme/n
-	Originator string // channel whose formats and linkedid it takes; "" for none
-	Args       []string // of its StasisStart, behind ArgLeg
+	Endpoint   string            // dialstring: PJSIP/bob, PJSIP/1234@trunk, Local/1234@acme/n
+	Originator string            // channel whose formats and linkedid it takes; "" for none
+	Args       []string          // of its StasisStart, behind ArgLeg
 	Variables  map[string]string // variables and functions set before it is dialled
 }
 

@@ -1,0 +1,188 @@
+package flows
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// padLedger follows every key of a keypad to its fate: heard at once, swallowed as part of a code, or relayed in order.
+type padLedger struct {
+	*Keypad
+	t       *testing.T
+	now     time.Time
+	keys    []ledgerKey
+	started int // codes since the last step
+	relayed []byte
+	running bool
+}
+
+type ledgerKey struct {
+	key       byte
+	absorbed  bool
+	swallowed bool
+	coded     bool // by a code, not as the second of **
+}
+
+func (l *padLedger) Armed(c *Collector) {
+	if c.run.Len() != 0 {
+		l.t.Error("armed with keys")
+	}
+}
+
+func (l *padLedger) Unmatched(_ *Collector, keys int) {
+	if keys < 1 || keys > maxKeys {
+		l.t.Errorf("%d keys were no code", keys)
+	}
+}
+
+// Matched: the binding digit and the collected keys are swallowed, and # where it has ended them.
+func (l *padLedger) Matched(c *Collector, m *Match, by Decision) {
+	l.started++
+	first := len(l.keys) - len(l.held) + c.from
+	last := first + len(m.Collected)
+	if last >= len(l.keys) {
+		l.t.Fatalf("a code of %d keys, pressed were %d from its binding digit on", len(m.Collected), len(l.keys)-first-1)
+	}
+	var pressed strings.Builder
+	for i := first; i <= last; i++ {
+		if l.keys[i].coded {
+			l.t.Errorf("key %d is part of two codes", i)
+		}
+		l.keys[i].swallowed, l.keys[i].coded = true, true
+		pressed.WriteByte(l.keys[i].key)
+	}
+	if by == ByHash {
+		l.keys[last+1].swallowed = true
+	}
+	if want := string(c.eff.BindingDigit) + m.Collected; pressed.String() != want || !strings.Contains(m.Collected, m.Text) {
+		l.t.Errorf("the code of %q is said to be %q", pressed.String(), want)
+	}
+}
+
+// press gives a key to the keypad; twice is what the second binding digit is by the rules.
+func (l *padLedger) press(key byte, absorbed bool) {
+	l.expire()
+	l.keys = append(l.keys, ledgerKey{key: key, absorbed: absorbed})
+	twice := -1
+	for i, c := range l.collectors {
+		if c.armed && c.run.Len() == 0 && key == c.eff.BindingDigit && !c.run.CanUse(key) && twice < 0 {
+			twice = i
+		}
+	}
+	l.Press(key, absorbed, l.now)
+	if l.started > 1 {
+		l.t.Errorf("one press has started %d codes", l.started)
+	}
+	if twice >= 0 && l.started == 0 {
+		l.keys[len(l.keys)-1].swallowed = true
+	}
+	l.check()
+}
+
+// expire lets the sequences end whose time is over.
+func (l *padLedger) expire() {
+	before := 0
+	for _, c := range l.collectors {
+		if c.armed {
+			before++
+		}
+	}
+	l.started = 0
+	l.Expire(l.now)
+	if l.started > before {
+		l.t.Errorf("%d sequences have started %d codes", before, l.started)
+	}
+	l.started = 0
+	l.check()
+}
+
+// serve runs relays.
+func (l *padLedger) serve(most int) {
+	for ; most > 0; most-- {
+		if l.running {
+			l.Relayed()
+			l.running = false
+		}
+		digits := l.Relay()
+		if digits == "" {
+			return
+		}
+		if len(digits) > relayBatch || l.Relay() != "" {
+			l.t.Errorf("a relay of %d digits, or two at once", len(digits))
+		}
+		l.relayed, l.running = append(l.relayed, digits...), true
+	}
+}
+
+// check compares what is to be relayed and has been with what must be: all keys that were absorbed and are no part of a
+// code, once, in order, as far as no armed sequence may still use them.
+func (l *padLedger) check() {
+	armed := false
+	for _, c := range l.collectors {
+		armed = armed || c.armed
+		if c.armed && (c.from < 0 || c.from >= len(l.held)) {
+			l.t.Fatalf("a sequence begins at held key %d of %d", c.from, len(l.held))
+		}
+	}
+	if !armed && (len(l.held) > 0 || !l.Deadline().IsZero()) {
+		l.t.Errorf("no sequence is open, but %d keys are held, the timer at %v", len(l.held), l.Deadline())
+	}
+	if armed && !l.Deadline().After(l.now.Add(-time.Nanosecond)) {
+		l.t.Error("a timer is due in the past")
+	}
+	var want []byte
+	for _, k := range l.keys[:len(l.keys)-len(l.held)] {
+		if k.absorbed && !k.swallowed {
+			want = append(want, k.key)
+		}
+	}
+	if got := string(l.relayed) + string(l.outbox); got != string(want) {
+		l.t.Fatalf("keys %+v\nrelayed and to be relayed %q, want %q", l.keys, got, want)
+	}
+	if l.absorb && !l.Absorb() && (armed || len(l.outbox) > 0 || l.running) {
+		l.t.Error("keys are not kept back while a sequence or a relay is open")
+	}
+}
+
+// fuzzDocuments are documents with open and closed codes, * and # as keys, digits as binding digits.
+var fuzzDocuments = []string{
+	`9 91 2(\d{2})`, `2(\d+) 9`, `2([1-4]+) 25 2`, `2\*(\d) 2\*?`, `(\d*)#`, `2#(\d) 2 bind=#`, `5 25 bind=2`, `9(\d+?)1 9 timeout=300`,
+	`\*1 9(\d*) bind=*`, `2(|1) 22 bind=9 timeout=2000`, `.* bind=#`, "",
+}
+
+// FuzzKeypad: whatever is pressed and whenever, with the leg's own collector and another owner's, every key is accounted
+// for exactly once and one press starts at most one code.
+func FuzzKeypad(f *testing.F) {
+	for i, script := range []string{"*9", "*55", "**21234", "*2*9", "*21#9", "*2149", "*tt2tttttttttt9", "*5*9*6", "#2*9", "*2#*9A", "2*25*9#", "r*5r5r"} {
+		f.Add(uint8(i), uint8(i*5+3), uint64(0xffff_fffe>>i), true, script)
+	}
+	f.Fuzz(func(t *testing.T, a, b uint8, absorbed uint64, absorb bool, script string) {
+		own := padCollector(t, fuzzDocuments[int(a)%len(fuzzDocuments)], true)
+		other := padCollector(t, fuzzDocuments[int(b)%len(fuzzDocuments)]+" listen=both", false)
+		if other.Source().Empty() {
+			other.Source = func() *Effective { return nil }
+		}
+		l := &padLedger{t: t, now: padEpoch}
+		l.Keypad = NewKeypad(l, absorb)
+		l.Listen([]*Collector{own, other})
+		for i := range len(script[:min(len(script), 500)]) {
+			switch key := script[i]; {
+			case isKey(key), key >= 'A' && key <= 'D':
+				l.now = l.now.Add(time.Millisecond)
+				l.press(key, absorb && absorbed>>(i%64)&1 == 1)
+			case key == 'r':
+				l.serve(1)
+			default:
+				l.now = l.now.Add(100 * time.Millisecond)
+				l.expire()
+			}
+		}
+		l.now = l.now.Add(time.Hour)
+		l.expire()
+		l.serve(1000)
+		if len(l.held) > 0 || len(l.outbox) > 0 || l.Absorb() {
+			t.Errorf("at rest: %d held, %d to relay, absorb %v", len(l.held), len(l.outbox), l.Absorb())
+		}
+	})
+}
