@@ -32,13 +32,11 @@ var arrows = map[string]struct {
 
 // strangers are packages, with those below them, that the program must not be linked with, and why.
 var strangers = map[string]string{
-	"metaflows/docker":          "it serves lab and tests only",
-	"metaflows/ari/aritest":     "it is a fake Asterisk for tests",
-	"metaflows/actions/pbxtest": "it is a fake PBX for tests",
-	"github.com/emiago":         "the phones of lab and tests need it; Asterisk speaks SIP for us",
-	"github.com/pion":           "the phones of lab and tests need it; Asterisk speaks RTP for us",
-	"testing":                   "it brings the flags of go test along",
-	"net/http/httptest":         "it is for tests",
+	"metaflows/docker":  "it serves lab and tests only",
+	"github.com/emiago": "the phones of lab and tests need it; Asterisk speaks SIP for us",
+	"github.com/pion":   "the phones of lab and tests need it; Asterisk speaks RTP for us",
+	"testing":           "it brings the flags of go test along",
+	"net/http/httptest": "it is for tests",
 }
 
 func TestArrows(t *testing.T) {
@@ -76,6 +74,9 @@ func TestProductionBinary(t *testing.T) {
 			if below(path, stranger) {
 				t.Errorf("the program is linked with %s: %s; it is imported by %s", path, why, importer[path])
 			}
+		}
+		if below(path, "metaflows") && strings.HasSuffix(path, "test") {
+			t.Errorf("the program is linked with %s: it is for tests; it is imported by %s", path, importer[path])
 		}
 		if all[path] == nil || all[path].Standard {
 			continue
