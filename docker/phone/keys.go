@@ -207,9 +207,6 @@ type keyDown struct {
 	first time.Time // when its first packet was sent
 }
 
-// pressing reports whether a digit is being sent.
-func (s *sender) pressing() bool { return s.key != nil }
-
 // nextKey begins the next digit if there is one and its time has come, and
 // returns when there is more to do for it. Without one it returns a time after
 // the next audio packet.
@@ -218,6 +215,7 @@ func (s *sender) nextKey(due time.Time) (next time.Time, started bool) {
 	if p == nil {
 		return next, false
 	}
+	due = catchUp(due, packetTime)
 	first := min(packetTime, p.how.Digit)
 	s.key = &keyDown{press: p, event: event, begin: due, first: time.Now()}
 	s.write(s.eventType(), true, s.timestamp(due), eventPayload(event, false, uint16(samplesIn(first))))
@@ -250,7 +248,7 @@ func (s *sender) eventType() uint8 {
 
 // holdKey goes on with the current digit: an update every 20 ms, and at its end
 // three end packets at once (RFC 4733 section 2.5.1.4), all with the timestamp
-// of its begin. It reports false when the digit is over.
+// of its begin. It reports false when the digit is over, and when that was.
 func (s *sender) holdKey(due time.Time) (next time.Time, more bool) {
 	k, length, pt := s.key, s.key.press.how.Digit, s.eventType()
 	elapsed := due.Sub(k.begin)
@@ -263,6 +261,7 @@ func (s *sender) holdKey(due time.Time) (next time.Time, more bool) {
 	for range 3 {
 		s.write(pt, false, s.timestamp(k.begin), eventPayload(k.event, true, uint16(samplesIn(length))))
 	}
+	due = catchUp(due, packetTime)
 	s.key, s.ended = nil, due
 	k.press.released(k.first, end)
 	return due, false

@@ -15,8 +15,19 @@ import (
 const packetTime = 20 * time.Millisecond
 
 // maxLag is how late audio packets are still sent; after a longer stall of the
-// process they are left out, as their time is over.
+// process they are left out, as their time is over. Digits begin on time or not
+// at all until they can: a stall makes the one that is down longer, and never
+// shortens the gap after it.
 const maxLag = 200 * time.Millisecond
+
+// catchUp moves a time in the schedule that is more than most behind to the
+// present, by whole packets.
+func catchUp(due time.Time, most time.Duration) time.Time {
+	if lag := time.Since(due); lag > most {
+		return due.Add(lag.Truncate(packetTime))
+	}
+	return due
+}
 
 // media is the RTP side of a call: one socket, a goroutine that sends and one
 // that receives. Both end with close.
@@ -182,8 +193,8 @@ func (m *media) send() {
 		}
 		now := time.Now()
 		m.ear.tick(now)
-		if lag := now.Sub(due); lag > maxLag && !s.pressing() {
-			due = due.Add(lag.Truncate(packetTime))
+		if s.key == nil {
+			due = catchUp(due, maxLag)
 		}
 		for !due.After(now) {
 			due = s.step(due)
@@ -225,9 +236,11 @@ func samplesIn(d time.Duration) int64 { return int64(d / (time.Second / sampleRa
 // There is no audio while a digit is sent.
 func (s *sender) step(due time.Time) time.Time {
 	if s.key != nil {
-		if next, more := s.holdKey(due); more {
+		next, more := s.holdKey(due)
+		if more {
 			return next
 		}
+		due = next
 	}
 	if next, started := s.nextKey(due); started || next.Sub(due) < packetTime {
 		return next

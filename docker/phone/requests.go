@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/icholy/digest"
@@ -55,6 +56,7 @@ func (p *Phone) do(ctx context.Context, req *sip.Request) (*sip.Response, error)
 		return nil, fmt.Errorf("%s: %w", req.Method, errClosed)
 	}
 	defer p.wg.Done()
+	start := time.Now()
 	tx, err := p.txl.Request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", req.Method, err)
@@ -69,7 +71,7 @@ func (p *Phone) do(ctx context.Context, req *sip.Request) (*sip.Response, error)
 		case <-tx.Done():
 			return nil, fmt.Errorf("%s: %w", req.Method, txError(tx))
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s: no answer: %w", req.Method, ctx.Err())
+			return nil, fmt.Errorf("%s: no answer in %s: %w", req.Method, since(start), ctx.Err())
 		case <-p.ctx.Done():
 			return nil, fmt.Errorf("%s: %w", req.Method, errClosed)
 		}
