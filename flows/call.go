@@ -26,6 +26,7 @@ type Call struct {
 	fresh   []*Task
 	matched []matched
 	holds   int
+	over    error     // its tasks have been ended; no other begins
 	open    bool      // answered: collectors work
 	stamp   time.Time // of the digit that is looked at
 }
@@ -78,7 +79,7 @@ func (c *Call) handle(ev Event) {
 		}
 		return
 	case keyTimer:
-		c.expireKeys(ev.leg)
+		c.expireKeys(ev.leg, ev.at)
 		return
 	case carried:
 		ev.then(ev.err)
@@ -173,16 +174,22 @@ func (c *Call) settle() {
 // spawn makes a task; it runs when the present step is over.
 func (c *Call) spawn(name string, leg *Leg, flow *Flow, body func(*Task) error) *Task {
 	t := &Task{Call: c, Leg: leg, Flow: flow, name: name}
+	if c.over != nil {
+		t.ending, t.done = c.over, true
+		return t
+	}
 	t.start(body)
 	c.tasks = append(c.tasks, t)
 	c.fresh = append(c.fresh, t)
 	return t
 }
 
-// EndOthers ends every other task of the call with ErrCallEnded: their defers run and may still use the PBX.
+// EndOthers ends every other task of the call with ErrCallEnded: their defers run and may still use the PBX. No new one
+// begins.
 func (t *Task) EndOthers() { t.Call.endTasks(t, ErrCallEnded) }
 
 func (c *Call) endTasks(except *Task, why error) {
+	c.over = why
 	c.fresh, c.matched = nil, nil
 	for _, t := range slices.Clone(c.tasks) {
 		if t != except {

@@ -115,11 +115,21 @@ func (t *Task) runNode() (Next, error) {
 	case module.Owned && f.Presser.Outsider() && !f.node.AllowPeer:
 		return Stop, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
 	}
-	next, err := module.Run(t, f.node.Data)
+	next, err := t.runModule(module)
 	if err == nil {
 		t.Accept(f.target)
 	}
 	return next, err
+}
+
+// runModule runs the node's module. A panic is a failure of it, so that its outcome is told.
+func (t *Task) runModule(module Module) (next Next, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			next, err = Stop, t.panicked(r)
+		}
+	}()
+	return module.Run(t, t.Flow.node.Data)
 }
 
 // conclude publishes how a node ended and names the child that runs next, "" for none. A failure runs the child named by

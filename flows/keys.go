@@ -12,12 +12,13 @@ func (c *Call) press(ev Digit) {
 	leg.keypad.Press(ev.Key, leg.absorbed(ev.Stamp.Add(-ev.Duration)), ev.Arrived)
 }
 
-// expireKeys: the timer of a leg's keys has fired.
-func (c *Call) expireKeys(leg *Leg) {
+// expireKeys: the timer of a leg's keys has fired, for the given time: a call that was held up may look later, and keys
+// that came in time still stand behind it.
+func (c *Call) expireKeys(leg *Leg, at time.Time) {
 	leg.timerAt = time.Time{}
 	if leg.keypad != nil {
-		c.stamp = time.Now()
-		leg.keypad.Expire(c.stamp)
+		c.stamp = at
+		leg.keypad.Expire(at)
 	}
 }
 
@@ -28,9 +29,9 @@ func (c *Call) serveKeys(leg *Leg) {
 			leg.timer.Stop()
 		}
 		leg.timerAt = at
-		leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg}) })
+		leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg, at}) })
 	}
-	if leg.bridged && leg.keypad.Absorb() != leg.asked && !leg.turning {
+	if leg.bridged && leg.keypad.Absorb() != leg.asked && !leg.turning && !leg.balked {
 		c.absorb(leg, leg.keypad.Absorb())
 	}
 	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
@@ -43,7 +44,11 @@ func (c *Call) serveKeys(leg *Leg) {
 	}
 }
 
-// absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again.
+// absorbRetry is the time after which absorb that could not be switched is tried again.
+const absorbRetry = time.Second
+
+// absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again. Where that fails it is
+// as it was: what was absorbed goes on being relayed, what was not goes on being heard.
 func (c *Call) absorb(leg *Leg, on bool) {
 	channel, bridge := leg.ID, c.Bridge
 	leg.asked, leg.turning = on, true
@@ -52,8 +57,8 @@ func (c *Call) absorb(leg *Leg, on bool) {
 		leg.turning = false
 		if err != nil && leg.bridged && leg.ID == channel {
 			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
-			leg.asked = !on
-			leg.bridged = false // what it was asked for is not known: leave it alone
+			leg.asked, leg.balked = !on, true
+			time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
 			c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
 		}
 	})
@@ -104,7 +109,10 @@ func (l *Leg) stopKeys() {
 }
 
 // keyTimer: a leg's keypad may have something to end.
-type keyTimer struct{ leg *Leg }
+type keyTimer struct {
+	leg *Leg
+	at  time.Time
+}
 
 // carried: a command of a courier has been answered.
 type carried struct {

@@ -45,6 +45,7 @@ type Leg struct {
 	joins   []bool // absorb of each addChannel that was sent and not yet confirmed by Entered
 	asked   bool   // absorb as it was asked for last
 	turning bool   // that request is under way
+	balked  bool   // it has failed; it is tried again after a while
 	busy    int    // commands at the courier
 	since   []change
 }

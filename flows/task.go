@@ -18,17 +18,18 @@ type Task struct {
 	// Flow is the flow that this task runs a node of, nil outside of one.
 	Flow *Flow
 
-	name   string
-	next   func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
-	done   bool
-	want   func(Event) bool // what it awaits
-	until  func() bool
-	tick   uint64 // generation of its timer
-	result error  // how the wait ended
-	ending error  // no wait works any more
-	err    error  // what the body returned
+	name    string
+	next    func() (struct{}, bool)
+	stop    func()
+	yield   func(struct{}) bool
+	done    bool
+	running bool
+	want    func(Event) bool // what it awaits
+	until   func() bool
+	tick    uint64 // generation of its timer
+	result  error  // how the wait ended
+	ending  error  // no wait works any more
+	err     error  // what the body returned
 }
 
 // start makes the coroutine; body does not run yet.
@@ -37,12 +38,17 @@ func (t *Task) start(body func(*Task) error) {
 		t.yield = yield
 		defer func() {
 			if r := recover(); r != nil {
-				t.err = fmt.Errorf("panic: %v", r)
-				t.Call.Log.Error("a task panicked", "task", t.name, "panic", r, "stack", string(debug.Stack()))
+				t.err = t.panicked(r)
 			}
 		}()
 		t.err = body(t)
 	})
+}
+
+// panicked logs a panic with its stack, which is still there when recover is called, and makes an error of it.
+func (t *Task) panicked(r any) error {
+	t.Call.Log.Error("a task panicked", "task", t.name, "panic", r, "stack", string(debug.Stack()))
+	return fmt.Errorf("panic: %v", r)
 }
 
 // Await blocks the task until an event of its call satisfies want, which runs on the call's goroutine and must not
@@ -70,7 +76,8 @@ func (t *Task) Sleep(d time.Duration) error {
 	return err
 }
 
-// Go starts work that outlives the node: it runs beside this task until it returns or the call ends.
+// Go starts work that outlives the node: it runs beside this task until it returns or the call ends. When the call has
+// ended it does not run.
 func (t *Task) Go(name string, body func(*Task) error) *Task {
 	flow := t.Flow
 	if flow != nil {
@@ -110,20 +117,24 @@ func (t *Task) wait(d time.Duration, want func(Event) bool, until func() bool) e
 
 // step lets the task run until it awaits again or returns.
 func (t *Task) step(result error) {
-	t.result = result
-	if _, more := t.next(); !more {
-		t.done = true
-	}
+	t.result, t.running = result, true
+	_, more := t.next()
+	t.running, t.done = false, !more
 }
 
-// end stops the task: its wait returns why, its defers run, no further wait works.
+// end stops the task: its wait returns why, its defers run, no further wait works. One that runs, since the end is its own
+// doing, only learns it at its next wait.
 func (t *Task) end(why error) {
 	if t.done {
 		return
 	}
 	t.ending = why
+	if t.running {
+		return
+	}
+	t.running = true
 	t.stop()
-	t.done = true
+	t.running, t.done = false, true
 }
 
 // taskTimer: the time of a task's wait is over. A stale tick is ignored.

@@ -1,0 +1,149 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCallsBegin: only a channel that the dialplan hands over begins a call.
+func TestCallsBegin(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		ev    Event
+		want  int
+	}{
+		{"dial", Started{Channel: Channel{ID: "x"}, Args: []string{"dial", "PJSIP/b"}}, 1},
+		{"alone", Started{Channel: Channel{ID: "x"}}, 1},
+		{"a leg of ours", Started{Channel: Channel{ID: "x"}, Args: []string{ArgLeg, "y"}}, 0},
+		{"a whisper of ours", Started{Channel: Channel{ID: "x"}, Args: []string{ArgSnoop}}, 0},
+		{"in another's place", Started{Channel: Channel{ID: "x"}, Replaces: "y"}, 0},
+		{"an event of a call that is over", Digit{Channel: "x", Key: '5'}, 0},
+		{"its end", Left{Channel: "x"}, 0},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := NewCalls(CallsConfig{Log: slog.New(slog.DiscardHandler), Enter: func(task *Task, _ Started) error {
+					return task.Await(func(ev Event) bool { _, left := ev.(Left); return left })
+				}})
+				calls.Deliver("x", c.ev)
+				synctest.Wait()
+				if calls.Len() != c.want {
+					t.Errorf("%d calls, want %d", calls.Len(), c.want)
+				}
+				calls.Deliver("x", Left{Channel: "x"})
+				synctest.Wait()
+				if calls.Len() != 0 || len(calls.ids) != 0 {
+					t.Errorf("%d calls and %d ids are left", calls.Len(), len(calls.ids))
+				}
+			})
+		})
+	}
+}
+
+// TestCallsForget: an id that another call has taken over is not forgotten with the first one.
+func TestCallsForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := NewCalls(CallsConfig{Log: slog.New(slog.DiscardHandler), Enter: func(task *Task, _ Started) error {
+			task.Call.Register("shared")
+			return task.Await(func(ev Event) bool { left, ok := ev.(Left); return ok && left.Channel == task.Call.ID })
+		}})
+		for _, id := range []string{"x", "y"} {
+			calls.Deliver(id, Started{Channel: Channel{ID: id}})
+			synctest.Wait()
+		}
+		calls.Deliver("x", Left{Channel: "x"})
+		synctest.Wait()
+		if c := calls.ids["shared"]; c == nil || c.ID != "y" {
+			t.Error("the second call's id is forgotten")
+		}
+		calls.Deliver("y", Left{Channel: "y"})
+		synctest.Wait()
+		if len(calls.ids) != 0 {
+			t.Errorf("%d ids are left", len(calls.ids))
+		}
+	})
+}
+
+// TestCallsShutdown: every call is left to Asterisk, no new one begins, and a call that is in a command is waited for only
+// as long as the context says.
+func TestCallsShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		ended := map[string]error{}
+		hang := make(chan struct{})
+		calls := NewCalls(CallsConfig{Log: slog.New(slog.DiscardHandler), Enter: func(task *Task, started Started) error {
+			if strings.HasPrefix(started.Channel.ID, "slow") {
+				<-hang
+			}
+			err := task.Await(func(Event) bool { return false })
+			mu.Lock()
+			defer mu.Unlock()
+			ended[task.Call.ID] = err
+			return err
+		}})
+		for i := range 20 {
+			calls.Deliver(fmt.Sprint("c", i), Started{Channel: Channel{ID: fmt.Sprint("c", i)}})
+		}
+		calls.Deliver("slow", Started{Channel: Channel{ID: "slow"}})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := calls.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		synctest.Wait()
+		if calls.Len() != 1 || len(ended) != 20 {
+			t.Errorf("%d calls are left, %d have ended", calls.Len(), len(ended))
+		}
+		calls.Deliver("late", Started{Channel: Channel{ID: "late"}})
+		close(hang)
+		synctest.Wait()
+		for id, err := range ended {
+			if !errors.Is(err, ErrDetached) {
+				t.Errorf("%s ended with %v", id, err)
+			}
+		}
+		if calls.Len() != 0 {
+			t.Errorf("%d calls are left", calls.Len())
+		}
+	})
+}
+
+// TestCallsMany: a thousand calls with a code each; afterwards nothing is left, no goroutine either (the bubble would fail).
+func TestCallsMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		ran := make(chan struct{}, 1000)
+		r.module("test", func(*Task) (Next, error) {
+			ran <- struct{}{}
+			return Stop, nil
+		})
+		r.cfg.Enter = func(task *Task, started Started) error {
+			leg := NewLeg(started.Channel, RoleCaller)
+			task.Call.Add(leg)
+			task.Call.Open()
+			return task.Until(0, func() bool { return leg.Gone })
+		}
+		r.calls = NewCalls(r.cfg)
+		for i := range 1000 {
+			id := fmt.Sprint("c", i)
+			r.calls.Deliver(id, Started{Channel: rigChannel(id, "acme")})
+			r.digit(id, '*')
+			r.digit(id, '9')
+			r.calls.Deliver(id, Left{Channel: id})
+		}
+		synctest.Wait()
+		if len(ran) != 1000 || r.calls.Len() != 0 || len(r.calls.ids) != 0 {
+			t.Errorf("%d codes ran, %d calls and %d ids are left", len(ran), r.calls.Len(), len(r.calls.ids))
+		}
+	})
+}
