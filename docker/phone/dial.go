@@ -163,7 +163,9 @@ func (c *Call) inviteRequest(credentials sip.Header) *sip.Request {
 // out when it is asked for and a provisional answer has come (RFC 3261 section
 // 9.1).
 func (c *Call) finalAnswer(tx sip.ClientTransaction, req *sip.Request) (*sip.Response, error) {
-	var giveUp <-chan time.Time
+	giveUp := time.NewTimer(cancelTimeout)
+	giveUp.Stop()
+	defer giveUp.Stop()
 	cancel, provisional := c.out.cancel, false
 	for {
 		// A nil channel waits for ever: until there is a provisional answer.
@@ -181,10 +183,8 @@ func (c *Call) finalAnswer(tx sip.ClientTransaction, req *sip.Request) (*sip.Res
 		case <-cancelNow:
 			cancel = nil
 			c.phone.goTracked(func() { c.sendCancel(req) })
-			timer := time.NewTimer(cancelTimeout)
-			defer timer.Stop()
-			giveUp = timer.C
-		case <-giveUp:
+			giveUp.Reset(cancelTimeout)
+		case <-giveUp.C:
 			return nil, fmt.Errorf("cancelled, no final answer in %s", cancelTimeout)
 		case <-tx.Done():
 			return nil, txError(tx)

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -140,7 +141,7 @@ func TestWait(t *testing.T) {
 	l := newListener()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.wait(ctx, func() bool { return false }); err != context.Canceled {
+	if err := l.wait(ctx, func() bool { return false }); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	done := make(chan error)
@@ -151,7 +152,7 @@ func TestWait(t *testing.T) {
 	}
 	go func() { done <- l.wait(t.Context(), func() bool { return false }) }()
 	l.close()
-	if err := <-done; err != errEnded {
+	if err := <-done; !errors.Is(err, errEnded) {
 		t.Errorf("got %v", err)
 	}
 }

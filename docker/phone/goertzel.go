@@ -47,8 +47,8 @@ func (b *block) spectrum(freq float64, index int) complex128 {
 	}
 	sin, cos := math.Sincos(omega)
 	last := complex(s1-s2*cos, s2*sin)
-	imag, real := math.Sincos(-omega * float64((index+1)*blockSamples-1))
-	return last * complex(real, imag)
+	turnSin, turnCos := math.Sincos(-omega * float64((index+1)*blockSamples-1))
+	return last * complex(turnCos, turnSin)
 }
 
 // energy returns the sum of the block's squared samples.

@@ -263,7 +263,7 @@ func goroutines() string {
 	buf := make([]byte, 1<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	var left []string
-	for _, g := range strings.Split(string(buf), "\n\n") {
+	for g := range strings.SplitSeq(string(buf), "\n\n") {
 		if !strings.Contains(g, "testing.tRunner") && (strings.Contains(g, "docker/phone.") || strings.Contains(g, "sipgo")) {
 			left = append(left, g)
 		}
