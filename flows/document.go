@@ -87,12 +87,12 @@ func (e *DocumentError) Error() string {
 }
 
 // ParseDocument reads a stored document. The error is a *DocumentError. It refuses what it cannot understand, duplicate
-// keys at any depth, a node without a module, patterns that do not compile, more than 200 patterns and more than 2,000
-// instructions in all of them (design 4, Documents); it does not look into a module's data. It never panics and takes
-// time in proportion to the text, whatever the text is. raw is copied.
+// keys at any depth, a node without a module, patterns that do not compile, more than 200 patterns, and more than 2,000
+// instructions or 32 KiB of text in all of them (design 4, Documents); it does not look into a module's data. It never
+// panics and takes time in proportion to the text, whatever the text is. raw is copied.
 func ParseDocument(raw []byte) (*Document, error) {
 	raw = bytes.Clone(raw)
-	p := &docParser{doc: &Document{Raw: raw}, budget: patMaxInstructions, effort: patMaxEffort}
+	p := &docParser{doc: &Document{Raw: raw}, budget: patLimits()}
 	root, err := docRead(raw)
 	switch {
 	case err != nil:
@@ -116,8 +116,7 @@ func ParseDocument(raw []byte) (*Document, error) {
 // docParser collects a document and what is wrong with it.
 type docParser struct {
 	doc      *Document
-	budget   int // instructions that patterns may still have
-	effort   int // see patCompile
+	budget   patBudget
 	problems []Problem
 }
 
@@ -195,7 +194,7 @@ func (p *docParser) entries(v docValue, at *docPath, allowed func(key string) bo
 	return entries
 }
 
-// compile makes the patterns' programs, until the budget is spent.
+// compile makes the patterns' programs, until a limit is reached.
 func (p *docParser) compile(at *docPath) {
 	patterns := p.doc.Patterns
 	if len(patterns) > patMaxPatterns {
@@ -204,16 +203,11 @@ func (p *docParser) compile(at *docPath) {
 	}
 	for i := range patterns {
 		e := &patterns[i]
-		pattern, problem := patCompile(e.Key, p.budget, &p.effort)
-		switch {
-		case problem != "":
+		pattern, problem, spent := patCompile(e.Key, &p.budget)
+		if e.pattern = pattern; problem != "" {
 			p.problem(&docPath{at, e.Key}, "error", problem)
-		case pattern != nil:
-			e.pattern = pattern
-			p.budget -= len(pattern.program.insts)
-		default:
-			p.problem(&docPath{at, e.Key}, "error",
-				fmt.Sprintf("The document's patterns have more than %d program instructions (RE2) up to here", patMaxInstructions))
+		}
+		if spent {
 			return
 		}
 	}

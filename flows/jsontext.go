@@ -50,8 +50,7 @@ func docRead(text []byte) (docValue, error) {
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(text, &whole); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return docValue{}, fmt.Errorf("%w, at byte %d", err, syntax.Offset)
 		}
 		return docValue{}, err

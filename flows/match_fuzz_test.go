@@ -144,11 +144,14 @@ func FuzzMatch(f *testing.F) {
 		if !anywhere {
 			search = `\A(?:` + pattern + `)`
 		}
-		effort := patMaxEffort
-		compiled, problem := patCompile(pattern, patMaxInstructions, &effort)
+		budget := patLimits()
+		compiled, problem, spent := patCompile(pattern, &budget)
 		re, err := regexp.Compile(pattern)
-		if (err != nil) != (problem != "") && len(pattern) <= patMaxSource {
+		if (err != nil) != (problem != "") && !spent {
 			t.Fatalf("package regexp says %v, we say %q", err, problem)
+		}
+		if (compiled == nil) != (problem != "") {
+			t.Fatalf("%v with %q", compiled, problem)
 		}
 		if compiled == nil {
 			return

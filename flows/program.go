@@ -10,14 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a document's patterns (design 4, Documents). The last two keep small what syntax.Parse may spend on one
-// pattern, which no pattern of 2,000 instructions needs, and on finding the places of mistakes.
+// Limits of a document's patterns (design 4, Documents). 2,000 instructions need no 32 KiB of text; that limit is for
+// hostile character classes, of which a few bytes cost syntax.Parse much and the program nothing.
 const (
 	patMaxPatterns     = 200
 	patMaxInstructions = 2000
-	patMaxSource       = 16 << 10
-	patMaxEffort       = 64 << 10
+	patMaxText         = 32 << 10
+	patMaxEffort       = 16 << 10 // bytes that are parsed again to find the places of mistakes
 )
+
+// patBudget is what a document's patterns may still spend of the limits.
+type patBudget struct{ instructions, text, effort int }
+
+func patLimits() patBudget { return patBudget{patMaxInstructions, patMaxText, patMaxEffort} }
 
 // The twelve keys as bits of a mask, and their classes. For RE2's \b a digit is a word character, * and # are not.
 const (
@@ -121,29 +126,28 @@ type patPattern struct {
 	anywhere func() *patProgram
 }
 
-// patCompile compiles a pattern (RE2 syntax, flags as package regexp), or says why not. Without either, the pattern has
-// more instructions than the budget.
-func patCompile(source string, budget int, effort *int) (pattern *patPattern, problem string) {
-	if len(source) > patMaxSource {
-		return nil, fmt.Sprintf("Pattern is longer than %d bytes", patMaxSource)
+// patCompile compiles a pattern (RE2 syntax, flags as package regexp), or says why not. spent: a limit is reached, so the
+// rest of the patterns need not be tried.
+func patCompile(source string, budget *patBudget) (pattern *patPattern, problem string, spent bool) {
+	if budget.text -= len(source); budget.text < 0 {
+		return nil, fmt.Sprintf("The document's patterns have more than %d bytes up to here", patMaxText), true
 	}
 	re, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		return nil, patExplain(source, err, effort)
+		return nil, patExplain(source, err, &budget.effort), false
 	}
-	if patAtLeast(re, budget) > budget {
-		return nil, ""
+	limit := budget.instructions
+	if patAtLeast(re, limit) <= limit {
+		program, err := patBuild(re)
+		if err != nil {
+			return nil, "Pattern does not compile (RE2): " + err.Error(), false
+		}
+		if budget.instructions -= len(program.insts); budget.instructions >= 0 {
+			anywhere := sync.OnceValue(func() *patProgram { return patAnywhere(source, program.fixed) })
+			return &patPattern{program: program, anywhere: anywhere}, "", false
+		}
 	}
-	program, err := patBuild(re)
-	if err != nil {
-		return nil, "Pattern does not compile (RE2): " + err.Error()
-	}
-	if len(program.insts) > budget {
-		return nil, ""
-	}
-	return &patPattern{program: program, anywhere: sync.OnceValue(func() *patProgram {
-		return patAnywhere(source, program.fixed)
-	})}, ""
+	return nil, fmt.Sprintf("The document's patterns have more than %d program instructions (RE2) up to here", patMaxInstructions), true
 }
 
 // patAnywhere is the program of (?s:.*?)(source), whose group is slots 0 and 1; nil if the source does not compile.
@@ -231,8 +235,8 @@ func patBuild(re *syntax.Regexp) (*patProgram, error) {
 
 // patExplain says what RE2 does not accept, and where.
 func patExplain(source string, err error, effort *int) string {
-	var e *syntax.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*syntax.Error](err)
+	if !ok {
 		return "Pattern does not compile (RE2): " + err.Error()
 	}
 	message := "Pattern does not compile (RE2): " + string(e.Code)
@@ -280,8 +284,7 @@ func patMistake(source string, e *syntax.Error, effort *int) int {
 		if end += i + len(piece); i < 0 || *effort < end {
 			return -1
 		}
-		var same *syntax.Error
-		if errors.As(parse(source[:end]), &same) && same.Code == e.Code {
+		if same, ok := errors.AsType[*syntax.Error](parse(source[:end])); ok && same.Code == e.Code {
 			return end - len(piece)
 		}
 	}
