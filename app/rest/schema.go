@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -20,8 +21,10 @@ type schemas struct {
 	defaults map[string][]member // of the top-level properties, by the schema's name, in alphabetical order
 }
 
-// loadSchemas compiles what is embedded; an error is a mistake in the files.
-func loadSchemas() (*schemas, error) {
+// loadSchemas compiles what is embedded, once; an error is a mistake in the files.
+var loadSchemas = sync.OnceValues(compileSchemas)
+
+func compileSchemas() (*schemas, error) {
 	files, err := schemaFiles.ReadDir("schemas")
 	if err != nil {
 		return nil, err
@@ -40,16 +43,15 @@ func loadSchemas() (*schemas, error) {
 			return nil, err
 		}
 		name := strings.TrimSuffix(f.Name(), ".json")
+		s.byName[name] = nil
+		for _, p := range tree.get("properties").members {
+			if d := p.value.get("default"); d != nil {
+				s.defaults[name] = append(s.defaults[name], member{p.key, d})
+			}
+			apart(p.value)
+		}
 		if err := c.AddResource(base+name, tree.plain()); err != nil {
 			return nil, err
-		}
-		s.byName[name] = nil
-		if properties := tree.get("properties"); properties != nil {
-			for _, p := range properties.members {
-				if d := p.value.get("default"); d != nil {
-					s.defaults[name] = append(s.defaults[name], member{p.key, d})
-				}
-			}
 		}
 	}
 	for name := range s.byName {
@@ -58,6 +60,23 @@ func loadSchemas() (*schemas, error) {
 		}
 	}
 	return s, nil
+}
+
+// apart puts a property's enum beside its other rules, so that a value that breaks both is told of both: the library stops
+// at the first of them.
+func apart(property *value) {
+	if property.get("enum") == nil {
+		return
+	}
+	rest, enum := object(), object()
+	for _, m := range property.members {
+		if m.key == "enum" {
+			enum.add(m.key, m.value)
+		} else {
+			rest.add(m.key, m.value)
+		}
+	}
+	*property = *object(member{"allOf", &value{kind: isArray, members: []member{{value: rest}, {value: enum}}}})
 }
 
 // module is the schema of a module's data; nil where we have none.
