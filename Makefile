@@ -7,7 +7,7 @@ GO ?= go
 ADDR ?=
 FUZZTIME ?= 10s
 BENCH ?= .
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 BEGAN := $(shell date +%s)
 
 # The version is stamped by us: go's own stamp fails where the folder belongs to somebody else.
@@ -38,7 +38,7 @@ lab: bin/lab ## the same Asterisk to try with phones of your own, until Ctrl-C; 
 
 .PHONY: build
 build: ## the program, bin/metaflows
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/metaflows ./app
+	CGO_ENABLED=0 $(GO) build -trimpath $(if $(VERSION),-ldflags '-X main.version=$(VERSION)') -o bin/metaflows ./app
 
 .PHONY: check
 check: cc format vet ## what needs no Asterisk, in under a minute: format, vet, arrows, unit tests
@@ -57,8 +57,8 @@ unit: cc ## all tests that need no Asterisk, also the long ones
 end-to-end: cc asterisk ## the tests that call on a real Asterisk
 	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; \
 	run() { \
-		echo "go test -race -shuffle=on -count=1 -p 1 -v $$*"; \
-		$(GO) test -race -shuffle=on -count=1 -p 1 -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' \
+		echo "go test -race -shuffle=on -count=1 -p 1 -timeout 6m -v $$*"; \
+		$(GO) test -race -shuffle=on -count=1 -p 1 -timeout 6m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' \
 			|| { echo "end-to-end tests failed. All that they said:"; cat $(log); grep -E '^ *--- FAIL|^FAIL' $(log) || true; exit 1; }; \
 	}; \
 	run $(on_asterisk:%=./%/...); \
