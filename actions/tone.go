@@ -9,15 +9,15 @@ import (
 
 // tone is what one party hears of an outcome.
 type tone struct {
-	media string // ARI tone: it plays until stopped
+	media string // ARI tone, which plays until stopped; ARI splits media at commas
 	lasts time.Duration
 }
 
 var (
 	// confirmTone: it is done.
-	confirmTone = tone{"tone:1000/150,0/50", 200 * time.Millisecond}
+	confirmTone = tone{"tone:1000", 200 * time.Millisecond}
 	// errorTone: it could not be done.
-	errorTone = tone{"tone:400/150,0/100", 700 * time.Millisecond}
+	errorTone = tone{"tone:400", 600 * time.Millisecond}
 )
 
 // sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a

@@ -26,9 +26,11 @@ type Call struct {
 	fresh   []*Task
 	matched []matched
 	holds   int
-	over    error     // its tasks have been ended; no other begins
-	open    bool      // answered: collectors work
-	stamp   time.Time // of the digit that is looked at
+	over    error         // its tasks have been ended; no other begins
+	open    bool          // answered: collectors work
+	stamp   time.Time     // of the digit that is looked at
+	calm    time.Time     // before that Asterisk may still be at a digit
+	offset  time.Duration // our clock less Asterisk's
 }
 
 // Recording is one recording of a call.

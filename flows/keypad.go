@@ -75,6 +75,13 @@ func (k *Keypad) Press(key byte, absorbed bool, at time.Time) {
 	k.release()
 }
 
+// Correct says of the last key, if its fate is still open, whether it was kept from the other party after all.
+func (k *Keypad) Correct(absorbed bool) {
+	if n := len(k.held); n > 0 {
+		k.held[n-1].absorbed = absorbed && k.absorb
+	}
+}
+
 // Expire ends every sequence whose time was over at now, as if its timer had come in time.
 func (k *Keypad) Expire(now time.Time) {
 	for {

@@ -8,8 +8,22 @@ func (c *Call) press(ev Digit) {
 	if leg == nil || !c.open {
 		return
 	}
+	begin, again := leg.echo.hear(ev)
+	c.offset = ev.Arrived.Sub(ev.Stamp)
+	if busy := leg.echo.busy(ev); busy > 0 {
+		c.calm = later(c.calm, ev.Arrived.Add(busy))
+	}
+	if !leg.absorbed(begin) {
+		for _, peer := range c.Peers(leg) {
+			peer.echo.sent(begin, later(ev.Stamp, leg.echo.free))
+		}
+	}
+	if again {
+		leg.keypad.Correct(leg.absorbed(begin))
+		return
+	}
 	c.stamp = ev.Stamp
-	leg.keypad.Press(ev.Key, leg.absorbed(ev.Stamp.Add(-ev.Duration)), ev.Arrived)
+	leg.keypad.Press(ev.Key, leg.absorbed(begin), ev.Arrived)
 }
 
 // expireKeys: the timer of a leg's keys has fired, for the given time: a call that was held up may look later, and keys
@@ -24,15 +38,15 @@ func (c *Call) expireKeys(leg *Leg, at time.Time) {
 
 // serveKeys carries out what a leg's keypad asks for: its timer, its absorb, its relay.
 func (c *Call) serveKeys(leg *Leg) {
-	if at := leg.keypad.Deadline(); !at.IsZero() && (leg.timerAt.IsZero() || at.Before(leg.timerAt)) {
-		if leg.timer != nil {
-			leg.timer.Stop()
+	c.wake(leg, leg.keypad.Deadline())
+	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked {
+		// While Asterisk is still at a digit, of this leg or to it, the other party would hear it cut, twice or not at
+		// all. No other digit of the leg begins for the bridge meanwhile.
+		if time.Now().Before(c.calm) {
+			c.wake(leg, c.calm)
+		} else {
+			c.absorb(leg, want)
 		}
-		leg.timerAt = at
-		leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg, at}) })
-	}
-	if leg.bridged && leg.keypad.Absorb() != leg.asked && !leg.turning && !leg.balked {
-		c.absorb(leg, leg.keypad.Absorb())
 	}
 	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
 	// (ari-facts 15).
@@ -46,6 +60,18 @@ func (c *Call) serveKeys(leg *Leg) {
 
 // absorbRetry is the time after which absorb that could not be switched is tried again.
 const absorbRetry = time.Second
+
+// wake sees to it that the leg's keys are looked at again at a time, zero for none.
+func (c *Call) wake(leg *Leg, at time.Time) {
+	if at.IsZero() || !leg.timerAt.IsZero() && !at.Before(leg.timerAt) {
+		return
+	}
+	if leg.timer != nil {
+		leg.timer.Stop()
+	}
+	leg.timerAt = at
+	leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg, at}) })
+}
 
 // absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again. Where that fails it is
 // as it was: what was absorbed goes on being relayed, what was not goes on being heard.
@@ -72,8 +98,10 @@ func (c *Call) relay(from *Leg, digits string) {
 			continue
 		}
 		pending++
-		channel := to.ID
+		channel, began := to.ID, time.Now()
+		to.echo.sent(began.Add(-c.offset), began.Add(-c.offset).Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
+			to.echo.sent(began.Add(-c.offset), time.Now().Add(-c.offset))
 			if err != nil {
 				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
 			}
@@ -85,6 +113,11 @@ func (c *Call) relay(from *Leg, digits string) {
 	if pending == 0 {
 		from.keypad.Relayed()
 	}
+}
+
+// relayTime is how long it takes to play digits to a channel: 100 ms each, 100 ms before each (ari-facts 1.3).
+func relayTime(digits int) time.Duration {
+	return 100*time.Millisecond + time.Duration(digits)*200*time.Millisecond
 }
 
 // carry runs a command for a leg outside of the call's goroutine, after those sent for it before; then runs on the

@@ -37,6 +37,7 @@ type Leg struct {
 
 	refused bool
 	keypad  *Keypad
+	echo    echo
 	timerAt time.Time // when the key timer is due; zero: none
 	timer   *time.Timer
 
@@ -75,7 +76,7 @@ func (l *Leg) identify(vars map[string]string) {
 // reset gives the leg another channel, which is in no bridge and has done nothing yet.
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Cause, l.TechCause, l.Forward = ch, false, 0, 0, ""
-	l.bridged, l.asked, l.joins, l.since = false, false, nil, nil
+	l.bridged, l.asked, l.joins, l.since, l.echo = false, false, nil, nil, echo{}
 }
 
 // dialed books the progress of a dial. A Local channel may tell its answer only here.

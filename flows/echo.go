@@ -1,0 +1,99 @@
+package flows
+
+import "time"
+
+// Asterisk's own times for digits (main/channel.c): a digit that begins sooner than minGap after the last one has no
+// beginning of its own, and one shorter than minDigit is stretched (mindtmfduration in asterisk.conf).
+const (
+	minGap   = 45 * time.Millisecond
+	minDigit = 80 * time.Millisecond
+	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone
+	// (res_rtp_asterisk.c, dtmfmute). The end of it counts.
+	deafTime = 500 * time.Millisecond
+	// oneFrame is how late Asterisk may be with what it does itself: it looks at the clock with every frame of audio.
+	oneFrame = 25 * time.Millisecond
+)
+
+// echo tells a key that was pressed from one that Asterisk reports a second time. Observed on 22.10: a digit that ends
+// while the one before it is still being stretched, or less than minGap after that, is reported at once, put back, and
+// reported again when its turn has come; only then does it begin for the bridge. No other key of the leg is read in
+// between. A fast typist (60 ms digits with 40 ms between) has every digit from the third on reported twice.
+//
+// A digit whose beginning was ignored begins where it ends, and lasts from then on. It follows Asterisk's times, by
+// Asterisk's clock: free is when the last digit has ended for the bridge.
+type echo struct {
+	free     time.Time
+	deaf     span // digits were sent to the phone
+	last     Digit
+	putBack  bool // last will come again
+	repeated bool // last has come again
+}
+
+// hear takes a reported digit. again says that it is the second report of the last one; begin is when it began for the
+// bridge, as far as this is known: a digit that was put back begins with its second report.
+func (e *echo) hear(d Digit) (begin time.Time, again bool) {
+	if again = e.again(d); again {
+		e.repeated, e.putBack = true, false
+		e.free = d.Stamp.Add(max(d.Duration, minDigit))
+		return d.Stamp, true
+	}
+	begin = d.Stamp.Add(-d.Duration)
+	e.last, e.repeated, e.putBack = d, false, false
+	open := e.free.Add(minGap)
+	switch {
+	case !begin.Before(open) && !e.deaf.holds(begin):
+		e.free = later(d.Stamp, begin.Add(minDigit))
+	case !d.Stamp.Before(open): // its beginning was ignored: it begins where it has ended
+		begin = d.Stamp
+		e.free = d.Stamp.Add(max(d.Duration, minDigit))
+	default:
+		begin = d.Stamp
+		e.putBack = true
+	}
+	return begin, false
+}
+
+// busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn.
+func (e *echo) busy(d Digit) time.Duration {
+	free := e.free
+	if e.putBack {
+		free = free.Add(minGap + max(d.Duration, minDigit))
+	}
+	if !free.After(d.Stamp) {
+		return 0
+	}
+	return free.Sub(d.Stamp) + oneFrame
+}
+
+// again: nobody presses a key twice within its own length; and a digit that was put back comes again when its turn has.
+func (e *echo) again(d Digit) bool {
+	if e.repeated || d.Key != e.last.Key || d.Duration != e.last.Duration {
+		return false
+	}
+	if d.Stamp.Sub(e.last.Stamp) < d.Duration {
+		return true
+	}
+	due := e.free.Add(minGap)
+	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(2*oneFrame))
+}
+
+// sent notes that the phone is sent digits from begin to end.
+func (e *echo) sent(begin, end time.Time) {
+	until := end.Add(deafTime)
+	if begin.After(e.deaf.until) {
+		e.deaf.from = begin
+	}
+	e.deaf.until = later(e.deaf.until, until)
+}
+
+// span is a time with a begin and an end.
+type span struct{ from, until time.Time }
+
+func (s span) holds(t time.Time) bool { return t.After(s.from) && t.Before(s.until) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

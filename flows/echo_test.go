@@ -1,0 +1,45 @@
+package flows
+
+import (
+	"testing"
+	"time"
+)
+
+// What Asterisk 22.10 reported for 0987654321# typed at 60/40 ms, recorded: ms and key.
+func TestEchoOfAFastTypist(t *testing.T) {
+	var e echo
+	base := time.Unix(0, 0)
+	got := ""
+	for _, r := range []struct {
+		ms  int
+		key byte
+	}{
+		{846, '0'}, {946, '9'}, {1045, '8'}, {1071, '8'}, {1145, '7'}, {1196, '7'}, {1245, '6'}, {1322, '6'}, {1345, '5'}, {1447, '5'},
+		{1447, '4'}, {1572, '4'}, {1572, '3'}, {1697, '3'}, {1697, '2'}, {1822, '2'}, {1822, '1'}, {1947, '1'}, {1947, '#'}, {2072, '#'},
+	} {
+		d := Digit{Key: r.key, Duration: 60 * time.Millisecond, Stamp: base.Add(time.Duration(r.ms) * time.Millisecond)}
+		if _, again := e.hear(d); !again {
+			got += string(r.key)
+		}
+	}
+	if got != "0987654321#" {
+		t.Errorf("heard %q, want 0987654321#", got)
+	}
+}
+
+// The same key pressed several times is as many keys, at any rhythm that Asterisk reports once.
+func TestEchoKeepsRealRepetitions(t *testing.T) {
+	for _, rhythm := range []struct{ digit, gap int }{{100, 100}, {80, 50}, {60, 80}, {200, 46}, {40, 90}, {1000, 50}} {
+		var e echo
+		at, n := time.Unix(100, 0), 0
+		for range 10 {
+			at = at.Add(time.Duration(rhythm.digit+rhythm.gap) * time.Millisecond)
+			if _, again := e.hear(Digit{Key: '5', Duration: time.Duration(rhythm.digit) * time.Millisecond, Stamp: at}); !again {
+				n++
+			}
+		}
+		if n != 10 {
+			t.Errorf("digits of %d ms with %d ms between: %d of 10 counted", rhythm.digit, rhythm.gap, n)
+		}
+	}
+}
