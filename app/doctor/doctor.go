@@ -1,0 +1,229 @@
+// Package doctor looks at an Asterisk as metaflows needs it, and says which lines its configuration lacks. It uses a
+// Stasis application of its own for a moment, so it can be asked while metaflows runs, and leaves nothing behind.
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"metaflows/app/config"
+	"metaflows/app/server"
+	"metaflows/ari"
+	"metaflows/flows"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	eventTimeout   = 3 * time.Second
+)
+
+// patient is an Asterisk under examination.
+type patient struct {
+	cfg     config.Config
+	out     io.Writer
+	client  *ari.Client
+	events  chan flows.Event
+	id      string // of what is made for the examination
+	healthy bool
+}
+
+// Deliver is ari.Handler.
+func (p *patient) Deliver(_ string, ev flows.Event) {
+	select {
+	case p.events <- ev:
+	default: // nobody waits for so many
+	}
+}
+
+// Examine connects with the environment's values, prints what it finds, and says whether everything is there.
+func Examine(ctx context.Context, cfg config.Config, out io.Writer) bool {
+	p := &patient{cfg: cfg, out: out, events: make(chan flows.Event, 256), id: "metaflows-doctor-" + rand.Text()[:8], healthy: true}
+	var err error
+	p.client, err = ari.New(ari.Config{
+		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: p.id,
+		Log: slog.New(slog.DiscardHandler), Handler: p,
+	})
+	if err != nil {
+		p.bad(err.Error())
+		return false
+	}
+	ctx, end := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = p.client.Run(ctx) }()
+	defer func() { end(); <-done }()
+	if p.connect(ctx) && p.channel(ctx) {
+		p.recording(ctx)
+		_ = p.client.Hangup(p.id, 0)
+	}
+	if p.healthy {
+		fmt.Fprintln(out, "Asterisk is ready for metaflows.")
+	}
+	return p.healthy
+}
+
+// connect waits for the connection; Asterisk's version and the login are looked at on the way.
+func (p *patient) connect(ctx context.Context) bool {
+	deadline := time.Now().Add(connectTimeout)
+	for {
+		status := p.client.Status()
+		if status.Connected {
+			p.good("Asterisk " + status.Version + " at " + p.cfg.ARI.URL)
+			return true
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			p.unreachable(status.Problem)
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (p *patient) unreachable(problem string) {
+	_, err := p.client.Info()
+	var answered *ari.Error
+	switch {
+	case err == nil && strings.Contains(problem, "(403)"): // it may ask, and not set its own event filter
+		p.bad("the ARI user "+p.cfg.ARI.Username+" may only read", p.userLines()...)
+	case errors.As(err, &answered) && (answered.Status == 401 || answered.Status == 403):
+		p.bad("Asterisk refuses the login of METAFLOWS_ARI_USERNAME and METAFLOWS_ARI_PASSWORD", p.userLines()...)
+	case errors.As(err, &answered) && answered.Status == 404:
+		p.bad("there is no ARI at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL)", "in ari.conf:", "[general]", "enabled = yes")
+	case errors.As(err, &answered) && answered.Status == 0:
+		p.bad("nobody answers at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL): "+problem,
+			"in http.conf:", "[general]", "enabled = yes", "bindaddr = 127.0.0.1", "bindport = 8088", "in ari.conf:", "[general]", "enabled = yes")
+	default:
+		p.bad(problem)
+	}
+}
+
+func (p *patient) userLines() []string {
+	return []string{"in ari.conf:", "[" + p.cfg.ARI.Username + "]", "type = user", "read_only = no", "password = (that of METAFLOWS_ARI_PASSWORD)"}
+}
+
+// channel makes a channel that dials nobody, and looks at what its event carries and what its dialplan has.
+func (p *patient) channel(ctx context.Context) bool {
+	err := p.client.CreateChannel(flows.ChannelSpec{ID: p.id, Endpoint: "Local/s@metaflows-orphan/n"})
+	if err != nil {
+		p.bad("a channel cannot be made: "+err.Error(), "in modules.conf:", "load = res_ari_channels.so", "load = res_stasis.so")
+		return false
+	}
+	p.good("the ARI user " + p.cfg.ARI.Username + " may write")
+	var vars map[string]string
+	came := p.await(ctx, func(ev flows.Event) bool {
+		started, ok := ev.(flows.Started)
+		vars = started.Channel.Vars
+		return ok && started.Channel.ID == p.id
+	})
+	if !came {
+		p.bad("no event came for a new channel", "in modules.conf:", "load = res_stasis.so", "load = res_http_websocket.so", "load = res_ari_events.so")
+		return true
+	}
+	if missing := server.MissingVars(vars); len(missing) > 0 {
+		p.bad("ari.conf does not list "+strings.Join(missing, ", "), "in ari.conf:", "[general]", server.ChannelVarsLine)
+	} else {
+		p.good("ari.conf lists the channel variables")
+	}
+	p.handler()
+	return true
+}
+
+// handler looks for the hangup handler that ends legs which must not stay behind (design 6, Restart).
+func (p *patient) handler() {
+	const question = "DIALPLAN_EXISTS(metaflows-orphan,s,1)"
+	answer, err := p.client.Variables(p.id, question)
+	switch {
+	case err != nil:
+		p.bad("the dialplan cannot be asked: "+err.Error(), "in modules.conf:", "load = func_dialplan.so")
+	case answer[question] != "1":
+		p.bad("the dialplan has no hangup handler metaflows-orphan", "in extensions.conf:",
+			"[metaflows-orphan]",
+			`exten => s,1,ExecIf($["${ARG1}"!=""]?SoftHangup(${ARG1}))`,
+			` same => n,ExecIf($["${ARG1}"="" & "${METAFLOWS_PARTNER}"!=""]?SoftHangup(${METAFLOWS_PARTNER}))`,
+			` same => n,Return()`)
+	default:
+		p.good("the hangup handler metaflows-orphan is there")
+	}
+}
+
+// recording writes a short recording where metaflows writes its own, and removes it.
+func (p *patient) recording(ctx context.Context) {
+	err := p.record(ctx)
+	if err != nil {
+		p.bad("calls cannot be recorded: "+err.Error(),
+			"in modules.conf:", "load = res_ari_recordings.so", "load = res_stasis_recording.so", "load = format_wav.so",
+			"and Asterisk's user must be able to write into <astspooldir>/recording (asterisk.conf)")
+		return
+	}
+	p.good("Asterisk can write recordings")
+}
+
+func (p *patient) record(ctx context.Context) error {
+	bridge := p.id + "-bridge" // an id that a channel has too would get no events
+	if err := p.client.CreateBridge(bridge); err != nil {
+		return err
+	}
+	defer func() { _ = p.client.DeleteBridge(bridge) }()
+	if err := p.client.AddToBridge(bridge, p.id, false); err != nil { // so that the bridge's events come to us
+		return err
+	}
+	name := p.id + "-recording" // in no folder, which would stay
+	if err := p.client.Record(bridge, name, "wav"); err != nil {
+		return err
+	}
+	var failed error
+	writes := p.await(ctx, func(ev flows.Event) bool {
+		switch e := ev.(type) {
+		case flows.RecordingStarted:
+			return e.Recording == name
+		case flows.RecordingDone:
+			failed = fmt.Errorf("Asterisk says: %s", e.Cause)
+			return e.Recording == name
+		}
+		return false
+	})
+	if failed != nil {
+		return failed
+	}
+	if !writes {
+		return errors.New("a recording did not begin")
+	}
+	if err := p.client.StopRecording(name); err != nil {
+		return err
+	}
+	p.await(ctx, func(ev flows.Event) bool { done, ok := ev.(flows.RecordingDone); return ok && done.Recording == name })
+	return p.client.DeleteStoredRecording(name)
+}
+
+// await takes events until one is as wanted; false when none comes in time.
+func (p *patient) await(ctx context.Context, wanted func(flows.Event) bool) bool {
+	timeout := time.After(eventTimeout)
+	for {
+		select {
+		case ev := <-p.events:
+			if wanted(ev) {
+				return true
+			}
+		case <-timeout:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (p *patient) good(what string) { fmt.Fprintln(p.out, "ok     ", what) }
+
+// bad prints what is missing, and the lines that put it right.
+func (p *patient) bad(what string, lines ...string) {
+	p.healthy = false
+	fmt.Fprintln(p.out, "MISSING", what)
+	for _, line := range lines {
+		fmt.Fprintln(p.out, "          "+line)
+	}
+}

@@ -1,0 +1,111 @@
+// Command metaflows gives calls of an Asterisk codes, compatible with Kazoo's metaflows.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"metaflows/app/config"
+	"metaflows/app/doctor"
+	"metaflows/app/server"
+)
+
+// version is set at the build of a release.
+var version = "0.1.0"
+
+const usage = `metaflows gives calls of an Asterisk codes.
+
+  metaflows           run; ends with SIGTERM or SIGINT, and leaves calls talking
+  metaflows doctor    look at Asterisk's configuration and say which lines are missing
+  metaflows version
+  metaflows help
+
+Environment (an empty variable means the default):
+`
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	if len(args) > 1 {
+		command = "?"
+	}
+	switch command {
+	case "":
+		return serve()
+	case "doctor":
+		return examine()
+	case "version":
+		fmt.Println("metaflows", version, revision())
+		return 0
+	case "help", "-h", "--help":
+		fmt.Print(usage + config.Help())
+		return 0
+	}
+	fmt.Fprint(os.Stderr, usage+config.Help())
+	return 2
+}
+
+func serve() int {
+	cfg, ok := load()
+	if !ok {
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	log := cfg.Logger(os.Stderr)
+	log.Info("metaflows starts", "version", version, "node", cfg.Node)
+	if err := server.Run(ctx, cfg, server.Options{Log: log, Version: version}); err != nil {
+		log.Error(err.Error())
+		return 1
+	}
+	return 0
+}
+
+func examine() int {
+	cfg, ok := load()
+	if !ok {
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if !doctor.Examine(ctx, cfg, os.Stdout) {
+		return 1
+	}
+	return 0
+}
+
+// load reads the environment and tells what is wrong with it.
+func load() (config.Config, bool) {
+	cfg, warnings, err := config.Load()
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return cfg, false
+	}
+	return cfg, true
+}
+
+// revision is the commit that the program was built of, where Go knows it.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

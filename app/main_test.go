@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test binary is metaflows itself when it is told so.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_BE_METAFLOWS") != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, env []string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "METAFLOWS_") {
+			cmd.Env = append(cmd.Env, e)
+		}
+	}
+	cmd.Env = append(append(cmd.Env, "TEST_BE_METAFLOWS=1"), env...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	return cmd, &out
+}
+
+func TestCommands(t *testing.T) {
+	for _, c := range []struct {
+		env  string
+		args string
+		code int
+		says string
+	}{
+		{"", "version", 0, "metaflows "},
+		{"", "help", 0, "METAFLOWS_DIGIT_TIMEOUT"},
+		{"", "dance", 2, "metaflows doctor"},
+		{"", "doctor now", 2, "metaflows doctor"},
+		{"", "", 1, "METAFLOWS_ARI_PASSWORD is not set"},
+		{"METAFLOWS_ABSORB=always", "", 1, `METAFLOWS_ABSORB="always" is wrong; accepted is armed or off`},
+		{"METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "doctor", 1, "nobody answers at http://127.0.0.1:1/ari"},
+	} {
+		env := []string{c.env}
+		if c.env != "" {
+			env = append(env, "METAFLOWS_ARI_PASSWORD=secret-of-ari")
+		}
+		cmd, out := command(t, env, strings.Fields(c.args)...)
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(out.String(), c.says) || strings.Contains(out.String(), "secret-of-ari") {
+			t.Errorf("%s %s: %d\n%s", c.env, c.args, code, out)
+		}
+	}
+}
+
+func TestSignalEndsItOrderly(t *testing.T) {
+	dir := t.TempDir()
+	cmd, out := command(t, []string{
+		"METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "METAFLOWS_ARI_PASSWORD=secret-of-ari", "METAFLOWS_DATA_DIR=" + dir,
+		"METAFLOWS_HTTP_ADDR=127.0.0.1:0", "METAFLOWS_NATS_LISTEN=off", "METAFLOWS_LOG_FORMAT=json", "METAFLOWS_UNKNOWN_THING=1",
+	})
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, "admin.token")); err == nil {
+			break
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"warning: METAFLOWS_UNKNOWN_THING", `"msg":"stopped"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"metaflows/app/broker"
+	"metaflows/app/config"
+	"metaflows/app/events"
+	"metaflows/app/rest"
+	"metaflows/app/store"
+	"metaflows/ari"
+)
+
+const (
+	loadTimeout = 10 * time.Second // for the embedded NATS to load the documents before HTTP listens
+	callTimeout = 5 * time.Second  // for calls and requests to end at a stop
+	lastTimeout = 5 * time.Second  // for what is being published to be stored at a stop
+)
+
+// Options are what a process gives beside its configuration.
+type Options struct {
+	Log     *slog.Logger
+	Version string
+	// Listening is called once, when HTTP and NATS listen. Asterisk may not be connected yet; /readyz says when it is. It
+	// may be nil.
+	Listening func(Addresses)
+}
+
+// Addresses are where a running process can be reached, and where its logins are.
+type Addresses struct {
+	HTTP              string // host:port of the REST API
+	NATS              string // host:port of the embedded NATS server; "" when it does not listen or NATS is external
+	AdminTokenFile    string // "" when the token was given
+	AuditPasswordFile string // "" when NATS is external
+}
+
+// process is one running metaflows.
+type process struct {
+	cfg     config.Config
+	options Options
+	log     *slog.Logger
+	addr    Addresses
+
+	broker    *broker.Broker
+	events    *events.Publisher
+	documents *store.Store
+	telephony *telephony
+	http      *http.Server
+}
+
+// Run runs metaflows until ctx ends, and then stops it: calls are left talking in Asterisk, requests are answered, and
+// what is being published is finished, in 10 seconds at most. An error is why it could not start, or what was lost at the
+// stop. Asterisk and an external NATS may be away at any time.
+func Run(ctx context.Context, cfg config.Config, options Options) error {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &process{cfg: cfg, options: options, log: options.Log}
+	var running sync.WaitGroup
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // of what must outlive ctx for an orderly stop
+	defer running.Wait()
+	defer end()
+
+	token, err := s.adminToken()
+	if err != nil {
+		return err
+	}
+	if err := s.openBroker(); err != nil {
+		return err
+	}
+	defer s.broker.Close()
+	s.events = events.New(events.Config{
+		Conn: s.broker.Events(), Node: cfg.Node, MaxAge: cfg.Events.MaxAge, MaxBytes: int64(cfg.Events.MaxBytes), Log: s.log,
+	})
+	defer func() { _ = s.finishEvents(0) }() // when the start fails; else done below
+	s.documents, err = store.New(store.Config{Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log})
+	if err != nil {
+		return err
+	}
+	running.Go(func() { s.documents.Run(life) })
+	defer running.Wait()
+	defer end()
+	if s.broker.Embedded() {
+		s.awaitDocuments(ctx)
+	}
+	if s.telephony, err = s.connect(); err != nil {
+		return err
+	}
+	if err := s.listen(token, &running); err != nil {
+		return err
+	}
+	running.Go(func() {
+		if err := s.telephony.client.Run(life); errors.Is(err, ari.ErrReplaced) {
+			s.log.Error("metaflows handles no calls any more; end the other instance, or this one")
+		}
+	})
+	if options.Listening != nil {
+		options.Listening(s.addr)
+	}
+	<-ctx.Done()
+	return s.stop()
+}
+
+// stop ends what Run has started, in reverse. Nothing is undone in Asterisk: the client refuses commands first of all.
+func (s *process) stop() error {
+	s.log.Info("stopping", "calls", s.telephony.calls.Len())
+	s.telephony.client.Detach()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := s.telephony.calls.Shutdown(ctx); err != nil {
+		s.log.Warn("calls did not let go in time", "calls", s.telephony.calls.Len(), "error", err)
+	}
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.Warn("requests did not end in time", "error", err)
+		_ = s.http.Close()
+	}
+	err := s.finishEvents(lastTimeout)
+	s.log.Info("stopped")
+	return err
+}
+
+func (s *process) finishEvents(wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	err := s.events.Close(ctx)
+	if err != nil && wait > 0 {
+		s.log.Error("events are lost at the stop", "error", err)
+		return err
+	}
+	return nil
+}
+
+// adminToken is the one that was given, or the one kept in the data folder.
+func (s *process) adminToken() (string, error) {
+	if s.cfg.AdminToken != "" {
+		return s.cfg.AdminToken, nil
+	}
+	s.addr.AdminTokenFile = filepath.Join(s.cfg.DataDir, "admin.token")
+	token, made, err := config.KeptSecret(s.addr.AdminTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("admin token: %w", err)
+	}
+	if made {
+		s.log.Info("an admin token was made", "file", s.addr.AdminTokenFile)
+	} else {
+		s.log.Info("the admin token is kept in a file", "file", s.addr.AdminTokenFile)
+	}
+	return token, nil
+}
+
+func (s *process) openBroker() error {
+	cfg := broker.Config{URL: s.cfg.NATS.URL, Creds: s.cfg.NATS.Creds, Node: s.cfg.Node, Log: s.log}
+	if cfg.URL == "" {
+		s.addr.AuditPasswordFile = filepath.Join(s.cfg.DataDir, "audit.password")
+		password, _, err := config.KeptSecret(s.addr.AuditPasswordFile)
+		if err != nil {
+			return fmt.Errorf("password of the NATS user %s: %w", broker.AuditUser, err)
+		}
+		cfg.Dir = filepath.Join(s.cfg.DataDir, "nats")
+		cfg.Listen, cfg.AuditPassword = s.cfg.NATS.Listen, password
+		cfg.MaxStore = int64(s.cfg.Events.MaxBytes) + otherStore
+	}
+	var err error
+	if s.broker, err = broker.Open(cfg); err != nil {
+		return err
+	}
+	if s.addr.NATS = s.broker.Addr(); s.addr.NATS != "" {
+		s.log.Info("NATS listens for subscribers", "address", s.addr.NATS, "user", broker.AuditUser, "password_file", s.addr.AuditPasswordFile)
+	}
+	return nil
+}
+
+// otherStore is the room on disk for what is not events: a limit, nothing is set aside.
+const otherStore = 64 << 30
+
+func (s *process) awaitDocuments(ctx context.Context) {
+	select {
+	case <-s.documents.Ready():
+	case <-ctx.Done():
+	case <-time.After(loadTimeout):
+		s.log.Warn("documents are not loaded yet; starting without")
+	}
+}
+
+func (s *process) listen(token string, running *sync.WaitGroup) error {
+	api, err := rest.New(rest.Config{
+		Documents: s.documents, AdminToken: token, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.cfg.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("METAFLOWS_HTTP_ADDR=%q cannot be listened on: %w", s.cfg.HTTP.Addr, err)
+	}
+	s.addr.HTTP = listener.Addr().String()
+	s.http = &http.Server{
+		Handler: api, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	running.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("the REST API has ended", "error", err)
+		}
+	})
+	s.log.Info("the REST API listens", "address", s.addr.HTTP)
+	return nil
+}
+
+// parts is what /readyz tells.
+func (s *process) parts() []rest.Part {
+	asterisk := error(nil)
+	if status := s.telephony.client.Status(); !status.Connected {
+		asterisk = errors.New(status.Problem)
+	} else {
+		asterisk = s.telephony.channel.err()
+	}
+	nats := s.broker.Err()
+	if nats == nil {
+		nats = s.events.Err()
+	}
+	return []rest.Part{{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()}}
+}

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"metaflows/actions"
+	"metaflows/app/config"
+	"metaflows/ari"
+	"metaflows/flows"
+)
+
+// The client speaks all that actions ask for.
+var _ actions.PBX = (*ari.Client)(nil)
+
+// telephony is the connection to Asterisk and the calls on it.
+type telephony struct {
+	client  *ari.Client
+	calls   *flows.Calls
+	channel *channelVars
+}
+
+// inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
+// client delivers nothing before its Run.
+type inbox struct {
+	calls *flows.Calls
+	vars  *channelVars
+}
+
+// Deliver is ari.Handler.
+func (i *inbox) Deliver(id string, ev flows.Event) {
+	if started, ok := ev.(flows.Started); ok {
+		i.vars.check(started.Channel)
+	}
+	i.calls.Deliver(id, ev)
+}
+
+// connect makes the telephony; nothing runs yet.
+func (s *process) connect() (*telephony, error) {
+	cfg := s.cfg
+	in := &inbox{vars: &channelVars{log: s.log}}
+	client, err := ari.New(ari.Config{
+		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
+		Log: s.log, Handler: in,
+	})
+	if err != nil {
+		return nil, err
+	}
+	set := actions.New(actions.Config{PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max})
+	in.calls = flows.NewCalls(flows.CallsConfig{
+		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Effective: s.documents.Effective,
+		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
+	})
+	return &telephony{client: client, calls: in.calls, channel: in.vars}, nil
+}
+
+// settings are the system-wide defaults for merged documents.
+func settings(cfg config.Config) flows.Settings {
+	return flows.Settings{
+		BindingDigit: cfg.BindingDigit[0], DigitTimeout: cfg.DigitTimeout,
+		KazooPrecedence: cfg.Precedence == "kazoo", SearchAnywhere: cfg.PatternSearch == "anywhere",
+	}
+}
