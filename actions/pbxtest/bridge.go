@@ -1,0 +1,123 @@
+package pbxtest
+
+import (
+	"slices"
+
+	"metaflows/flows"
+)
+
+// bridge is a mixing bridge that reports digits.
+type bridge struct {
+	id      string
+	members []*channel // in the order of their coming
+}
+
+// CreateBridge is POST bridges.
+func (p *PBX) CreateBridge(id string) error {
+	return p.command("CreateBridge", id, "create bridge", atOnce(func() error {
+		if p.bridges[id] != nil {
+			return flows.ErrConflict
+		}
+		p.bridges[id] = &bridge{id: id}
+		return nil
+	}))
+}
+
+// AddToBridge is POST bridges/{id}/addChannel.
+func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
+	text := "add " + p.party(channel)
+	if absorb {
+		text += ", absorb"
+	}
+	return p.command("AddToBridge", channel, text, func(done func(error)) {
+		c, err := p.live(channel)
+		if err != nil {
+			done(err)
+			return
+		}
+		c.serially(func() {
+			b := p.bridges[id]
+			if c.dead || b == nil {
+				done(flows.ErrGone)
+				return
+			}
+			p.leaveBridge(c)
+			b.members = append(b.members, c)
+			c.bridge, c.absorb = b, absorb
+			p.event(c.id, flows.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
+			done(nil)
+		})
+	})
+}
+
+// RemoveFromBridge is POST bridges/{id}/removeChannel.
+func (p *PBX) RemoveFromBridge(id, channel string) error {
+	return p.command("RemoveFromBridge", channel, "remove "+p.party(channel), func(done func(error)) {
+		c, err := p.live(channel)
+		if err != nil {
+			done(err)
+			return
+		}
+		c.serially(func() {
+			switch {
+			case c.dead || p.bridges[id] == nil:
+				done(flows.ErrGone)
+			case c.bridge != p.bridges[id]:
+				done(flows.ErrConflict)
+			default:
+				p.leaveBridge(c)
+				p.emptied(id)
+				done(nil)
+			}
+		})
+	})
+}
+
+// DeleteBridge is DELETE bridges/{id}: its channels stay in the application.
+func (p *PBX) DeleteBridge(id string) error {
+	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {
+		b := p.bridges[id]
+		if b == nil {
+			return flows.ErrGone
+		}
+		for _, c := range slices.Clone(b.members) {
+			p.leaveBridge(c)
+		}
+		p.emptied(id)
+		delete(p.bridges, id)
+		return nil
+	}))
+}
+
+// leaveBridge takes a channel out of its bridge, if it is in one. When it was the last, recordings end.
+func (p *PBX) leaveBridge(c *channel) {
+	b := c.bridge
+	if b == nil {
+		return
+	}
+	b.members = slices.DeleteFunc(b.members, func(m *channel) bool { return m == c })
+	c.bridge, c.absorb = nil, false
+	p.event(c.id, flows.Removed{Channel: c.id, Bridge: b.id})
+	if c.dead {
+		p.emptied(b.id)
+	}
+}
+
+// emptied ends the recordings of a bridge that nobody is in any more (ari-facts 5).
+func (p *PBX) emptied(id string) {
+	if b := p.bridges[id]; b != nil && len(b.members) == 0 {
+		for _, r := range p.sortedRecordings() {
+			if r.bridge == id && r.live {
+				p.finishRecording(r)
+			}
+		}
+	}
+}
+
+// others are the channels that hear c.
+func (b *bridge) others(c *channel) []*channel {
+	if b == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(b.members), func(m *channel) bool { return m == c })
+}

@@ -1,0 +1,271 @@
+package pbxtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"metaflows/flows"
+)
+
+// channel is one channel: a phone's, one half of a Local pair (with what is behind the other half), or a whisper.
+type channel struct {
+	id, name string
+	party    string // who that is, in the log
+	state    string
+	phone    *phone   // nil for Local channels and whispers
+	far      *farEnd  // of a Local channel
+	whisper  *channel // whom a whispering channel speaks to
+	made     bool     // by the application: its end is told by ChannelDestroyed, too
+	entered  bool     // in the application
+	dead     bool     // gone
+	args     []string // of its StasisStart
+	context  string   // where it entered
+	exten    string   //
+	vars     map[string]string
+	linked   string
+	handlers []string  // hangup handlers, the last pushed last
+	guard    time.Time // TIMEOUT(absolute)
+	dialled  uint64    // generation of its dial
+	dialling bool
+	playing  *playback
+	caller   *channel // on whose behalf it is dialled
+
+	bridge *bridge
+	absorb bool
+	reader reader
+
+	blocked int      // things that every other command for it waits for
+	waiting []func() // those
+}
+
+// channelVars are the variables that every event carries (ari.conf, channelvars=).
+var channelVars = []string{
+	"METAFLOWS_ACCOUNT", "METAFLOWS_USER", "METAFLOWS_DEVICE", "METAFLOWS_CONTEXT", "METAFLOWS_CALL", "METAFLOWS_ROLE",
+}
+
+// snapshot is the channel as an event shows it.
+func (c *channel) snapshot() flows.Channel {
+	vars := map[string]string{}
+	for _, name := range channelVars {
+		vars[name] = c.vars[name]
+	}
+	s := flows.Channel{ID: c.id, Name: c.name, State: c.state, Context: c.context, Extension: c.exten, Vars: vars}
+	if c.phone != nil {
+		s.SIPCallID, s.CallerNum, s.CallerNam = c.id+"@"+c.party, c.phone.number, c.phone.name
+	}
+	return s
+}
+
+// live finds a channel that is in the application.
+func (p *PBX) live(id string) (*channel, error) {
+	c := p.channels[id]
+	if c == nil || c.dead || !c.entered {
+		return nil, flows.ErrGone
+	}
+	return c, nil
+}
+
+// named finds a channel by its name, for SoftHangup.
+func (p *PBX) named(name string) *channel {
+	for _, c := range p.channels {
+		if c.name == name && !c.dead {
+			return c
+		}
+	}
+	return nil
+}
+
+// newName is the name of an endpoint's next channel.
+func (p *PBX) newName(endpoint string) (name string, nth int) {
+	p.made[endpoint]++
+	return fmt.Sprintf("%s-%08x", endpoint, p.made[endpoint]), p.made[endpoint]
+}
+
+// enter puts a channel into the application.
+func (p *PBX) enter(c *channel) {
+	c.entered = true
+	p.event(c.id, flows.Started{Channel: c.snapshot(), Args: c.args, Stamp: stamp()})
+}
+
+// CreateChannel is POST channels/create.
+func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
+	text := "create " + spec.Endpoint + list(spec.Variables, "METAFLOWS_CALL", "METAFLOWS_ROLE", "CHANNEL(hangup_handler_push)")
+	return p.command("CreateChannel", spec.ID, text, func(done func(error)) {
+		if _, used := p.channels[spec.ID]; used {
+			done(flows.ErrConflict)
+			return
+		}
+		c := &channel{
+			id: spec.ID, state: "Down", made: true, linked: spec.ID, args: append([]string{flows.ArgLeg}, spec.Args...),
+			exten: "s", vars: map[string]string{},
+		}
+		endpoint, isPhone := strings.CutPrefix(spec.Endpoint, "PJSIP/")
+		if local, isLocal := strings.CutPrefix(spec.Endpoint, "Local/"); isLocal {
+			where := strings.TrimSuffix(local, "/n")
+			c.name, _ = p.newName("Local/" + where)
+			c.name += ";1"
+			c.party = where
+			c.far = &farEnd{where: where}
+		} else if ph := p.phones[endpoint]; isPhone && ph != nil && ph.does.registered() {
+			p.give(c, ph)
+		} else {
+			done(flows.ErrUnavailable)
+			return
+		}
+		if o := p.channels[spec.Originator]; o != nil {
+			c.linked = o.linked
+		}
+		p.know(c)
+		p.assign(c, spec.Variables)
+		p.do(toEnter, c.id, func() {
+			if !c.dead {
+				p.enter(c)
+			}
+		})
+		done(nil)
+	})
+}
+
+// give makes c a channel of a phone.
+func (p *PBX) give(c *channel, ph *phone) {
+	nth := 0
+	c.phone = ph
+	c.name, nth = p.newName("PJSIP/" + ph.name)
+	if c.party = ph.name; nth > 1 {
+		c.party = fmt.Sprintf("%s.%d", ph.name, nth)
+	}
+	c.context = ph.context
+	maps.Copy(c.vars, ph.vars)
+	c.vars["CHANNEL(callgroup)"] = ph.group
+	c.vars["CHANNEL(namedcallgroup)"] = ph.namedGroup
+}
+
+// Hangup is DELETE channels/{id}: it waits for digits that are being played, but cuts a playback off (ari-facts 9.2, 15).
+func (p *PBX) Hangup(id string, cause int) error {
+	text := "hang up " + p.party(id)
+	if cause == flows.CauseAnsweredElsewhere {
+		text += ", answered elsewhere"
+	}
+	return p.command("Hangup", id, text, atOnce(func() error {
+		c := p.channels[id]
+		if c == nil || c.dead {
+			return flows.ErrGone
+		}
+		if cause == 0 {
+			cause = 16
+		}
+		if c.playing != nil {
+			p.stopPlaying(c.playing, true)
+		}
+		c.serially(func() { p.end(c, cause, 0) })
+		return nil
+	}))
+}
+
+// end is the end of a channel: it leaves its bridge and the application, its hangup handlers run.
+func (p *PBX) end(c *channel, cause, tech int) {
+	if c.dead {
+		return
+	}
+	c.dead = true
+	c.dialling = false
+	p.leaveBridge(c)
+	if c.playing != nil {
+		p.stopPlaying(c.playing, true)
+	}
+	if c.entered {
+		p.event(c.id, flows.Left{Channel: c.id})
+	}
+	if c.made {
+		p.event(c.id, flows.Destroyed{Channel: c.id, Cause: cause, TechCause: tech})
+	}
+	if c.whisper == nil {
+		p.ended(c, cause)
+	}
+	for _, other := range p.sorted() {
+		if other.whisper == c {
+			p.end(other, 16, 0)
+		}
+	}
+	for _, handler := range slices.Backward(c.handlers) {
+		p.runHandler(c, handler)
+	}
+	delete(p.channels, c.id)
+	c.release(c.blocked)
+}
+
+// runHandler is asterisk-conf's metaflows-orphan: it hangs up its argument, else METAFLOWS_PARTNER.
+func (p *PBX) runHandler(c *channel, handler string) {
+	partner := c.vars["METAFLOWS_PARTNER"]
+	where, argument, has := strings.Cut(strings.TrimSuffix(handler, ")"), "(")
+	if has {
+		partner = argument
+	}
+	if where != "metaflows-orphan,s,1" || partner == "" {
+		return
+	}
+	p.do(time.Millisecond, partner, func() {
+		if other := p.named(partner); other != nil {
+			p.say(Phone, "the hangup handler of %s ends %s", c.party, other.party)
+			p.end(other, 16, 0)
+		}
+	})
+}
+
+// sorted are all channels, in the order of their ids.
+func (p *PBX) sorted() []*channel {
+	all := slices.Collect(maps.Values(p.channels))
+	slices.SortFunc(all, func(a, b *channel) int { return strings.Compare(a.id, b.id) })
+	return all
+}
+
+// serially does something when nothing occupies the channel's queue of commands (ari-facts 11.3).
+func (c *channel) serially(what func()) {
+	if c.blocked > 0 {
+		c.waiting = append(c.waiting, what)
+		return
+	}
+	what()
+}
+
+// block occupies the channel's queue until release.
+func (c *channel) block() { c.blocked++ }
+
+// release frees n occupations; what has waited is done, until one of them occupies it again.
+func (c *channel) release(n int) {
+	for c.blocked -= n; c.blocked == 0 && len(c.waiting) > 0; {
+		next := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		next()
+	}
+}
+
+// know registers a channel and its party's name.
+func (p *PBX) know(c *channel) {
+	p.channels[c.id] = c
+	p.parties[c.id] = c.party
+}
+
+// party is who a channel is, in the log, also after its end; it is asked without the lock.
+func (p *PBX) party(id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if party, known := p.parties[id]; known {
+		return party
+	}
+	return id
+}
+
+// list writes variables for the log, without those that are always there.
+func list(vars map[string]string, without ...string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if !slices.Contains(without, name) {
+			fmt.Fprintf(&b, " %s=%s", name, vars[name])
+		}
+	}
+	return b.String()
+}

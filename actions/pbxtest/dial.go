@@ -1,0 +1,241 @@
+package pbxtest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"metaflows/flows"
+)
+
+// farEnd ties a Local channel and what is behind it.
+type farEnd struct {
+	where string   // extension@context
+	phone *channel // of the Local channel: the phone that its extension has called, if one
+	of    *channel // of that phone's channel: the Local channel
+}
+
+// extension is what an extension of the dialplan does.
+type extension struct {
+	does  string // answers, busy, hangs up, rings, phone
+	cause int
+	phone string
+}
+
+// ringTime is from a dial to the phone's ringing.
+const ringTime = 4 * time.Millisecond
+
+// furnish makes the lab's phones and extensions (asterisk-conf).
+func (p *PBX) furnish() {
+	for i, name := range []string{"alice", "bob", "carol", "dave", "mallory", "outside"} {
+		ph := &phone{name: name, number: fmt.Sprint(1001 + i), context: "acme", group: "1", vars: map[string]string{}, does: Answers(time.Second)}
+		account := "acme"
+		switch name {
+		case "mallory":
+			ph.context, ph.group, account = "evil", "2", "evil"
+		case "outside":
+			ph.context, ph.group, account = "outside", "", ""
+		}
+		ph.namedGroup = ph.context
+		if account != "" {
+			ph.vars["METAFLOWS_ACCOUNT"], ph.vars["METAFLOWS_USER"] = account, name
+			ph.vars["METAFLOWS_DEVICE"], ph.vars["METAFLOWS_CONTEXT"] = name+"-desk", ph.context
+		}
+		p.phones[name] = ph
+		for _, context := range []string{"acme", "evil", "outside"} {
+			p.extensions[name+"@"+context] = extension{does: "phone", phone: name}
+			p.extensions[ph.number+"@"+context] = extension{does: "phone", phone: name}
+		}
+	}
+	for _, context := range []string{"acme", "evil", "outside"} {
+		p.extensions["1234@"+context] = extension{does: "answers"}
+		p.extensions["1995@"+context] = extension{does: "hangs up", cause: 17}
+		p.extensions["1998@"+context] = extension{does: "rings"}
+		p.extensions["1999@"+context] = extension{does: "busy"}
+	}
+	p.extensions["1@admin"] = extension{does: "answers"}
+}
+
+// DialChannel is POST channels/{id}/dial.
+func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
+	text := fmt.Sprintf("dial %s, %ss", p.party(id), seconds(timeout))
+	return p.command("DialChannel", id, text, atOnce(func() error {
+		c, err := p.live(id)
+		if err != nil {
+			return err
+		}
+		if c.dialling || c.state != "Down" {
+			return flows.ErrConflict
+		}
+		c.dialling = true
+		if from := p.channels[caller]; from != nil {
+			c.caller = from
+			inherit(c, from)
+		}
+		p.event(id, flows.Dialed{Channel: id})
+		if timeout > 0 {
+			p.do(timeout, id, func() {
+				if c.dialling {
+					p.end(c, 19, 480)
+				}
+			})
+		}
+		if c.far != nil {
+			p.reach(c)
+			return nil
+		}
+		p.ring(c, c, func(status string) {
+			if status == "RINGING" {
+				p.event(id, flows.StateChanged{Channel: id, State: "Ringing"})
+			}
+		})
+		return nil
+	}))
+}
+
+// inherit copies what the caller's variables say may be inherited, unless the endpoint has its own (ari-facts 14).
+func inherit(c, from *channel) {
+	for name, value := range from.vars {
+		if plain, ok := strings.CutPrefix(name, "__"); ok {
+			if _, own := c.vars[plain]; !own {
+				c.vars[plain] = value
+			}
+		}
+	}
+}
+
+// ring calls a phone by its channel c; of is the channel that was dialled, which is c or the Local channel before it.
+func (p *PBX) ring(c, of *channel, progress func(status string)) {
+	does := c.phone.does
+	status := func(s, forward string) {
+		progress(s)
+		p.event(of.id, flows.Dialed{Channel: of.id, Status: s, Forward: forward})
+	}
+	p.do(ringTime, of.id, func() {
+		if c.dead {
+			return
+		}
+		switch does.does {
+		case "busy":
+			p.end(c, 17, 486)
+			return
+		case "redirects":
+			for range 3 {
+				status("CANCEL", does.to)
+			}
+			p.end(c, 23, 302)
+			return
+		case "unregistered":
+			p.end(c, 20, 0)
+			return
+		}
+		c.state = "Ringing"
+		p.say(Phone, "%s rings", c.party)
+		p.ringback(of)
+		status("RINGING", "")
+		if does.does == "silent" {
+			return
+		}
+		p.do(does.after, of.id, func() {
+			switch {
+			case c.dead:
+			case does.does == "rejects":
+				p.end(c, 21, 603)
+			default:
+				p.say(Phone, "%s answers", c.party)
+				p.up(c)
+				progress("ANSWER")
+				if of != c {
+					p.up(of)
+				}
+				p.event(of.id, flows.Dialed{Channel: of.id, Status: "ANSWER"})
+				p.passAnswer(of)
+			}
+		})
+	})
+}
+
+// ringback: who is in the bridge with a leg that rings hears that, the caller by its phone's own tone.
+func (p *PBX) ringback(of *channel) {
+	for _, other := range of.bridge.others(of) {
+		p.hears(other, "ringing")
+	}
+}
+
+// up is a channel's answer.
+func (p *PBX) up(c *channel) {
+	c.state, c.dialling = "Up", false
+	if c.entered && c.far == nil {
+		p.event(c.id, flows.StateChanged{Channel: c.id, State: "Up"})
+	}
+}
+
+// passAnswer answers the caller that is in the same bridge of two (ari-facts 2.2).
+func (p *PBX) passAnswer(of *channel) {
+	for _, other := range of.bridge.others(of) {
+		if len(of.bridge.members) == 2 && other.state == "Ring" && !p.recorded(of.bridge.id) {
+			p.answered(other)
+		}
+	}
+}
+
+func (p *PBX) answered(c *channel) {
+	c.state = "Up"
+	p.say(Phone, "%s is answered", c.party)
+	p.event(c.id, flows.StateChanged{Channel: c.id, State: "Up"})
+}
+
+// reach runs the extension behind a Local channel.
+func (p *PBX) reach(c *channel) {
+	ext, exists := p.extensions[c.far.where]
+	p.do(ringTime, c.id, func() {
+		if c.dead {
+			return
+		}
+		if exists {
+			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE"))
+		}
+		switch ext.does {
+		case "answers":
+			p.say(Phone, "%s answers", c.party)
+			p.up(c)
+			p.event(c.id, flows.Dialed{Channel: c.id, Status: "ANSWER"})
+			p.passAnswer(c)
+			for _, other := range c.bridge.others(c) {
+				p.hears(other, c.party)
+			}
+		case "busy": // Busy() through a Local channel: it says so and stays
+			p.event(c.id, flows.Dialed{Channel: c.id, Status: "BUSY"})
+		case "hangs up":
+			p.end(c, ext.cause, 0)
+		case "rings":
+			p.ringback(c)
+			p.event(c.id, flows.Dialed{Channel: c.id, Status: "RINGING"})
+		case "phone":
+			p.reachPhone(c, p.phones[ext.phone])
+		default:
+			p.end(c, 16, 0)
+		}
+	})
+}
+
+// reachPhone is an extension that dials a phone.
+func (p *PBX) reachPhone(c *channel, ph *phone) {
+	behind := &channel{id: "behind-" + c.id, state: "Down", vars: map[string]string{}, far: &farEnd{of: c}}
+	p.give(behind, ph)
+	p.know(behind)
+	c.far.phone = behind
+	p.ring(behind, c, func(string) {})
+}
+
+// ended tells the phone, and whoever is on the other side of a Local channel.
+func (p *PBX) ended(c *channel, cause int) {
+	p.say(Phone, "%s has ended, cause %d", c.party, cause)
+	switch {
+	case c.far == nil:
+	case c.far.of != nil:
+		p.end(c.far.of, cause, 0)
+	case c.far.phone != nil:
+		p.end(c.far.phone, 16, 0)
+	}
+}

@@ -1,0 +1,163 @@
+package pbxtest
+
+import (
+	"time"
+
+	"metaflows/flows"
+)
+
+// How Asterisk treats the digits of a phone (main/channel.c, res_rtp_asterisk.c; what came of it was observed at real
+// phones, see package flows' echo).
+const (
+	minDigit = 80 * time.Millisecond  // a shorter one is stretched for the bridge (mindtmfduration)
+	minGap   = 45 * time.Millisecond  // one that begins sooner after the last has no beginning of its own
+	deafTime = 500 * time.Millisecond // so long after it was sent digits a phone's beginnings are taken for their echo
+)
+
+// reader is Asterisk's reading of one channel's digits.
+type reader struct {
+	free    time.Time // when the last digit has ended for the bridge, stretched as it may be
+	begun   bool      // a digit's beginning was passed on
+	putBack bool      // a digit's end waits for its turn: nothing behind it is read
+	behind  []keyFrame
+	deaf    time.Time
+}
+
+// keyFrame is the beginning or the end of a digit.
+type keyFrame struct {
+	key  byte
+	hold time.Duration
+	end  bool
+}
+
+// Press lets a phone press keys, each held for hold and followed by gap of silence, and returns at once; how long it will
+// take is the result.
+func (p *PBX) Press(name, keys string, hold, gap time.Duration) time.Duration {
+	at := time.Duration(0)
+	for i := range len(keys) {
+		f := keyFrame{key: keys[i], hold: hold}
+		p.do(at+toEvent, name, func() {
+			c := p.newest(name)
+			if c == nil {
+				return
+			}
+			p.readKey(c, f)
+			f.end = true
+			p.do(hold, c.id, func() { p.readKey(c, f) })
+		})
+		at += hold + gap
+	}
+	return at - gap
+}
+
+// readKey takes what a phone sends, unless something put back is to be read first.
+func (p *PBX) readKey(c *channel, f keyFrame) {
+	if c.reader.putBack {
+		c.reader.behind = append(c.reader.behind, f)
+		return
+	}
+	p.take(c, f)
+}
+
+// take reads one frame.
+func (p *PBX) take(c *channel, f keyFrame) {
+	r, now := &c.reader, time.Now()
+	open := r.free.Add(minGap)
+	switch {
+	case c.dead:
+	case !f.end:
+		if now.Before(open) || now.Before(r.deaf) {
+			return // its beginning is ignored
+		}
+		r.begun = true
+		p.passOn(c, f.key)
+	default:
+		p.takeEnd(c, f, open)
+	}
+}
+
+// takeEnd reads the end of a digit: there is one event for each (ari-facts 1.2). One that comes too soon is put back when
+// it has been reported, and reported again when its turn has come.
+func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
+	r, now := &c.reader, time.Now()
+	through := c.inner()
+	if through.entered {
+		p.event(through.id, flows.Digit{Channel: through.id, Key: f.key, Duration: f.hold, Stamp: stamp()})
+	}
+	switch {
+	case r.begun:
+		r.begun = false
+		r.free = now.Add(max(0, minDigit-f.hold))
+	case now.Before(open):
+		r.putBack = true
+		p.do(open.Sub(now), c.id, func() {
+			r.putBack = false
+			p.take(c, f)
+			for len(r.behind) > 0 && !r.putBack {
+				next := r.behind[0]
+				r.behind = r.behind[1:]
+				p.take(c, next)
+			}
+		})
+	default: // its beginning was ignored: it begins where it ends
+		r.free = now.Add(max(f.hold, minDigit))
+		p.passOn(c, f.key)
+	}
+}
+
+// passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then (ari-facts 15).
+func (p *PBX) passOn(c *channel, key byte) {
+	through := c.inner()
+	if through.absorb {
+		return
+	}
+	for _, other := range through.bridge.others(through) {
+		p.hears(other, string(key))
+		p.deafen(other, minDigit)
+	}
+}
+
+// deafen: a phone that is sent a digit is not believed when it begins one itself, until some time after.
+func (p *PBX) deafen(c *channel, lasts time.Duration) {
+	if c.far != nil && c.far.phone != nil {
+		c = c.far.phone
+	}
+	if until := time.Now().Add(lasts + deafTime); until.After(c.reader.deaf) {
+		c.reader.deaf = until
+	}
+}
+
+// SendDigits is POST channels/{id}/dtmf and a command behind it: 100 ms of quiet, then 100 ms each with 100 ms between.
+// Everything else for that channel waits (ari-facts 1.3).
+func (p *PBX) SendDigits(id, digits string) error {
+	return p.command("SendDigits", id, "send "+digits+" to "+p.party(id), func(done func(error)) {
+		c, err := p.live(id)
+		if err != nil {
+			done(err)
+			return
+		}
+		c.serially(func() {
+			if c.dead {
+				done(flows.ErrGone)
+				return
+			}
+			c.block()
+			for i := range len(digits) {
+				p.do(time.Duration(100+200*i)*time.Millisecond, id, func() {
+					if !c.dead {
+						p.hears(c, digits[i:i+1])
+						p.deafen(c, 100*time.Millisecond)
+					}
+				})
+			}
+			p.do(time.Duration(100+200*len(digits))*time.Millisecond, id, func() {
+				if c.dead {
+					done(flows.ErrGone)
+					return
+				}
+				done(nil)
+				c.release(1)
+			})
+		})
+	})
+}

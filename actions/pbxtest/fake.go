@@ -1,0 +1,191 @@
+package pbxtest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"metaflows/actions"
+	"metaflows/flows"
+)
+
+// How long things take. The numbers keep apart what must not happen at the same moment.
+const (
+	toEffect = 210 * time.Microsecond // from a request to what it does
+	toEvent  = 70 * time.Microsecond  // from there to its event
+	toAnswer = 130 * time.Microsecond // and to its answer: events often come first (ari-facts 11.2)
+	toEnter  = 430 * time.Microsecond // from a channel's making to its StasisStart, after the answer (ari-facts 11.1)
+)
+
+// skew is how far Asterisk's clock is ahead of ours: only times of the same kind may be compared.
+const skew = 37 * time.Second
+
+// Handler takes what the telephone system says. flows.Calls is one.
+type Handler interface {
+	Deliver(id string, ev flows.Event)
+}
+
+// PBX is a telephone system in memory. Its methods may be called from any goroutine.
+type PBX struct {
+	clock clock
+
+	mu         sync.Mutex
+	handler    Handler
+	phones     map[string]*phone
+	extensions map[string]extension // by extension@context
+	channels   map[string]*channel
+	parties    map[string]string // by channel id, also of those that are gone
+	bridges    map[string]*bridge
+	recordings map[string]*Recording
+	playbacks  map[string]*playback
+	faults     map[string][]Fault
+	made       map[string]int // channels of an endpoint so far
+	log        []Entry
+	detached   bool
+}
+
+var _ actions.PBX = (*PBX)(nil)
+
+// New makes a telephone system with the lab's phones (asterisk-conf) and extensions.
+func New() *PBX {
+	p := &PBX{
+		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
+		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{},
+	}
+	p.furnish()
+	return p
+}
+
+// Listen says who is told of events; before anything happens.
+func (p *PBX) Listen(h Handler) { p.handler = h }
+
+// Detach makes every command fail with flows.ErrDetached, as a stopping process does.
+func (p *PBX) Detach() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detached = true
+}
+
+// Close forgets what was to happen later.
+func (p *PBX) Close() { p.clock.stop() }
+
+// Kind is what an Entry tells of.
+type Kind string
+
+// The kinds of entries.
+const (
+	Request Kind = "pbx"      // a command was carried out, or refused
+	Heard   Kind = "hears"    // a party hears a digit, a tone, music
+	Phone   Kind = "phone"    // what a phone or an extension does and shows
+	Gone    Kind = "dialplan" // a channel goes on in the dialplan
+	Written Kind = "file"     // a recording has ended
+)
+
+// Entry is something that happened, in words in which channels have the names of their parties.
+type Entry struct {
+	At   time.Time
+	Kind Kind
+	Text string
+}
+
+// Log is what happened so far, in order.
+func (p *PBX) Log() []Entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.log)
+}
+
+// say writes an entry. The lock is held.
+func (p *PBX) say(kind Kind, format string, args ...any) {
+	p.log = append(p.log, Entry{At: time.Now(), Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// Fault is what goes wrong with a command.
+type Fault struct {
+	Err  error         // it is refused with this
+	Slow time.Duration // it takes so much longer
+	Lost bool          // it is carried out, but the answer is Err
+}
+
+// Break gives the next command of a verb (the method's name) a fault; several are used up one by one.
+func (p *PBX) Break(verb string, f Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults[verb] = append(p.faults[verb], f)
+}
+
+// command carries out a request: effect runs a moment later, with the lock held; it calls done when the request has been
+// answered, at once or later. text is for the log.
+func (p *PBX) command(verb, id, text string, effect func(done func(error))) error {
+	p.mu.Lock()
+	var fault Fault
+	if waiting := p.faults[verb]; len(waiting) > 0 {
+		fault, p.faults[verb] = waiting[0], waiting[1:]
+	}
+	detached := p.detached
+	p.mu.Unlock()
+	if detached {
+		return fmt.Errorf("%s %s: %w", verb, id, flows.ErrDetached)
+	}
+	answer := make(chan error, 1)
+	key := id + " " + verb
+	p.do(toEffect+fault.Slow, key, func() {
+		reply := func(err error) {
+			if err != nil {
+				err = fmt.Errorf("%s %s: %w", verb, id, err)
+			}
+			p.clock.after(toAnswer, key, func() { answer <- err })
+		}
+		if fault.Err != nil && !fault.Lost {
+			p.say(Request, "%s: refused, %v", text, fault.Err)
+			reply(fault.Err)
+			return
+		}
+		at, first, line := len(p.log), true, text
+		effect(func(err error) {
+			err = cmp.Or(err, fault.Err)
+			switch {
+			case err != nil && first:
+				line += ": refused, " + err.Error()
+			case err != nil:
+				p.say(Request, "%s: refused, %v", text, err)
+			}
+			reply(err)
+		})
+		first = false
+		p.log = slices.Insert(p.log, at, Entry{At: time.Now(), Kind: Request, Text: line}) // before what it brought about
+	})
+	return <-answer
+}
+
+// atOnce is the effect of a request that is answered as soon as it is carried out.
+func atOnce(effect func() error) func(func(error)) {
+	return func(done func(error)) { done(effect()) }
+}
+
+// do runs something in d, with the lock held.
+func (p *PBX) do(d time.Duration, key string, what func()) {
+	p.clock.after(d, key, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		what()
+	})
+}
+
+// event tells the handler; id is the resource whose call it belongs to. The lock is held.
+func (p *PBX) event(id string, ev flows.Event) {
+	p.clock.after(toEvent, id, func() {
+		if digit, ok := ev.(flows.Digit); ok {
+			digit.Arrived = time.Now()
+			ev = digit
+		}
+		if p.handler != nil {
+			p.handler.Deliver(id, ev)
+		}
+	})
+}
+
+// stamp is the time by Asterisk's clock.
+func stamp() time.Time { return time.Now().Add(skew) }

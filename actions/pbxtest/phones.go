@@ -1,0 +1,179 @@
+package pbxtest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Behaviour is what a phone does when it is called.
+type Behaviour struct {
+	does  string
+	after time.Duration
+	to    string
+}
+
+// Answers: it rings and answers after d.
+func Answers(d time.Duration) Behaviour { return Behaviour{does: "answers", after: d} }
+
+// Busy: 486 at once.
+func Busy() Behaviour { return Behaviour{does: "busy"} }
+
+// Rejects: it rings and is rejected (603) after d.
+func Rejects(d time.Duration) Behaviour { return Behaviour{does: "rejects", after: d} }
+
+// Silent: it rings for ever.
+func Silent() Behaviour { return Behaviour{does: "silent"} }
+
+// Unregistered: it cannot be called.
+func Unregistered() Behaviour { return Behaviour{does: "unregistered"} }
+
+// Redirects: 302 at once.
+func Redirects(to string) Behaviour { return Behaviour{does: "redirects", to: to} }
+
+func (b Behaviour) registered() bool { return b.does != "unregistered" }
+
+// phone is one SIP endpoint.
+type phone struct {
+	name, number      string
+	context           string
+	group, namedGroup string
+	vars              map[string]string // set_var=
+	does              Behaviour
+}
+
+// Behave says what a phone does from now on.
+func (p *PBX) Behave(name string, b Behaviour) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phones[name].does = b
+}
+
+// Carry sets a variable of a phone's endpoint (set_var=).
+func (p *PBX) Carry(name, variable, value string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phones[name].vars[variable] = value
+}
+
+// Call lets a phone call an extension whose dialplan hands it to Stasis(metaflows,args...). It returns the channel's id.
+func (p *PBX) Call(name, extension string, vars map[string]string, args ...string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ph := p.phones[name]
+	c := &channel{state: "Ring", vars: map[string]string{}, exten: extension, args: args}
+	p.give(c, ph)
+	c.id = fmt.Sprintf("%s%d", name, p.made["PJSIP/"+name])
+	c.linked = c.id
+	p.know(c)
+	p.assign(c, vars)
+	p.do(toEffect, c.id, func() { p.enter(c) })
+	return c.id
+}
+
+// HangUp lets a phone end its newest call: a caller that was not answered gives up.
+func (p *PBX) HangUp(name string) { p.HangUpWith(name, 0, 0) }
+
+// HangUpWith is HangUp with the cause that Asterisk tells; 0 for the usual one.
+func (p *PBX) HangUpWith(name string, cause, tech int) {
+	p.onPhone(name, func(c *channel) {
+		switch {
+		case cause != 0:
+		case c.state == "Up":
+			cause = 16
+		default:
+			cause, tech = 127, 487
+		}
+		p.end(c, cause, tech)
+	})
+}
+
+// onPhone does something with a phone's newest channel, in a moment.
+func (p *PBX) onPhone(name string, what func(*channel)) {
+	p.do(toEffect, name, func() {
+		if c := p.newest(name); c != nil {
+			what(c)
+		}
+	})
+}
+
+// newest is the phone's channel that was made last, nil if there is none.
+func (p *PBX) newest(name string) *channel {
+	var newest *channel
+	for _, c := range p.channels {
+		if c.phone != nil && c.phone.name == name && !c.dead && (newest == nil || c.name > newest.name) {
+			newest = c
+		}
+	}
+	return newest
+}
+
+// hears writes that the party of a channel hears something; behind a Local channel it is whoever is there.
+func (p *PBX) hears(c *channel, what string) {
+	if who := c.ear(); who != "" {
+		p.say(Heard, "%s hears %s", who, what)
+	}
+}
+
+// ear is who hears what is sent to a channel: "" for nobody.
+func (c *channel) ear() string {
+	switch {
+	case c.whisper != nil:
+		return c.whisper.ear()
+	case c.far != nil && c.far.of == nil: // Local
+		if c.far.phone != nil {
+			return c.far.phone.party
+		}
+		if c.state == "Up" {
+			return c.party
+		}
+		return ""
+	default:
+		return c.party
+	}
+}
+
+// Talking says whether two phones hear each other.
+func (p *PBX) Talking(a, b string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ca, cb := p.newest(a), p.newest(b)
+	if ca == nil || cb == nil || ca.state != "Up" || cb.state != "Up" {
+		return false
+	}
+	return ca.inner().bridge != nil && ca.inner().bridge == cb.inner().bridge
+}
+
+// inner is the channel by which one takes part in a bridge: a phone behind a Local channel does by that.
+func (c *channel) inner() *channel {
+	if c.far != nil && c.far.of != nil {
+		return c.far.of
+	}
+	return c
+}
+
+// Live is what is there now: channels, bridges, recordings, playbacks; empty after all calls are over.
+func (p *PBX) Live() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var live []string
+	for _, c := range p.sorted() {
+		live = append(live, "channel "+c.name)
+	}
+	for id := range p.bridges {
+		live = append(live, "bridge "+id)
+	}
+	for _, r := range p.sortedRecordings() {
+		if r.live {
+			live = append(live, "recording "+r.Name)
+		}
+	}
+	for id := range p.playbacks {
+		live = append(live, "playback "+id)
+	}
+	slices.Sort(live)
+	return live
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }

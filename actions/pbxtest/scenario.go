@@ -1,0 +1,210 @@
+package pbxtest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"metaflows/actions"
+	"metaflows/flows"
+)
+
+// scenario is one call told in lines: a txtar file with the documents, the call and the transcript that is expected.
+//
+//	What this is about.
+//	-- account acme --
+//	{"numbers":{"9":{"module":"record_call"}}}
+//	-- call --
+//	alice dials PJSIP/bob
+//	wait 2s
+//	bob presses *9
+//	-- want --
+//	   0.000  alice dials PJSIP/bob
+//
+// Documents are named "account A", "user A U", "device A D". The verbs are in script.go.
+type scenario struct {
+	t        *testing.T
+	pbx      *PBX
+	tr       *transcript
+	calls    *flows.Calls
+	settings flows.Settings
+	absorb   bool
+	longest  time.Duration // RECORDING_MAX
+	files    map[string]string
+	docs     map[flows.Owner]*flows.Document
+	known    map[flows.Owner]*flows.Effective
+	brings   map[string]map[string]string // variables that a phone's next call has
+	pressed  []string
+	stopped  bool
+}
+
+// RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file.
+func RunScenario(t *testing.T, path string, update bool) {
+	t.Helper()
+	file, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	synctest.Test(t, func(t *testing.T) {
+		s := newScenario(t, file)
+		for i, text := range strings.Split(strings.TrimSpace(s.files["call"]), "\n") {
+			if err := s.line(strings.TrimSpace(text)); err != nil {
+				t.Fatalf("line %d of the call, %q: %v", i+1, text, err)
+			}
+		}
+		s.finish()
+		got = s.tr.text()
+	})
+	want := ""
+	for i := range file.Files {
+		if file.Files[i].Name == "want" {
+			want = string(file.Files[i].Data)
+			file.Files[i].Data = []byte(got)
+		}
+	}
+	switch {
+	case got == want:
+	case update && want == "":
+		file.Files = append(file.Files, txtar.File{Name: "want", Data: []byte(got)})
+		fallthrough
+	case update:
+		if err := os.WriteFile(path, txtar.Format(file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("it went otherwise (-update takes it over):\n%s", difference(want, got))
+	}
+}
+
+func newScenario(t *testing.T, file *txtar.Archive) *scenario {
+	s := &scenario{
+		t: t, pbx: New(), absorb: true, longest: 2 * time.Hour, files: map[string]string{},
+		docs: map[flows.Owner]*flows.Document{}, brings: map[string]map[string]string{},
+	}
+	s.tr = &transcript{pbx: s.pbx, began: time.Now()}
+	for _, f := range file.Files {
+		s.files[f.Name] = string(f.Data)
+		if owner, ok := ownerOf(f.Name); ok {
+			s.document(owner, string(f.Data))
+		}
+	}
+	return s
+}
+
+// ownerOf reads "device acme bob-desk".
+func ownerOf(name string) (o flows.Owner, ok bool) {
+	switch words := strings.Fields(name); {
+	case len(words) == 2 && words[0] == "account":
+		return flows.Owner{Account: words[1]}, true
+	case len(words) == 3 && words[0] == "user":
+		return flows.Owner{Account: words[1], User: words[2]}, true
+	case len(words) == 3 && words[0] == "device":
+		return flows.Owner{Account: words[1], Device: words[2]}, true
+	}
+	return o, false
+}
+
+func (s *scenario) document(owner flows.Owner, text string) {
+	doc, err := flows.ParseDocument([]byte(text))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.docs[owner], s.known = doc, map[flows.Owner]*flows.Effective{}
+}
+
+// effective is an owner's documents as they are now.
+func (s *scenario) effective(o flows.Owner) *flows.Effective {
+	s.tr.mu.Lock()
+	defer s.tr.mu.Unlock()
+	eff := s.known[o]
+	if eff == nil {
+		var user, device *flows.Document
+		if o.User != "" {
+			user = s.docs[flows.Owner{Account: o.Account, User: o.User}]
+		}
+		if o.Device != "" {
+			device = s.docs[flows.Owner{Account: o.Account, Device: o.Device}]
+		}
+		eff = flows.Merge(s.settings, s.docs[flows.Owner{Account: o.Account}], user, device)
+		if s.known == nil {
+			s.known = map[flows.Owner]*flows.Effective{}
+		}
+		s.known[o] = eff
+	}
+	return eff
+}
+
+// begin starts the application; what is set before holds.
+func (s *scenario) begin() {
+	if s.calls != nil {
+		return
+	}
+	log := slog.New(newLogHandler(s.tr))
+	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
+	s.calls = flows.NewCalls(flows.CallsConfig{
+		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
+		Enter: set.Enter, Failed: set.Failed,
+	})
+	s.pbx.Listen(s.calls)
+}
+
+// finish lets everything come to its end, and looks at what must hold in every scenario: nothing is left over, every
+// notice has an id of its own, and digits that were no code occur in no notice and no log line.
+func (s *scenario) finish() {
+	time.Sleep(2 * time.Minute)
+	synctest.Wait()
+	s.pbx.Close()
+	if live := s.pbx.Live(); len(live) > 0 && !s.stopped {
+		s.t.Errorf("left over in the telephone system: %s", strings.Join(live, ", "))
+	}
+	if n := s.calls.Len(); n > 0 {
+		s.t.Errorf("%d calls are left over", n)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		defer cancel()
+		if err := s.calls.Shutdown(ctx); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	seen := map[string]string{}
+	for _, n := range s.tr.notices {
+		if other := seen[n.ID]; other != "" || n.ID == "" {
+			s.t.Errorf("notices %s and %s have the same id %q: one would be taken for a repetition", other, n.Type, n.ID)
+		}
+		seen[n.ID] = n.Type
+	}
+	if leaks := s.tr.leaks(s.pressed); leaks != nil {
+		s.t.Errorf("digits that were no code were published or logged: %v", leaks)
+	}
+}
+
+// difference shows the lines that differ, with their neighbours.
+func difference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	from := 0
+	for from < len(w) && from < len(g) && w[from] == g[from] {
+		from++
+	}
+	toW, toG := len(w), len(g)
+	for toW > from && toG > from && w[toW-1] == g[toG-1] {
+		toW, toG = toW-1, toG-1
+	}
+	var b strings.Builder
+	for _, l := range w[max(0, from-3):from] {
+		fmt.Fprintf(&b, "  %s\n", l)
+	}
+	for _, l := range w[from:toW] {
+		fmt.Fprintf(&b, "- %s\n", l)
+	}
+	for _, l := range g[from:toG] {
+		fmt.Fprintf(&b, "+ %s\n", l)
+	}
+	return b.String()
+}

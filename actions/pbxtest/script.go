@@ -1,0 +1,230 @@
+package pbxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"metaflows/flows"
+)
+
+// errLine: a line that is not one of a scenario's.
+var errLine = errors.New("this is no line of a scenario")
+
+// line carries out one line:
+//
+//	absorb off | recordings last at most 5s | binding digit #          before the first call
+//	bob answers after 2s | bob is busy | bob is silent | bob is unregistered | bob rejects after 1s | bob redirects to 1234
+//	alice has X=y              a variable of her endpoint (set_var=)
+//	alice brings X=y           a variable of her next call
+//	alice calls bob            dials him and waits until they talk; the transcript begins after that
+//	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
+//	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
+//	bob presses *9 and alice presses *9      at the same time
+//	bob hangs up | bob dies with cause 38
+//	wait 3s
+//	account acme has later     the document of the file "later" takes the place of the account's
+//	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
+//	the application stops
+//	alice talks to bob | alice does not talk to bob      must be so now
+func (s *scenario) line(text string) error {
+	if text == "" || text[0] == '#' {
+		return nil
+	}
+	if done, err := s.setting(text); done || err != nil {
+		return err
+	}
+	s.begin()
+	words := strings.Fields(text)
+	switch words[0] {
+	case "wait":
+		d, err := time.ParseDuration(words[1])
+		time.Sleep(d)
+		synctest.Wait()
+		return err
+	case "asterisk":
+		return s.fault(text)
+	}
+	if len(words) == 3 && words[1] == "calls" {
+		return s.talk(words[0], words[2])
+	}
+	s.tr.add(0, "%s", text)
+	if text == "the application stops" {
+		return s.stop()
+	}
+	var longest time.Duration
+	for _, part := range strings.Split(text, " and ") {
+		d, err := s.act(strings.Fields(part))
+		if err != nil {
+			return err
+		}
+		longest = max(longest, d)
+	}
+	time.Sleep(longest + time.Millisecond)
+	synctest.Wait()
+	return nil
+}
+
+// talk brings two phones together, without a word about it.
+func (s *scenario) talk(a, b string) error {
+	s.pbx.Call(a, "s", s.brings[a], "dial", "PJSIP/"+b)
+	time.Sleep(2 * time.Second)
+	synctest.Wait()
+	if !s.pbx.Talking(a, b) {
+		return errors.New("they do not talk")
+	}
+	s.tr.skip()
+	return nil
+}
+
+// setting is a line about how things are.
+func (s *scenario) setting(text string) (done bool, err error) {
+	words := strings.Fields(text)
+	switch {
+	case text == "absorb off":
+		s.absorb = false
+	case strings.HasPrefix(text, "recordings last at most "):
+		s.longest, err = time.ParseDuration(words[4])
+	case strings.HasPrefix(text, "binding digit "):
+		s.settings.BindingDigit = words[2][0]
+	case len(words) == 3 && words[1] == "brings":
+		name, value, _ := strings.Cut(words[2], "=")
+		if s.brings[words[0]] == nil {
+			s.brings[words[0]] = map[string]string{}
+		}
+		s.brings[words[0]][name] = value
+	case len(words) == 3 && words[1] == "has":
+		name, value, _ := strings.Cut(words[2], "=")
+		s.pbx.Carry(words[0], name, value)
+	case len(words) >= 2 && s.pbx.phones[words[0]] != nil:
+		return s.behaviour(words[0], words[1:])
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// behaviour is what a phone does when it is called.
+func (s *scenario) behaviour(name string, words []string) (bool, error) {
+	var d time.Duration
+	var err error
+	if len(words) == 3 && words[1] == "after" {
+		if d, err = time.ParseDuration(words[2]); err != nil {
+			return true, err
+		}
+	}
+	var b Behaviour
+	switch strings.Join(words[:min(2, len(words))], " ") {
+	case "answers after":
+		b = Answers(d)
+	case "rejects after":
+		b = Rejects(d)
+	case "is busy":
+		b = Busy()
+	case "is silent":
+		b = Silent()
+	case "is unregistered":
+		b = Unregistered()
+	case "redirects to":
+		b = Redirects(words[2])
+	default:
+		return false, nil
+	}
+	s.pbx.Behave(name, b)
+	return true, nil
+}
+
+// act is what somebody does; the result is how long it takes.
+func (s *scenario) act(words []string) (time.Duration, error) {
+	if len(words) < 2 {
+		return 0, errLine
+	}
+	who, rest := words[0], words[2:]
+	switch words[1] {
+	case "dials", "enters":
+		var args []string
+		if words[1] == "dials" {
+			args = append([]string{"dial"}, strings.Split(strings.Join(rest, ""), ",")...)
+		}
+		s.pbx.Call(who, "s", s.brings[who], args...)
+		s.brings[who] = nil
+		return 0, nil
+	case "presses":
+		hold, gap := 100*time.Millisecond, 100*time.Millisecond
+		if len(rest) == 3 && rest[1] == "at" {
+			h, g, _ := strings.Cut(rest[2], "/")
+			ms, err := strconv.Atoi(h)
+			more, err2 := strconv.Atoi(g)
+			if err = errors.Join(err, err2); err != nil {
+				return 0, err
+			}
+			hold, gap = time.Duration(ms)*time.Millisecond, time.Duration(more)*time.Millisecond
+		}
+		s.pressed = append(s.pressed, rest[0])
+		return s.pbx.Press(who, rest[0], hold, gap), nil
+	case "hangs":
+		s.pbx.HangUp(who)
+		return 0, nil
+	case "dies":
+		cause, err := strconv.Atoi(rest[len(rest)-1])
+		s.pbx.HangUpWith(who, cause, 0)
+		return 0, err
+	case "talks", "does":
+		other, want := words[len(words)-1], words[1] == "talks"
+		if s.pbx.Talking(who, other) != want {
+			return 0, errors.New("it is not so")
+		}
+		return 0, nil
+	}
+	if i := slices.Index(words, "has"); i > 0 && i == len(words)-2 {
+		owner, ok := ownerOf(strings.Join(words[:i], " "))
+		if text, is := s.files[words[i+1]]; ok && is {
+			s.tr.mu.Lock()
+			defer s.tr.mu.Unlock()
+			s.document(owner, text)
+			return 0, nil
+		}
+	}
+	return 0, errLine
+}
+
+// fault lets the next command of a verb go wrong.
+func (s *scenario) fault(text string) error {
+	errs := map[string]error{"gone": flows.ErrGone, "conflict": flows.ErrConflict, "invalid": flows.ErrInvalid, "unavailable": flows.ErrUnavailable}
+	verb, how, _ := strings.Cut(text, ": ")
+	words := strings.Fields(verb)
+	name := words[len(words)-1]
+	switch {
+	case strings.HasPrefix(text, "asterisk refuses ") && errs[how] != nil:
+		s.pbx.Break(name, Fault{Err: errs[how]})
+	case strings.HasPrefix(text, "asterisk loses the answer of "):
+		s.pbx.Break(name, Fault{Err: flows.ErrUnavailable, Lost: true})
+	case strings.HasPrefix(text, "asterisk is slow with "):
+		d, err := time.ParseDuration(how)
+		if err != nil {
+			return err
+		}
+		s.pbx.Break(name, Fault{Slow: d})
+	default:
+		return errLine
+	}
+	s.tr.add(0, "%s", text)
+	return nil
+}
+
+// stop is SIGTERM: commands are refused first, then every call is left to Asterisk.
+func (s *scenario) stop() error {
+	s.stopped = true
+	s.pbx.Detach()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.calls.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package pbxtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"metaflows/flows"
+)
+
+// transcript collects what a scenario shows to the outside: what was asked of the telephone system and what parties hear
+// (from its log), the notices, the warnings and errors in the log, and the lines of the script.
+type transcript struct {
+	pbx     *PBX
+	began   time.Time
+	skipped int // entries of the telephone system's log
+
+	mu      sync.Mutex
+	lines   []line
+	notices []flows.Notice
+	logged  strings.Builder // every log line, all levels
+}
+
+type line struct {
+	at   time.Time
+	rank int // of what happens at the same moment: the script, the telephone system, the application
+	text string
+}
+
+func (tr *transcript) add(rank int, format string, args ...any) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.lines = append(tr.lines, line{time.Now(), rank, fmt.Sprintf(format, args...)})
+}
+
+// skip leaves out what has happened so far: the story begins now.
+func (tr *transcript) skip() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.began, tr.lines, tr.skipped = time.Now(), nil, len(tr.pbx.Log())
+}
+
+// Publish takes a notice.
+func (tr *transcript) Publish(n flows.Notice) {
+	tr.add(3, "%-8s %s", "event", tr.words(n))
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.notices = append(tr.notices, n)
+}
+
+// words writes a notice: its type, its account and its leg, then what else it says.
+func (tr *transcript) words(n flows.Notice) string {
+	var b strings.Builder
+	account := n.Account
+	if account == "" {
+		account = "~"
+	}
+	fmt.Fprintf(&b, "%s %s %s", n.Type, account, tr.pbx.party(n.Channel))
+	if n.OtherChannel != "" {
+		fmt.Fprintf(&b, "/%s", tr.pbx.party(n.OtherChannel))
+	}
+	for _, field := range []struct {
+		name string
+		says any
+	}{
+		{"path", n.Path}, {"module", n.Module}, {"document", n.Document}, {"digits", n.Digits}, {"collected", n.Collected},
+		{"captures", strings.Join(n.Captures, " ")}, {"target", n.Target}, {"recording", n.Recording}, {"result", n.Result},
+		{"reason", n.Reason}, {"ms", n.Duration},
+	} {
+		if says := fmt.Sprint(field.says); says != "" && says != "0" {
+			fmt.Fprintf(&b, " %s=%s", field.name, says)
+		}
+	}
+	return b.String()
+}
+
+// text is the whole story in the order of time.
+func (tr *transcript) text() string {
+	lines := slices.Clone(tr.lines)
+	for _, e := range tr.pbx.Log()[tr.skipped:] {
+		text := e.Text
+		if e.Kind == Request || e.Kind == Gone || e.Kind == Written {
+			text = fmt.Sprintf("%-8s %s", e.Kind, text)
+		} else {
+			text = fmt.Sprintf("%-8s %s", "", text)
+		}
+		lines = append(lines, line{e.At, 1, text})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		if d := a.at.Compare(b.at); d != 0 {
+			return d
+		}
+		return a.rank - b.rank
+	})
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "%8.3f  %s\n", l.at.Sub(tr.began).Truncate(time.Millisecond).Seconds(), strings.TrimRight(l.text, " "))
+	}
+	return b.String()
+}
+
+// Enabled, Handle, WithAttrs and WithGroup make it a slog.Handler by way of logHandler.
+type logHandler struct {
+	tr    *transcript
+	inner slog.Handler
+}
+
+func newLogHandler(tr *transcript) slog.Handler {
+	return logHandler{tr, slog.NewTextHandler(logWriter{tr}, &slog.HandlerOptions{Level: slog.LevelDebug})}
+}
+
+type logWriter struct{ tr *transcript }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.tr.mu.Lock()
+	defer w.tr.mu.Unlock()
+	return w.tr.logged.Write(p)
+}
+
+func (h logHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		said := ""
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "error" {
+				said = ": " + a.Value.String()
+			}
+			return true
+		})
+		h.tr.add(2, "%-8s %s%s", strings.ToLower(r.Level.String()), r.Message, said)
+	}
+	return h.inner.Handle(ctx, r)
+}
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.tr, h.inner.WithAttrs(attrs)}
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{h.tr, h.inner.WithGroup(name)}
+}
+
+// ids are what a notice and a log line may hold besides words: times and names of channels, which have digits of their own.
+var ids = regexp.MustCompile(`time=\S+|[a-z]+\d+\.\d+(\.\d+)?|(leg|snoop|tone|mf)-[a-z]+[-0-9]*|[a-z]+/[a-z]+\d+/\d+|[A-Za-z]+/[a-z]+-[0-9a-f]{8}`)
+
+// leaks finds digits that were no code in what was published and logged: any three neighbours of what a phone has pressed
+// that no accepted action has named.
+func (tr *transcript) leaks(pressed []string) []string {
+	accepted := ""
+	var said strings.Builder
+	for _, n := range tr.notices {
+		accepted += " " + n.Collected + " " + n.Target
+		n.ID, n.Action, n.Time = "", "", time.Time{}
+		text, _ := json.Marshal(n)
+		said.WriteString(strings.ReplaceAll(ids.ReplaceAllString(string(text), ""), fmt.Sprintf(`"duration_ms":%d`, n.Duration), "") + "\n")
+	}
+	said.WriteString(ids.ReplaceAllString(tr.logged.String(), ""))
+	var found []string
+	for _, keys := range pressed {
+		keys = strings.TrimLeft(keys, "*#")
+		for i := 0; i+3 <= len(keys); i++ {
+			if three := keys[i : i+3]; !strings.Contains(accepted, three) && strings.Contains(said.String(), three) {
+				found = append(found, three)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,181 @@
+package pbxtest
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"metaflows/flows"
+)
+
+// Variables is GET channels/{id}/variables: it does not wait for anything (ari-facts 1.3).
+func (p *PBX) Variables(id string, names ...string) (map[string]string, error) {
+	values := map[string]string{}
+	var questions []string
+	for _, name := range names {
+		if strings.HasPrefix(name, "DIALPLAN_EXISTS") {
+			questions = append(questions, name)
+		}
+	}
+	text := "read variables of " + p.party(id)
+	if questions != nil {
+		text = "ask " + p.party(id) + " " + strings.Join(questions, " ")
+	}
+	err := p.command("Variables", id, text, atOnce(func() error {
+		c, err := p.live(id)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			values[name] = p.read(c, name)
+		}
+		return nil
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// read reads one variable or function; what is not set is "".
+func (p *PBX) read(c *channel, name string) string {
+	if where, ok := strings.CutPrefix(name, "DIALPLAN_EXISTS("); ok {
+		parts := strings.Split(strings.TrimSuffix(where, ")"), ",")
+		if len(parts) == 3 && parts[2] == "1" {
+			if _, exists := p.extensions[parts[1]+"@"+parts[0]]; exists {
+				return "1"
+			}
+		}
+		return "0"
+	}
+	switch name {
+	case "TIMEOUT(absolute)":
+		if c.guard.IsZero() {
+			return "0"
+		}
+		return strconv.FormatFloat(time.Until(c.guard).Seconds(), 'f', 3, 64)
+	case "CHANNEL(linkedid)":
+		return c.linked
+	case "CHANNEL(name)":
+		return c.name
+	}
+	if value, ok := c.vars[name]; ok {
+		return value
+	}
+	return c.vars["__"+name]
+}
+
+// SetVariables is POST channels/{id}/variables: it waits for what occupies the channel.
+func (p *PBX) SetVariables(id string, vars map[string]string) error {
+	vars = maps.Clone(vars)
+	return p.command("SetVariables", id, "set "+p.party(id)+list(vars), func(done func(error)) {
+		c, err := p.live(id)
+		if err != nil {
+			done(err)
+			return
+		}
+		c.serially(func() {
+			if c.dead || !c.entered {
+				done(flows.ErrGone)
+				return
+			}
+			p.assign(c, vars)
+			done(nil)
+		})
+	})
+}
+
+// assign writes variables and functions.
+func (p *PBX) assign(c *channel, vars map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		value := vars[name]
+		switch name {
+		case "CHANNEL(hangup_handler_push)":
+			c.handlers = append(c.handlers, value)
+		case "CHANNEL(hangup_handler_pop)":
+			c.handlers = c.handlers[:max(0, len(c.handlers)-1)]
+			if value != "" {
+				c.handlers = append(c.handlers, value)
+			}
+		case "CHANNEL(hangup_handler_wipe)":
+			if c.handlers = nil; value != "" {
+				c.handlers = []string{value}
+			}
+		case "TIMEOUT(absolute)":
+			p.setGuard(c, value)
+		default:
+			c.vars[name] = value
+		}
+	}
+}
+
+// setGuard is TIMEOUT(absolute): at its time the channel ends, without a ChannelHangupRequest (ari-facts 9.3).
+func (p *PBX) setGuard(c *channel, value string) {
+	s, _ := strconv.ParseFloat(value, 64)
+	if s <= 0 {
+		c.guard = time.Time{}
+		return
+	}
+	d := time.Duration(s * float64(time.Second))
+	at := time.Now().Add(d)
+	c.guard = at
+	p.do(d, c.id, func() {
+		if c.guard.Equal(at) && !c.dead {
+			p.say(Phone, "TIMEOUT(absolute) ends %s", c.party)
+			p.end(c, 0, 0)
+		}
+	})
+}
+
+// Continue is POST channels/{id}/continue to the next priority.
+func (p *PBX) Continue(id string) error {
+	return p.command("Continue", id, "continue "+p.party(id), atOnce(func() error { return p.leave(id, "") }))
+}
+
+// ContinueAt is POST channels/{id}/continue; where there is no such extension the channel is hung up (ari-facts 3.1).
+func (p *PBX) ContinueAt(id, context, exten string) error {
+	return p.command("ContinueAt", id, "continue "+p.party(id)+" at "+context+","+exten, atOnce(func() error {
+		return p.leave(id, exten+"@"+context)
+	}))
+}
+
+// afterTime is how long a channel stays in the dialplan after it has gone on there.
+const afterTime = 2 * time.Second
+
+// leave lets a channel go on in the dialplan: answered at once, carried out when nothing occupies the channel.
+func (p *PBX) leave(id, where string) error {
+	c, err := p.live(id)
+	if err != nil {
+		return err
+	}
+	c.serially(func() {
+		if c.dead {
+			return
+		}
+		p.leaveBridge(c)
+		c.entered = false
+		p.event(id, flows.Left{Channel: id})
+		mine := map[string]string{}
+		for name, value := range c.vars {
+			dial := slices.Contains([]string{"DIALSTATUS", "DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME"}, name)
+			if value != "" && (dial || strings.HasPrefix(name, "METAFLOWS_")) && c.phone != nil && c.phone.vars[name] != value {
+				mine[name] = value
+			}
+		}
+		if rest := p.read(c, "TIMEOUT(absolute)"); rest != "0" {
+			mine["TIMEOUT(absolute)"] = rest
+		}
+		if len(c.handlers) > 0 {
+			mine["hangup handlers"] = strings.Join(c.handlers, " ")
+		}
+		p.say(Gone, "%s goes on%s", c.party, list(mine))
+		if _, exists := p.extensions[where]; where != "" && !exists {
+			p.end(c, 16, 0)
+			return
+		}
+		p.do(afterTime, id, func() { p.end(c, 16, 0) })
+	})
+	return nil
+}
