@@ -16,10 +16,11 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 # having PATTERN: the folders whose tests have a function that begins so.
 having = $$(grep -rlE '^func $(1)' --include=*_test.go . | xargs -r -n 1 dirname | sort -u)
 
-# Tests run an Asterisk if they are in these folders or if their names begin with TestAsterisk; no other test does.
-# None is skipped where there is no Asterisk: they fail.
-on_asterisk := docker/pbx docker/e2e
-off_asterisk = -skip '^TestAsterisk' $$($(GO) list ./... | grep -vE '^metaflows/(docker/pbx|docker/e2e)(/|$$)')
+# Tests run an Asterisk if they are in docker/pbx, in docker/e2e or in a folder asterisktest, or if their names begin with
+# TestAsterisk; no other test does. None is skipped where there is no Asterisk: they fail.
+whole := '/(docker/pbx|docker/e2e|asterisktest)$$'
+on_asterisk = $$($(GO) list ./... | grep -E $(whole))
+off_asterisk = -skip '^TestAsterisk' $$($(GO) list ./... | grep -vE $(whole))
 
 # What the tests of the real Asterisk said, in full.
 log := bin/end-to-end.log
@@ -55,14 +56,17 @@ unit: cc ## all tests that need no Asterisk, also the long ones
 # One package at a time: they measure sound and time.
 .PHONY: end-to-end
 end-to-end: cc asterisk ## the tests that call on a real Asterisk
-	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; \
+	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; failed=; \
 	run() { \
 		echo "go test -race -shuffle=on -count=1 -p 1 -timeout 6m -v $$*"; \
-		$(GO) test -race -shuffle=on -count=1 -p 1 -timeout 6m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' \
-			|| { echo "end-to-end tests failed. All that they said:"; cat $(log); grep -E '^ *--- FAIL|^FAIL' $(log) || true; exit 1; }; \
+		$(GO) test -race -shuffle=on -count=1 -p 1 -timeout 6m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' || failed=1; \
 	}; \
-	run $(on_asterisk:%=./%/...); \
+	run $(on_asterisk); \
 	run -run '^TestAsterisk' $(call having,TestAsterisk); \
+	if [ "$$failed" ]; then \
+		echo "end-to-end tests failed. All that they said:"; cat $(log); \
+		echo "end-to-end tests failed:"; grep -E '^ *--- FAIL|^FAIL|^panic: ' $(log) || true; exit 1; \
+	fi; \
 	if grep -E '^ *--- SKIP' $(log); then echo "end-to-end tests were skipped; none may be"; exit 1; fi; \
 	echo "$$(grep -c '^--- PASS' $(log)) end-to-end tests ($$(grep -cE '^ *--- PASS' $(log)) with their parts)" > bin/end-to-end.count; \
 	echo "$$(cat bin/end-to-end.count) passed on a real Asterisk, none was skipped"
