@@ -64,7 +64,7 @@ func serve() int {
 	log := cfg.Logger(os.Stderr)
 	log.Info("metaflows starts", "version", version, "node", cfg.Node)
 	if err := server.Run(ctx, cfg, server.Options{Log: log, Version: version}); err != nil {
-		log.Error(err.Error())
+		log.Error("metaflows ends", "error", err)
 		return 1
 	}
 	return 0

@@ -70,8 +70,7 @@ func Load() (cfg Config, warnings []string, err error) {
 		return Config{}, warnings, err
 	}
 	if err := envconfig.Process(prefix, &cfg); err != nil {
-		var bad *envconfig.ParseError
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*envconfig.ParseError](err); ok {
 			return Config{}, warnings, wrong(vars, bad.KeyName, bad.Value)
 		}
 		return Config{}, warnings, err
@@ -82,7 +81,8 @@ func Load() (cfg Config, warnings []string, err error) {
 	if cfg.Node == "" {
 		cfg.Node = hostNode()
 	}
-	return cfg, warnings, cfg.check(vars)
+	err = cfg.check(vars)
+	return cfg, warnings, err
 }
 
 // Help is the table of variables for people.

@@ -182,7 +182,7 @@ func (p *patient) record(ctx context.Context) error {
 		case flows.RecordingStarted:
 			return e.Recording == name
 		case flows.RecordingDone:
-			failed = fmt.Errorf("Asterisk says: %s", e.Cause)
+			failed = fmt.Errorf("it answers %q", e.Cause)
 			return e.Recording == name
 		}
 		return false

@@ -15,8 +15,7 @@ const maxBody = 256 << 10
 // object or an array; an empty body is empty data. When it cannot, it answers and gives nil.
 func readData(s *answer, r *http.Request) *value {
 	text, err := readBody(s.w, r)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		s.w.Header().Set("Connection", "close") // what is still to come is not read
 		s.invalid(http.StatusRequestEntityTooLarge, one("file", "maxSize", detail{
 			"message": "Payload or Files must not be more than 262144 bytes", "target": maxBody,

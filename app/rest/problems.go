@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,7 +70,7 @@ func dotted(keys ...string) string {
 
 // below is a path's keys with more at its end; the path is not changed.
 func below(at []string, keys ...string) []string {
-	return append(at[:len(at):len(at)], keys...)
+	return append(slices.Clip(at), keys...)
 }
 
 // addDocument adds what package flows finds in a document beyond the schemas: duplicate keys, patterns, limits.

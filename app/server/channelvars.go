@@ -40,8 +40,8 @@ func (c *channelVars) check(channel flows.Channel) {
 	was := c.missing.Swap(len(missing) > 0)
 	switch {
 	case len(missing) > 0 && !was:
-		c.log.Error("ari.conf does not list every channel variable that metaflows needs; write in its section [general]: "+ChannelVarsLine,
-			"missing", strings.Join(missing, ","))
+		c.log.Error("ari.conf does not list every channel variable that metaflows needs; its section [general] must say so",
+			"line", ChannelVarsLine, "missing", strings.Join(missing, ","))
 	case len(missing) == 0 && was:
 		c.log.Info("ari.conf lists every channel variable now")
 	}

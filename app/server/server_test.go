@@ -194,7 +194,7 @@ func TestWithoutAsterisk(t *testing.T) {
 			m, err = stream.GetMsg(t.Context(), seq)
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("event %d: %v\n%s", seq, err, l.log)
 		}
 		subjects = append(subjects, m.Subject)
 	}

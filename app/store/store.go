@@ -118,6 +118,7 @@ func (s *Store) change(ctx context.Context, p Place, m *nats.Msg, doc *Document)
 	if doc != nil {
 		m.Data = doc.Raw
 	}
+	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectStream("KV_"+Bucket))
 	if err != nil {
 		if errors.Is(err, jetstream.ErrNoStreamResponse) && s.cfg.Conn.IsConnected() {
@@ -128,30 +129,29 @@ func (s *Store) change(ctx context.Context, p Place, m *nats.Msg, doc *Document)
 		}
 		return 0, fmt.Errorf("%w: store %s: %w", ErrUnavailable, p.Path(), err)
 	}
-	_, had := s.apply(p.key(), p, ack.Sequence, doc)
+	s.apply(p.key(), p, ack.Sequence, doc)
 	if doc != nil || had {
 		s.tell(p, ack.Sequence, doc)
 	}
 	return ack.Sequence, nil
 }
 
-// apply takes a change into memory, unless a later one is there already, and says whether there was a document before.
+// apply takes a change into memory, unless it or a later one is there already, and says whether it was news.
 // Changes come twice, by Put or Delete and by the watch, in any order.
-func (s *Store) apply(key string, p Place, revision uint64, doc *Document) (news, had bool) {
+func (s *Store) apply(key string, p Place, revision uint64, doc *Document) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	had = s.snap.get(p) != nil
 	if revision <= s.revisions[key] {
-		return false, had
+		return false
 	}
 	s.revisions[key] = revision
 	if doc != nil {
 		doc.Revision = revision
 	}
-	if doc != nil || had {
+	if doc != nil || s.snap.get(p) != nil {
 		s.snap.set(p, doc)
 	}
-	return true, had
+	return true
 }
 
 // tell publishes a change. Its id is the bucket's revision: the same change is the same event.

@@ -114,7 +114,7 @@ func (s *Store) take(entry jetstream.KeyValueEntry) {
 	raw := entry.Value()
 	parsed, err := flows.ParseDocument(raw)
 	doc := &Document{Raw: raw, parsed: parsed}
-	if news, _ := s.apply(key, p, entry.Revision(), doc); news && err != nil {
+	if s.apply(key, p, entry.Revision(), doc) && err != nil {
 		s.cfg.Log.Error("a stored document is not valid and has no effect", "document", p.Path(), "revision", entry.Revision(), "error", err)
 	}
 }
