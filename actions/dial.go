@@ -42,7 +42,9 @@ func (s *Set) dial(t *flows.Task, caller *flows.Leg, words []string) error {
 	if err := d.prepare(); err != nil {
 		return d.abandon(err)
 	}
-	t.PublishAll("call.started", func(*flows.Notice) {})
+	if !caller.Outsider() { // else the callee's account decides where its story is told
+		d.started()
+	}
 	var callee *flows.Leg
 	var status string
 	if len(d.args.targets) == 1 && !d.args.ringing && !d.args.music {
@@ -126,8 +128,12 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 		return nil, nil
 	}
 	leg.LinkedID = d.caller.LinkedID
+	d.started()
 	return leg, nil
 }
+
+// started tells every account on the call, once, that there is one.
+func (d *dialling) started() { d.t.PublishAll("call.started", func(*flows.Notice) {}) }
 
 // outbound makes a channel of ours, waits until it is in the application and makes it a leg of the call.
 func (s *Set) outbound(t *flows.Task, target, originator, role string, variables map[string]string) (*flows.Leg, error) {

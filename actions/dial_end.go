@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,11 +11,12 @@ import (
 // giveBack ends a call whose callee was not reached: the caller goes on at the next priority with DIALSTATUS.
 func (d *dialling) giveBack(status string) error {
 	d.t.EndOthers()
+	d.started()
 	reason := reasons[status]
+	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), func(l *flows.Leg) bool { return l.Forward != "" }) {
+		reason = "redirected"
+	}
 	for _, leg := range d.call.Peers(d.caller) {
-		if leg.Forward != "" {
-			reason = "redirected"
-		}
 		d.quietly(func() error { return d.pbx.Hangup(leg.ID, causeNormal) }, "ending a callee that was not reached")
 	}
 	if !d.caller.Gone {
@@ -51,8 +53,9 @@ func (d *dialling) hangUp(ended time.Time) error {
 
 // lastCause is the Q.850 cause of the leg that hung up.
 func (d *dialling) lastCause() int {
-	for _, leg := range d.call.Legs {
-		if leg.Cause != 0 {
+	if left := d.call.Left(); len(left) > 0 {
+		leg := left[len(left)-1]
+		if d.awaitCause(leg); leg.Cause != 0 {
 			return leg.Cause
 		}
 	}
@@ -89,9 +92,10 @@ func (d *dialling) abandon(err error) error {
 	if d.t.Ending() != nil {
 		return err
 	}
-	if !gone(err) {
-		d.call.Log.Error("the call could not be dialled", "channel", d.caller.Name, "error", err)
+	if gone(err) { // the caller is: nobody else's absence is an error
+		return d.giveBack(statusCancel)
 	}
+	d.call.Log.Error("the call could not be dialled", "channel", d.caller.Name, "error", err)
 	return d.giveBack(statusUnavailable)
 }
 

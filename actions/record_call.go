@@ -81,7 +81,10 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 	}
 	t.Call.Register(rec.Name)
 	t.Accept("")
+	// From here on it is the account's one, also for a key that is pressed while it starts.
+	t.Call.Recordings = append(t.Call.Recordings, rec)
 	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
+		forgetRecording(t.Call, rec)
 		return err
 	}
 	var failed bool
@@ -99,10 +102,10 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 	}
 	if err != nil {
 		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start")
+		forgetRecording(t.Call, rec)
 		return flows.Fail("not_recorded", err)
 	}
 	rec.Began = time.Now()
-	t.Call.Recordings = append(t.Call.Recordings, rec)
 	if rec.Masked {
 		s.quietly(func() error { return s.pbx.MaskRecording(rec.Name) }, "masking a recording")
 	}
@@ -133,7 +136,7 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Dur
 		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording")
 		_ = t.AwaitFor(2*time.Second, done)
 	}
-	t.Call.Recordings = slices.DeleteFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r == rec })
+	forgetRecording(t.Call, rec)
 	n := recordingNotice(t, rec, "recording.stored")
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
 	if reason == "failed" {
@@ -141,6 +144,10 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Dur
 	}
 	t.Publish(n)
 	return nil
+}
+
+func forgetRecording(call *flows.Call, rec *flows.Recording) {
+	call.Recordings = slices.DeleteFunc(call.Recordings, func(r *flows.Recording) bool { return r == rec })
 }
 
 // mask silences every recording of the call, or ends that.

@@ -20,7 +20,9 @@ type Call struct {
 
 	calls   *Calls
 	mail    *mailbox
-	all     []*Leg // also those that have left
+	all     []*Leg          // also those that have left
+	left    []*Leg          // those
+	told    map[string]bool // ids of what was published about the call
 	ids     []string
 	tasks   []*Task
 	fresh   []*Task

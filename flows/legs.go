@@ -35,18 +35,23 @@ func (c *Call) Accounts() []string {
 }
 
 // PublishAll publishes a notice about the call under each account on it, each with a leg of that account and without
-// what belongs to another.
+// what belongs to another. Each account is told once: called again, it tells those that have joined since.
 func (t *Task) PublishAll(kind string, fill func(*Notice)) {
-	for _, account := range t.Call.Accounts() {
-		for _, leg := range t.Call.all {
-			if leg.Owner.Account == account {
-				n := t.Call.NoticeAbout(leg, kind)
-				n.ID = t.Call.ID + ":" + kind + ":" + account
-				fill(&n)
-				t.Call.publish(n)
-				break
-			}
+	c := t.Call
+	for _, account := range c.Accounts() {
+		id := c.ID + ":" + kind + ":" + account
+		i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.Owner.Account == account })
+		if i < 0 || c.told[id] {
+			continue
 		}
+		if c.told == nil {
+			c.told = map[string]bool{}
+		}
+		c.told[id] = true
+		n := c.NoticeAbout(c.all[i], kind)
+		n.ID = id
+		fill(&n)
+		c.publish(n)
 	}
 }
 
@@ -131,6 +136,9 @@ func (c *Call) Answered() bool { return c.open }
 // Publish publishes a notice of this call.
 func (t *Task) Publish(n Notice) { t.Call.publish(n) }
 
+// Left are the legs whose channels are gone, in the order of their going.
+func (c *Call) Left() []*Leg { return c.left }
+
 // leg is the leg of a channel on this call, nil if there is none.
 func (c *Call) leg(channel string) *Leg {
 	for _, l := range c.Legs {
@@ -146,6 +154,7 @@ func (c *Call) lose(channel string) {
 	for _, leg := range c.all {
 		if leg.ID == channel && !leg.Gone {
 			leg.Gone = true
+			c.left = append(c.left, leg)
 			c.Release(leg)
 		}
 	}
