@@ -122,6 +122,15 @@ func (k *Keypad) Relay() string {
 // Relayed says that the last relay has ended, well or not.
 func (k *Keypad) Relayed() { k.relaying = false }
 
+// Forget gives up what was to be relayed, also of sequences that are still open: whom it was meant for is not there any
+// more. What is a code remains one.
+func (k *Keypad) Forget() {
+	k.outbox = k.outbox[:0]
+	for i := range k.held {
+		k.held[i].absorbed = false
+	}
+}
+
 // Drop disarms everything and forgets what was to be relayed: the leg hangs up or is transferred.
 func (k *Keypad) Drop() {
 	for _, c := range k.collectors {

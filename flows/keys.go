@@ -1,6 +1,9 @@
 package flows
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // press gives a key to its leg's keypad. Before the answer digits pass.
 func (c *Call) press(ev Digit) {
@@ -85,7 +88,9 @@ func (c *Call) absorb(leg *Leg, on bool) {
 			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
 			leg.asked, leg.balked = !on, true
 			time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
-			c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
+			if !errors.Is(err, ErrGone) {
+				c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
+			}
 		}
 	})
 }
@@ -102,7 +107,7 @@ func (c *Call) relay(from *Leg, digits string) {
 		to.echo.sent(began.Add(-c.offset), began.Add(-c.offset).Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
 			to.echo.sent(began.Add(-c.offset), time.Now().Add(-c.offset))
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrGone) {
 				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
 			}
 			if pending--; pending == 0 {

@@ -76,11 +76,16 @@ func (c *Call) Join(leg *Leg) error {
 }
 
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
-// relayed is dropped, and it waits until commands that are under way for it have ended.
+// relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
+// are under way for it have ended.
 func (t *Task) Part(leg *Leg) error {
 	leg.bridged = false
 	leg.stopKeys()
-	return t.Until(0, func() bool { return leg.busy == 0 || leg.Gone })
+	err := t.Until(0, func() bool { return leg.busy == 0 || leg.Gone })
+	for _, peer := range t.Call.Peers(leg) {
+		peer.keypad.Forget()
+	}
+	return err
 }
 
 // Peers are the other legs on the call.
