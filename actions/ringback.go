@@ -38,25 +38,38 @@ func (x *blindTransfer) ringBack() (bool, error) {
 	if err != nil {
 		return false, x.t.Ending()
 	}
-	if err := x.call.Join(leg); err == nil {
+	if err = x.call.Join(leg); err == nil {
+		x.tie(x.transferee, leg)
 		err = x.pbx.DialChannel(leg.ID, x.transferee.ID, x.ring)
-		if err != nil && !gone(err) {
-			x.call.Log.Warn("the transferor could not be rung back", "dialstring", dialstring, "error", err)
-		}
 	}
+	if err != nil && !gone(err) {
+		x.call.Log.Warn("the transferor could not be rung back", "dialstring", dialstring, "error", err)
+	}
+	if err != nil {
+		x.drop(leg)
+		return false, nil
+	}
+	x.ringFor(leg)
 	err = x.t.Until(x.ring+guardTime, func() bool { return leg.Up() || leg.Failed() || x.transferee.Gone })
 	if x.t.Ending() != nil {
 		return false, err
 	}
 	if !leg.Up() || x.transferee.Gone {
-		x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "ending a ring-back")
-		x.call.Release(leg)
+		x.drop(leg)
 		return false, nil
 	}
 	leg.Answered = x.transferor.Answered
 	x.t.Continue(leg)
-	x.partner(x.transferee, leg)
+	x.tie(leg, x.transferee)
 	return true, nil
+}
+
+// drop ends a ring-back.
+func (x *blindTransfer) drop(leg *flows.Leg) {
+	if !leg.Gone {
+		x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "ending a ring-back")
+	}
+	x.call.Release(leg)
 }
 
 // dialstring is how the transferor is reached: as it was dialled, or by its endpoint if it was the caller; "" when there

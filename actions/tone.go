@@ -20,6 +20,9 @@ var (
 	errorTone = tone{"tone:400", 600 * time.Millisecond}
 )
 
+// ringTone is the ringing of the channel's tone zone.
+const ringTone = "tone:ring"
+
 // sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a
 // bridged channel cuts the other side off (ari-facts 9.2).
 func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
@@ -27,21 +30,26 @@ func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 		if !leg.Bridged() {
 			return s.soundAlone(t, leg, what)
 		}
-		snoop := t.Call.Name("snoop")
-		if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
-			return err
-		}
-		defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
-		if err := t.AwaitFor(2*time.Second, startedAs(snoop)); err != nil {
-			return err
-		}
-		playback := t.Call.Name("tone")
-		if err := s.pbx.Play(snoop, playback, what.media); err != nil {
-			return err
-		}
-		defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
-		return t.Sleep(what.lasts)
+		return s.whisper(t, leg, what.media, func() error { return t.Sleep(what.lasts) })
 	})
+}
+
+// whisper plays media to one leg of a bridge until the wait returns.
+func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func() error) error {
+	snoop := t.Call.Name("snoop")
+	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
+		return err
+	}
+	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
+	if err := t.AwaitFor(2*time.Second, startedAs(snoop)); err != nil {
+		return err
+	}
+	playback := t.Call.Name("tone")
+	if err := s.pbx.Play(snoop, playback, media); err != nil {
+		return err
+	}
+	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
+	return wait()
 }
 
 // soundAlone plays a tone to a leg that is in no bridge.

@@ -103,18 +103,22 @@ func (x *blindTransfer) check() error {
 
 // run does it: target made, transferor out, target in, dialled; then whatever becomes of it.
 func (x *blindTransfer) run() error {
+	x.tie(x.transferor, nil) // its end must not be the transferee's any more, also if it hangs up now
 	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee.ID, flows.RoleTarget, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
 		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = x.exchange(target)
 	}
-	if err := x.exchange(target); err != nil {
+	if err != nil {
+		x.tie(x.transferee, x.transferor)
+		x.tie(x.transferor, x.transferee)
 		return err
 	}
 	x.t.Publish(x.notice("transfer.ringing", "", ""))
 	x.dismiss()
+	x.ringFor(target)
 	err = x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
 	switch {
 	case x.t.Ending() != nil:
@@ -144,6 +148,7 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 		err = x.call.Join(target)
 	}
 	if err == nil {
+		x.tie(x.transferee, target)
 		err = x.pbx.DialChannel(target.ID, x.transferee.ID, x.ring)
 	}
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
@@ -155,10 +160,9 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	return err
 }
 
-// dismiss lets the transferor go after a tone. Its channel's end must not end the transferee's.
+// dismiss lets the transferor go after a tone.
 func (x *blindTransfer) dismiss() {
 	leg := x.transferor
-	x.quietly(func() error { return x.pbx.SetVariables(leg.ID, map[string]string{"METAFLOWS_PARTNER": ""}) }, "freeing the transferor")
 	x.call.Release(leg)
 	x.t.Go("dismiss", func(t *flows.Task) error {
 		defer x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "hanging up the transferor")
@@ -166,24 +170,35 @@ func (x *blindTransfer) dismiss() {
 	})
 }
 
+// ringFor lets the transferee hear ringing while somebody is rung. A bridge of two passes it on by itself; one that is
+// recorded does not, and would cut off what Asterisk generates (POST ring) with its silence.
+func (x *blindTransfer) ringFor(rung *flows.Leg) {
+	x.t.Go("ringing", func(t *flows.Task) error {
+		over := func() bool { return rung.Up() || rung.Failed() || x.transferee.Gone }
+		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || len(x.call.Recordings) == 0 {
+			return err
+		}
+		return x.whisper(t, x.transferee, ringTone, func() error { return t.Until(0, over) })
+	})
+}
+
 // complete: target and transferee talk. Each ends with the other from now on.
 func (x *blindTransfer) complete(target *flows.Leg) error {
-	x.partner(x.transferee, target)
+	x.tie(target, x.transferee)
 	x.t.Publish(x.notice("transfer.answered", "", ""))
 	x.t.Publish(x.notice("transfer.completed", "completed", ""))
 	return nil
 }
 
-// partner ties two legs together for the case that the application dies.
-func (x *blindTransfer) partner(stays, joined *flows.Leg) {
-	x.quietly(func() error {
-		return x.pbx.SetVariables(stays.ID, map[string]string{"METAFLOWS_PARTNER": joined.Name})
-	}, "naming the partner")
-	if stays.Goes {
-		return // with g the caller goes on alone
+// tie lets the end of a leg be the end of another, too, for the case that the application dies; nil for nobody's. Who is
+// rung ends with the transferee from the start, the transferee with whom it talks to; with g the caller goes on alone.
+func (x *blindTransfer) tie(leg, other *flows.Leg) {
+	partner := ""
+	if other != nil && !other.Goes {
+		partner = other.Name
 	}
 	x.quietly(func() error {
-		return x.pbx.SetVariables(joined.ID, map[string]string{"METAFLOWS_PARTNER": stays.Name})
+		return x.pbx.SetVariables(leg.ID, map[string]string{"METAFLOWS_PARTNER": partner})
 	}, "naming the partner")
 }
 

@@ -85,6 +85,8 @@ func (l *Leg) dialed(ev Dialed) {
 		l.Forward = ev.Forward
 	}
 	switch ev.Status {
+	case "RINGING":
+		l.State = "Ringing"
 	case "ANSWER":
 		l.State = "Up"
 	case "BUSY": // an extension that says so and stays, as Busy() does through a Local channel

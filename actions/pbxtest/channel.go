@@ -36,6 +36,7 @@ type channel struct {
 	bridge *bridge
 	absorb bool
 	reader reader
+	heard  []byte // digits
 
 	blocked int      // things that every other command for it waits for
 	waiting []func() // those

@@ -115,13 +115,13 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 		if c.dead {
 			return
 		}
-		switch does.does {
+		switch does.Does {
 		case "busy":
 			p.end(c, 17, 486)
 			return
 		case "redirects":
 			for range 3 {
-				status("CANCEL", does.to)
+				status("CANCEL", does.To)
 			}
 			p.end(c, 23, 302)
 			return
@@ -133,13 +133,13 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 		p.say(Phone, "%s rings", c.party)
 		p.ringback(of)
 		status("RINGING", "")
-		if does.does == "silent" {
+		if does.Does == "silent" {
 			return
 		}
-		p.do(does.after, of.id, func() {
+		p.do(does.After, of.id, func() {
 			switch {
 			case c.dead:
-			case does.does == "rejects":
+			case does.Does == "rejects":
 				p.end(c, 21, 603)
 			default:
 				p.say(Phone, "%s answers", c.party)

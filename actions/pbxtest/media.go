@@ -73,7 +73,7 @@ func (p *PBX) Snoop(id, snoop string) error {
 			return err
 		}
 		if p.channels[snoop] != nil {
-			return flows.ErrConflict
+			return flows.ErrUnavailable // 500, whatever is wrong
 		}
 		s := &channel{
 			id: snoop, name: "Snoop/" + id + "-" + snoop, party: "whisper to " + c.party, state: "Up", whisper: c, made: true,

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// Behaviour is what a phone does when it is called.
+// Behaviour is what a phone does when it is called; the functions below make them.
 type Behaviour struct {
-	does  string
-	after time.Duration
-	to    string
+	Does  string // answers, busy, rejects, silent, unregistered, redirects
+	After time.Duration
+	To    string // where a phone redirects to
 }
 
 // Answers: it rings and answers after d.
-func Answers(d time.Duration) Behaviour { return Behaviour{does: "answers", after: d} }
+func Answers(d time.Duration) Behaviour { return Behaviour{Does: "answers", After: d} }
 
 // Busy: 486 at once.
-func Busy() Behaviour { return Behaviour{does: "busy"} }
+func Busy() Behaviour { return Behaviour{Does: "busy"} }
 
 // Rejects: it rings and is rejected (603) after d.
-func Rejects(d time.Duration) Behaviour { return Behaviour{does: "rejects", after: d} }
+func Rejects(d time.Duration) Behaviour { return Behaviour{Does: "rejects", After: d} }
 
 // Silent: it rings for ever.
-func Silent() Behaviour { return Behaviour{does: "silent"} }
+func Silent() Behaviour { return Behaviour{Does: "silent"} }
 
 // Unregistered: it cannot be called.
-func Unregistered() Behaviour { return Behaviour{does: "unregistered"} }
+func Unregistered() Behaviour { return Behaviour{Does: "unregistered"} }
 
 // Redirects: 302 at once.
-func Redirects(to string) Behaviour { return Behaviour{does: "redirects", to: to} }
+func Redirects(to string) Behaviour { return Behaviour{Does: "redirects", To: to} }
 
-func (b Behaviour) registered() bool { return b.does != "unregistered" }
+func (b Behaviour) registered() bool { return b.Does != "unregistered" }
 
 // phone is one SIP endpoint.
 type phone struct {
@@ -111,6 +111,9 @@ func (p *PBX) newest(name string) *channel {
 
 // hears writes that the party of a channel hears something; behind a Local channel it is whoever is there.
 func (p *PBX) hears(c *channel, what string) {
+	if len(what) == 1 {
+		c.heard = append(c.heard, what[0])
+	}
 	if who := c.ear(); who != "" {
 		p.say(Heard, "%s hears %s", who, what)
 	}
@@ -139,10 +142,11 @@ func (p *PBX) Talking(a, b string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ca, cb := p.newest(a), p.newest(b)
-	if ca == nil || cb == nil || ca.state != "Up" || cb.state != "Up" {
-		return false
-	}
-	return ca.inner().bridge != nil && ca.inner().bridge == cb.inner().bridge
+	return ca != nil && cb != nil && talking(ca, cb)
+}
+
+func talking(a, b *channel) bool {
+	return a.state == "Up" && b.state == "Up" && a.inner().bridge != nil && a.inner().bridge == b.inner().bridge
 }
 
 // inner is the channel by which one takes part in a bridge: a phone behind a Local channel does by that.
@@ -177,3 +181,34 @@ func (p *PBX) Live() []string {
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+
+// Digits are those that a phone has heard in its newest call.
+func (p *PBX) Digits(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.newest(name); c != nil {
+		return string(c.heard)
+	}
+	return ""
+}
+
+// Hears says whether a phone hears another one now, or a tone of so many Hz.
+func (p *PBX) Hears(name, source string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.newest(name)
+	if c == nil {
+		return false
+	}
+	if other := p.newest(source); other != nil {
+		return talking(c, other)
+	}
+	for _, b := range p.playbacks {
+		for _, l := range p.listeners(b) {
+			if b.media == "tone:"+source && (l == c || l.whisper == c) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -73,7 +73,7 @@ func (tr *transcript) words(n flows.Notice) string {
 		{"captures", strings.Join(n.Captures, " ")}, {"target", n.Target}, {"recording", n.Recording}, {"result", n.Result},
 		{"reason", n.Reason}, {"ms", n.Duration},
 	} {
-		if says := fmt.Sprint(field.says); says != "" && says != "0" {
+		if says := fmt.Sprint(field.says); says != "" && (says != "0" || field.name == "collected") {
 			fmt.Fprintf(&b, " %s=%s", field.name, says)
 		}
 	}

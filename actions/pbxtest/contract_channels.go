@@ -1,0 +1,285 @@
+package pbxtest
+
+import (
+	"time"
+
+	"metaflows/flows"
+)
+
+// trials are all of them.
+func trials() []namedTrial {
+	return []namedTrial{
+		{"a created channel enters, rings and is up", createdChannel},
+		{"the answer reaches the caller in the bridge", earlyBridge},
+		{"how a call fails", failures},
+		{"who cannot be called", unavailable},
+		{"commands to a channel that is gone", goneChannel},
+		{"ids that are in use", reusedIDs},
+		{"a Local channel into the dialplan", localTargets},
+		{"continue leaves the application", continued},
+		{"variables and functions", variables},
+		{"TIMEOUT(absolute) ends a channel", guard},
+		{"a hangup handler takes the partner along", partners},
+		{"a bridge outlives its channels", emptyBridge},
+		{"removing a channel", removed},
+		{"digits arrive in order with their durations", digits},
+		{"a fast typist's digits are told twice", fastDigits},
+		{"a digit begins while its phone is sent digits", deafDigits},
+		{"absorb decides what the other party hears", absorb},
+		{"sending digits blocks until they are played", sendDigits},
+		{"a whisper is heard by one party only", whisper},
+		{"a playback that is stopped or cannot be", playbacks},
+		{"recordings start, end and are gone then", recordings},
+		{"a recording ends with its bridge", recordingEnds},
+	}
+}
+
+func createdChannel(tr *trial) {
+	b := tr.create("PJSIP/bob", map[string]string{"METAFLOWS_CALL": "x1"})
+	if b.State != "Down" || b.Vars["METAFLOWS_ACCOUNT"] != "acme" || b.Vars["METAFLOWS_CALL"] != "x1" || b.Endpoint() != "PJSIP/bob" {
+		tr.Errorf("it enters as %+v", b)
+	}
+	tr.must(tr.DialChannel(b.ID, "", 20*time.Second))
+	await(tr, "ringing", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Ringing" })
+	await(tr, "up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	tr.rewind()
+	await(tr, "the dial's answer", func(ev flows.Dialed) bool { return ev.Channel == b.ID && ev.Status == "ANSWER" })
+	tr.must(tr.Answer(b.ID)) // once more: no error
+	tr.PutDown("bob")
+	tr.left(b)
+	if end := tr.destroyed(b); end.Cause != 16 {
+		tr.Errorf("it ends with cause %d, want 16", end.Cause)
+	}
+}
+
+func earlyBridge(tr *trial) {
+	a := tr.enter("alice")
+	if a.State != "Ring" {
+		tr.Errorf("the caller enters in state %s, want Ring", a.State)
+	}
+	b := tr.create("PJSIP/bob", nil)
+	tr.bridge(a, b)
+	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
+	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	tr.rewind()
+	await(tr, "alice is up", func(ev flows.StateChanged) bool { return ev.Channel == a.ID && ev.State == "Up" })
+	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
+	tr.PutDown("alice")
+	tr.left(a)
+	if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.Destroyed) bool { return ev.Channel == a.ID }); ok {
+		tr.Errorf("the end of a channel that came by the dialplan is told twice: %+v", ev)
+	}
+	tr.rewind()
+	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == b.ID }); ok {
+		tr.Error("the callee ends with the caller by itself")
+	}
+}
+
+func failures(tr *trial) {
+	for _, c := range []struct {
+		about   string
+		does    Behaviour
+		seconds time.Duration
+		cause   int
+		tech    int
+	}{
+		{"busy", Busy(), 20, 17, 486},
+		{"rejected", Rejects(200 * time.Millisecond), 20, 21, 603},
+		{"no answer", Silent(), 1, 19, 480},
+		{"redirected", Redirects("1234"), 20, 23, 302},
+	} {
+		tr.Behave("bob", c.does)
+		b := tr.create("PJSIP/bob", nil)
+		began := time.Now()
+		tr.must(tr.DialChannel(b.ID, "", c.seconds*time.Second))
+		if end := tr.destroyed(b); end.Cause != c.cause || end.TechCause != c.tech {
+			tr.Errorf("%s: cause %d, %d; want %d, %d", c.about, end.Cause, end.TechCause, c.cause, c.tech)
+		}
+		if took := time.Since(began); c.does == Silent() && (took < time.Second || took > 1500*time.Millisecond) {
+			tr.Errorf("%s: after %v, want 1 s", c.about, took)
+		}
+		if c.does.To != "" {
+			tr.rewind()
+			await(tr, "where to", func(ev flows.Dialed) bool { return ev.Channel == b.ID && ev.Forward != "" })
+		}
+		tr.left(b)
+	}
+}
+
+func unavailable(tr *trial) {
+	tr.Behave("bob", Unregistered())
+	for _, endpoint := range []string{"PJSIP/bob", "PJSIP/nobody-here", "Nonsense/x"} {
+		id := tr.id("leg")
+		tr.is(tr.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: endpoint}), flows.ErrUnavailable, "create "+endpoint)
+		tr.is(tr.Hangup(id, 0), flows.ErrGone, "hang up what was not made")
+	}
+	tr.Behave("bob", Answers(0))
+	tr.eventually("bob can be called again", func() bool {
+		return tr.CreateChannel(flows.ChannelSpec{ID: tr.id("leg"), Endpoint: "PJSIP/bob"}) == nil
+	})
+	ev := await(tr, "bob enters", func(flows.Started) bool { return true })
+	tr.legs = append(tr.legs, ev.Channel.ID)
+}
+
+func goneChannel(tr *trial) {
+	b := tr.create("PJSIP/bob", nil)
+	bridge := tr.bridge()
+	tr.must(tr.Hangup(b.ID, 0))
+	tr.destroyed(b)
+	vars := map[string]string{"X": "y"}
+	for _, c := range []struct {
+		verb string
+		do   func() error
+	}{
+		{"dial", func() error { return tr.DialChannel(b.ID, "", time.Second) }},
+		{"answer", func() error { return tr.Answer(b.ID) }},
+		{"ring", func() error { return tr.Ring(b.ID) }},
+		{"stop ringing", func() error { return tr.StopRinging(b.ID) }},
+		{"progress", func() error { return tr.Progress(b.ID) }},
+		{"hang up", func() error { return tr.Hangup(b.ID, 16) }},
+		{"continue", func() error { return tr.Continue(b.ID) }},
+		{"continue at", func() error { return tr.ContinueAt(b.ID, "acme", "1234") }},
+		{"read", func() error { _, err := tr.Variables(b.ID, "X", "Y"); return err }},
+		{"set", func() error { return tr.SetVariables(b.ID, vars) }},
+		{"music", func() error { return tr.StartMOH(b.ID, "default") }},
+		{"stop music", func() error { return tr.StopMOH(b.ID) }},
+		{"snoop", func() error { return tr.Snoop(b.ID, tr.id("snoop")) }},
+		{"play", func() error { return tr.Play(b.ID, tr.id("play"), "tone:1000") }},
+		{"send digits", func() error { return tr.SendDigits(b.ID, "1") }},
+		{"add", func() error { return tr.AddToBridge(bridge, b.ID, true) }},
+		{"remove", func() error { return tr.RemoveFromBridge(bridge, b.ID) }},
+		{"delete bridge", func() error { return tr.DeleteBridge("bridge-none") }},
+		{"record", func() error { return tr.Record("bridge-none", tr.id("acme/rec"), "wav") }},
+		{"stop recording", func() error { return tr.StopRecording("acme/none") }},
+		{"mask", func() error { return tr.MaskRecording("acme/none") }},
+		{"unmask", func() error { return tr.UnmaskRecording("acme/none") }},
+		{"stop playback", func() error { return tr.StopPlayback("play-none") }},
+		{"play to all", func() error { return tr.PlayOnBridge("bridge-none", tr.id("play"), "tone:1000") }},
+	} {
+		tr.is(c.do(), flows.ErrGone, c.verb)
+	}
+}
+
+func reusedIDs(tr *trial) {
+	b := tr.create("PJSIP/bob", nil)
+	tr.is(tr.CreateChannel(flows.ChannelSpec{ID: b.ID, Endpoint: "PJSIP/carol"}), flows.ErrConflict, "create with an id in use")
+	bridge := tr.bridge(b)
+	tr.is(tr.CreateBridge(bridge), flows.ErrConflict, "create a bridge with an id in use")
+	name := tr.id("acme/rec")
+	tr.must(tr.Record(bridge, name, "wav"))
+	tr.is(tr.Record(bridge, name, "wav"), flows.ErrConflict, "record under a name in use")
+	tr.must(tr.StopRecording(name))
+	await(tr, "the recording's end", func(ev flows.RecordingDone) bool { return ev.Recording == name })
+	tr.is(tr.Record(bridge, name, "wav"), flows.ErrConflict, "record over a recording")
+	snoop := tr.id("snoop")
+	tr.must(tr.Snoop(b.ID, snoop))
+	tr.legs = append(tr.legs, snoop)
+	tr.is(tr.Snoop(b.ID, snoop), flows.ErrUnavailable, "snoop with an id in use") // 500, whatever is wrong
+}
+
+func localTargets(tr *trial) {
+	for _, c := range []struct {
+		about, target string
+		status        string // of the dial, where it says so
+		cause         int    // of the channel's end, 0 where it stays
+	}{
+		{"it answers", "1234", "ANSWER", 0},
+		{"busy, and it stays", "1999", "BUSY", 0},
+		{"busy, and it ends", "1995", "", 17},
+		{"nobody answers in time", "1998", "RINGING", 19},
+		{"no such extension", "7777", "", 16},
+	} {
+		l := tr.create("Local/"+c.target+"@acme/n", map[string]string{"METAFLOWS_ROLE": "target"})
+		if l.State != "Down" || l.Vars["METAFLOWS_ACCOUNT"] != "" || l.Vars["METAFLOWS_ROLE"] != "target" {
+			tr.Errorf("%s: it enters as %+v", c.about, l)
+		}
+		tr.must(tr.DialChannel(l.ID, "", time.Second))
+		if c.status != "" {
+			await(tr, c.about+": "+c.status, func(ev flows.Dialed) bool { return ev.Channel == l.ID && ev.Status == c.status })
+		}
+		if c.cause == 0 {
+			if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.Destroyed) bool { return ev.Channel == l.ID }); ok {
+				tr.Errorf("%s: it ends by itself: %+v", c.about, ev)
+			}
+			tr.must(tr.Hangup(l.ID, 16))
+		}
+		if end := tr.destroyed(l); c.cause != 0 && end.Cause != c.cause {
+			tr.Errorf("%s: cause %d, want %d", c.about, end.Cause, c.cause)
+		}
+		tr.left(l)
+	}
+}
+
+func continued(tr *trial) {
+	a := tr.enter("alice")
+	tr.must(tr.Answer(a.ID))
+	tr.must(tr.Continue(a.ID))
+	tr.left(a)
+	tr.is(tr.Answer(a.ID), flows.ErrGone, "a command to a channel that goes on in the dialplan")
+	tr.is(tr.AddToBridge(tr.bridge(), a.ID, false), flows.ErrGone, "to add it to a bridge")
+	tr.PutDown("alice")
+}
+
+func variables(tr *trial) {
+	a := tr.enter("alice")
+	tr.must(tr.SetVariables(a.ID, map[string]string{"ONE": "1", "EMPTY": "", "TIMEOUT(absolute)": "100", "CHANNEL(callgroup)": ""}))
+	got, err := tr.Variables(a.ID, "ONE", "EMPTY", "NEVER", "CHANNEL(callgroup)", "CHANNEL(name)",
+		"DIALPLAN_EXISTS(acme,1234,1)", "DIALPLAN_EXISTS(acme,7777,1)", "DIALPLAN_EXISTS(nowhere,1234,1)")
+	tr.must(err)
+	for name, want := range map[string]string{
+		"ONE": "1", "EMPTY": "", "NEVER": "", "CHANNEL(callgroup)": "", "CHANNEL(name)": a.Name,
+		"DIALPLAN_EXISTS(acme,1234,1)": "1", "DIALPLAN_EXISTS(acme,7777,1)": "0", "DIALPLAN_EXISTS(nowhere,1234,1)": "0",
+	} {
+		if got[name] != want {
+			tr.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	got, err = tr.Variables(a.ID, "TIMEOUT(absolute)")
+	tr.must(err)
+	if rest := got["TIMEOUT(absolute)"]; rest < "99" || rest > "99.999" {
+		tr.Errorf("the rest of 100 s is %q", rest)
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{"TIMEOUT(absolute)": "0", "CHANNEL(callgroup)": "1"}))
+	got, err = tr.Variables(a.ID, "TIMEOUT(absolute)", "CHANNEL(callgroup)")
+	tr.must(err)
+	if got["TIMEOUT(absolute)"] != "0" || got["CHANNEL(callgroup)"] != "1" {
+		tr.Errorf("put back: %v", got)
+	}
+}
+
+func guard(tr *trial) {
+	a := tr.enter("alice")
+	began := time.Now()
+	tr.must(tr.SetVariables(a.ID, map[string]string{"TIMEOUT(absolute)": "1"}))
+	tr.left(a)
+	if took := time.Since(began); took < 900*time.Millisecond || took > 2*time.Second {
+		tr.Errorf("it ends after %v, want 1 s", took)
+	}
+}
+
+func partners(tr *trial) {
+	const handler = "metaflows-orphan,s,1"
+	a := tr.enter("alice")
+	b := tr.create("PJSIP/bob", map[string]string{"CHANNEL(hangup_handler_push)": handler})
+	c := tr.create("PJSIP/carol", nil)
+	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": b.Name}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_push)": handler + "(" + c.Name + ")"}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""}))
+	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
+	tr.must(tr.DialChannel(c.ID, a.ID, 20*time.Second))
+	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	tr.PutDown("alice")
+	tr.left(a)
+	tr.left(b)
+	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == c.ID }); ok {
+		tr.Error("a handler that was popped has run")
+	}
+	d := tr.create("PJSIP/bob", map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": c.Name})
+	tr.must(tr.SetVariables(d.ID, map[string]string{"METAFLOWS_PARTNER": ""})) // let go
+	tr.must(tr.Hangup(d.ID, 0))
+	tr.left(d)
+	tr.rewind()
+	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == c.ID }); ok {
+		tr.Error("a partner that was taken back was hung up")
+	}
+}
