@@ -30,12 +30,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: bin/lab ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
-	@bin/lab demo
+demo: build bin/lab ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
+	@bin/lab demo -metaflows bin/metaflows
 
 .PHONY: lab
-lab: bin/lab ## the same Asterisk to try with phones of your own, until Ctrl-C; ADDR=<address> serves the network
-	@bin/lab lab $(if $(ADDR),-addr '$(ADDR)')
+lab: build bin/lab ## the same Asterisk to try with phones of your own, until Ctrl-C; ADDR=<address> serves the network
+	@bin/lab lab -metaflows bin/metaflows $(if $(ADDR),-addr '$(ADDR)')
 
 .PHONY: build
 build: ## the program, bin/metaflows

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+const usage = `usage: lab <command> [flags]
+
+  demo   one call on a real Asterisk, told line by line: a recording and a transfer by codes
+  lab    the same Asterisk to try with phones of your own, until Ctrl-C
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the program: it returns its exit code.
+func run(args []string, out, complain io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	command := ""
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("lab "+command, flag.ContinueOnError)
+	flags.SetOutput(complain)
+	binary := flags.String("metaflows", "", "the `program` metaflows; built when it is not given")
+	var err error
+	switch command {
+	case "demo":
+		folder := flags.String("dir", filepath.Join("data", "demo"), "the `folder` where the recording is left")
+		if flags.Parse(args) != nil || flags.NArg() > 0 {
+			return 2
+		}
+		err = runDemo(ctx, out, demoOptions{binary: *binary, folder: *folder})
+	default:
+		fmt.Fprint(complain, usage)
+		return 2
+	}
+	if err != nil {
+		fmt.Fprintf(complain, "\n%s\n", paintFor(complain).red(command+" failed: ")+err.Error())
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"metaflows/docker/pbx"
+)
+
+// system is a telephone system with metaflows, and those who watch it.
+type system struct {
+	asterisk *pbx.Server
+	program  *program
+	auditor  *auditor
+	witness  *witness
+	line     *timeline
+	temp     string // removed at the end
+}
+
+// systemOptions say how a system differs from the usual one.
+type systemOptions struct {
+	binary  string // metaflows; empty: it is built
+	pbx     pbx.Options
+	program programOptions // binary and logPath are filled in
+	line    *timeline
+}
+
+// startSystem gets and starts Asterisk and metaflows. The context it returns ends with ctx, and when a part of the system
+// ends by itself; its cause says which. say tells the user what takes time.
+func startSystem(ctx context.Context, options systemOptions, say func(string, ...any)) (s *system, life context.Context, err error) {
+	s = &system{line: options.line}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	if s.temp, err = os.MkdirTemp("", "metaflows-lab-"); err != nil {
+		return s, nil, err
+	}
+	install, err := pbx.Find(ctx)
+	if err != nil {
+		return s, nil, err
+	}
+	if options.program.binary = options.binary; options.program.binary == "" {
+		options.program.binary = filepath.Join(s.temp, "metaflows")
+		if err = buildProgram(ctx, options.program.binary); err != nil {
+			return s, nil, err
+		}
+	}
+	began := time.Now()
+	if s.asterisk, err = install.Start(ctx, options.pbx); err != nil {
+		return s, nil, err
+	}
+	say("Asterisk %s runs after %s", s.version(), seconds(time.Since(began)))
+	if options.program.data == "" {
+		options.program.data = filepath.Join(s.temp, "data")
+	}
+	options.program.logPath = filepath.Join(s.temp, "metaflows.log")
+	began = time.Now()
+	if s.program, err = startProgram(ctx, s.asterisk, options.program); err != nil {
+		return s, nil, err
+	}
+	say("metaflows runs after %s", seconds(time.Since(began)))
+	if s.witness, err = newWitness(ctx, s.asterisk, s.line.happens()); err != nil {
+		return s, nil, err
+	}
+	if s.auditor, err = newAuditor(s.program.nats, filepath.Join(s.program.data, "audit.password"), s.line.told); err != nil {
+		return s, nil, err
+	}
+	return s, s.alive(ctx), nil
+}
+
+// alive ends when a part of the system ends, with that as its cause.
+func (s *system) alive(ctx context.Context) context.Context {
+	life, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-s.program.ended:
+			end(errors.New("metaflows has ended by itself"))
+		case <-s.witness.ended:
+			end(errors.New("Asterisk has closed the connection"))
+		case <-life.Done():
+			end(nil)
+		}
+	}()
+	return life
+}
+
+// stop ends everything that was started and returns when it is gone.
+func (s *system) stop() error {
+	var failed []error
+	if s.auditor != nil {
+		s.auditor.close()
+	}
+	if s.witness != nil {
+		s.witness.close()
+	}
+	if s.program != nil {
+		failed = append(failed, s.program.stop())
+	}
+	if s.asterisk != nil {
+		failed = append(failed, s.asterisk.Stop())
+	}
+	if s.temp != "" {
+		failed = append(failed, os.RemoveAll(s.temp))
+	}
+	return errors.Join(failed...)
+}
+
+// saveLogs copies what Asterisk and metaflows wrote into a folder.
+func (s *system) saveLogs(folder string) error {
+	var failed error
+	if s.asterisk != nil {
+		_, err := copyFile(s.asterisk.LogPath, folder, "asterisk.log")
+		failed = errors.Join(failed, err)
+	}
+	if s.program != nil {
+		_, err := copyFile(s.program.logPath, folder, "metaflows.log")
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+var versionNumber = regexp.MustCompile(`Asterisk (certified[/-])?(\d+\.\d+(\.\d+)?)`)
+
+func (s *system) version() string {
+	text, err := s.asterisk.CLI("core show version")
+	if found := versionNumber.FindStringSubmatch(text); err == nil && found != nil {
+		return found[2]
+	}
+	return ""
+}
+
+// seconds tells a duration to people.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
