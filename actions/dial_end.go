@@ -64,6 +64,7 @@ func (d *dialling) lastCause() int {
 
 // leave gives the caller back to the dialplan, without anything of ours but what vars says.
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
+	_ = d.t.Part(leg)
 	for _, name := range []string{"METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_STATE", "METAFLOWS_PARTNER"} {
 		vars[name] = ""
 	}
@@ -76,6 +77,7 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 
 // close removes the bridge and tells that the call is over.
 func (d *dialling) close(reason string) {
+	d.t.Quiet()
 	d.quietly(func() error { return d.pbx.DeleteBridge(d.call.Bridge) }, "removing the bridge")
 	var talked time.Duration
 	if !d.caller.Answered.IsZero() {

@@ -33,8 +33,19 @@ func (c *Client) RemoveFromBridge(bridge, channel string) error {
 	return fail("remove from bridge", channel, c.v5long.Bridge().RemoveChannel(bridgeKey(bridge), channel))
 }
 
-// DeleteBridge removes a bridge; the channels in it stay in the application.
+// maxInterest bounds how often DeleteBridge gives a subscription up: one for each time that a channel was added.
+const maxInterest = 16
+
+// DeleteBridge removes a bridge; the channels in it stay in the application. The application's subscription to it is given
+// up first: where a channel hung up just when it was added again, Asterisk counts it once too often and would keep the
+// subscription for ever (22.10).
 func (c *Client) DeleteBridge(bridge string) error {
+	r := request{method: http.MethodDelete, path: []string{"applications", c.cfg.Application, "subscription"}, query: url.Values{"eventSource": {"bridge:" + bridge}}}
+	for range maxInterest {
+		if c.do(r, nil) != nil {
+			break
+		}
+	}
 	return fail("delete bridge", bridge, c.v5.Bridge().Delete(bridgeKey(bridge)))
 }
 

@@ -84,7 +84,8 @@ var commands = []command{
 		[]string{`POST /bridges/mf-c1/addChannel?absorbDTMF=false&channel=17.1`}},
 	{"RemoveFromBridge", func(c *ari.Client) error { return c.RemoveFromBridge("mf-c1", "17.1") },
 		[]string{`POST /bridges/mf-c1/removeChannel {"channel":"17.1"}`}},
-	{"DeleteBridge", func(c *ari.Client) error { return c.DeleteBridge("mf-c1") }, []string{`DELETE /bridges/mf-c1`}},
+	{"DeleteBridge", func(c *ari.Client) error { return c.DeleteBridge("mf-c1") }, []string{
+		`DELETE /applications/metaflows/subscription?eventSource=bridge%3Amf-c1`, `DELETE /bridges/mf-c1`}},
 	{"StopPlayback", func(c *ari.Client) error { return c.StopPlayback("mf-p1") }, []string{`DELETE /playbacks/mf-p1`}},
 	{"StopRecording", func(c *ari.Client) error { return c.StopRecording("acme/c 1/r1") },
 		[]string{`POST /recordings/live/acme%2Fc%201%2Fr1/stop`}},
@@ -97,6 +98,7 @@ var commands = []command{
 
 func TestRequests(t *testing.T) {
 	s := aritest.New(t)
+	s.Script("DELETE /applications/metaflows/subscription", aritest.Answer{Status: 409, Body: `{"message":"Application not subscribed to event source"}`})
 	c := newClient(t, s, nil)
 	for _, cmd := range commands {
 		t.Run(cmd.name, func(t *testing.T) {

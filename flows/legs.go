@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Add puts a leg on the call. Its channel's id must be registered.
@@ -87,6 +88,21 @@ func (t *Task) Part(leg *Leg) error {
 	}
 	return err
 }
+
+// Quiet waits, for a while at most, until no command for a leg is under way any more: one that reaches a bridge while it
+// is being removed leaves the application's subscription to it behind. No new ones are sent.
+func (t *Task) Quiet() {
+	for _, leg := range t.Call.all {
+		leg.bridged = false
+		leg.stopKeys()
+	}
+	_ = t.Until(quietTime, func() bool {
+		return !slices.ContainsFunc(t.Call.all, func(l *Leg) bool { return l.busy > 0 })
+	})
+}
+
+// quietTime is longer than a relay, which blocks its leg.
+const quietTime = 2 * time.Second
 
 // Peers are the other legs on the call.
 func (c *Call) Peers(of *Leg) []*Leg {

@@ -154,8 +154,9 @@ func (w *realWorld) call(name string) *phone.Call {
 
 func (w *realWorld) Keys(name, keys string, hold, gap time.Duration) {
 	w.t.Helper()
-	_, err := w.call(name).Press(w.ctx, keys, phone.Press{Digit: hold, Gap: gap})
-	w.must(err)
+	if _, err := w.call(name).Press(w.ctx, keys, phone.Press{Digit: hold, Gap: gap}); err != nil {
+		w.t.Error(err) // a trial may do this beside something else
+	}
 }
 
 func (w *realWorld) PutDown(name string) {

@@ -2,157 +2,103 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"log/slog"
-	"os"
+	"net"
+	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"metaflows/actions"
-	"metaflows/ari"
-	"metaflows/docker/pbx"
 	"metaflows/docker/phone"
-	"metaflows/flows"
 )
 
-type late struct{ c *flows.Calls }
+func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
-func (l *late) Deliver(id string, ev flows.Event) {
-	if os.Getenv("EV") != "" {
-		fmt.Printf("      ev %s %T %+v\n", id, ev, ev)
-	}
-	l.c.Deliver(id, ev)
-}
-
-type application struct {
-	mu    sync.Mutex
-	n     []flows.Notice
-	wake  chan struct{}
-	docs  map[flows.Owner]*flows.Document
-	calls *flows.Calls
-}
-
-func (s *application) Publish(n flows.Notice) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n = append(s.n, n)
-	close(s.wake)
-	s.wake = make(chan struct{})
-	if os.Getenv("EV") != "" {
-		fmt.Printf("   EVENT %s %s path=%s collected=%s result=%s reason=%s dur=%d digits=%d ch=%s\n", n.Account, n.Type, n.Path, n.Collected, n.Result, n.Reason, n.Duration, n.Digits, n.Channel)
-	}
-}
-
-func (s *application) effective(o flows.Owner) *flows.Effective {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	get := func(o flows.Owner) *flows.Document { return s.docs[o] }
-	var user, device *flows.Document
-	if o.User != "" {
-		user = get(flows.Owner{Account: o.Account, User: o.User})
-	}
-	if o.Device != "" {
-		device = get(flows.Owner{Account: o.Account, Device: o.Device})
-	}
-	return flows.Merge(flows.Settings{BindingDigit: '*', DigitTimeout: 800 * time.Millisecond}, get(flows.Owner{Account: o.Account}), user, device)
-}
-
-var (
-	asterisk *pbx.Server
-	app      *application
-)
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var err error
-	if asterisk, err = pbx.Start(ctx, pbx.Options{}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer asterisk.Stop()
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
-	l := &late{}
-	client, err := ari.New(ari.Config{URL: asterisk.ARIURL, Username: asterisk.ARIUser, Password: asterisk.ARIPassword, Application: "metaflows", Log: log, Handler: l})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	app = &application{wake: make(chan struct{})}
-	set := actions.New(actions.Config{PBX: client, Log: log, RecordingMax: time.Hour})
-	app.calls = flows.NewCalls(flows.CallsConfig{Line: client, Publisher: app, Modules: set.Modules(), Log: log, Absorb: true, Enter: set.Enter, Failed: set.Failed,
-		Effective: app.effective})
-	l.c = app.calls
-	go client.Run(ctx)
-	for !client.Status().Connected {
-		time.Sleep(10 * time.Millisecond)
-	}
-	return m.Run()
-}
-
-// scope names where a document goes: acme, acme/users/bob, acme/devices/bob-desk.
-func (l *lab) document(scope, doc string) {
-	l.Helper()
-	d, err := flows.ParseDocument([]byte(doc))
-	l.must(err)
-	o := flows.Owner{Account: scope}
-	if p := strings.Split(scope, "/"); len(p) == 3 && p[1] == "users" {
-		o = flows.Owner{Account: p[0], User: p[2]}
-	} else if len(p) == 3 {
-		o = flows.Owner{Account: p[0], Device: p[2]}
-	}
-	app.mu.Lock()
-	defer app.mu.Unlock()
-	if app.docs == nil {
-		app.docs = map[flows.Owner]*flows.Document{}
-	}
-	app.docs[o] = d
-}
-
-// lab is one test's view of the telephone system. What it began is ended, and checked to be gone, at the test's end.
+// lab is one test's view of a system. What the test began is ended, and checked to be gone, at its end.
 type lab struct {
 	*testing.T
-	ctx   context.Context
-	first int // events of this test begin here
-	log   int
+	*system
+	ctx    context.Context
+	began  time.Time // events before are another test's
+	lines  int       // of Asterisk's log, likewise
+	logged int       // of metaflows' log
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T) *lab { return labOn(t, shared) }
+
+func labOn(t *testing.T, s *system) *lab {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	l := &lab{T: t, ctx: ctx, log: len(asterisk.Log())}
-	app.mu.Lock()
-	app.docs, l.first = nil, len(app.n)
-	app.mu.Unlock()
+	l := &lab{T: t, system: s, ctx: ctx, began: time.Now().Truncate(time.Millisecond), lines: len(s.Server.Log()), logged: len(s.log.String())}
 	t.Cleanup(l.nothingLeft)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("events:%s\nlog:\n%s", l.story(), l.log.String()[l.logged:])
+		}
+	})
 	return l
 }
 
-// nothingLeft waits until Asterisk and the application have forgotten every call.
+// document stores a document: under acme, acme/users/bob or acme/devices/bob-desk. It is removed at the test's end.
+func (l *lab) document(scope, doc string) {
+	l.Helper()
+	path := "/v2/accounts/" + scope + "/metaflows"
+	status, body, err := l.request(http.MethodPost, path, `{"data":`+doc+`}`)
+	l.must(err)
+	if status != http.StatusOK {
+		l.Fatalf("POST %s: %d %s", path, status, body)
+	}
+	l.Cleanup(func() {
+		if status, body, err := l.request(http.MethodDelete, path, ""); err != nil || status != http.StatusOK {
+			l.Errorf("DELETE %s: %d %s %v", path, status, body, err)
+		}
+	})
+}
+
+// nothingLeft waits until Asterisk has no channel and no bridge any more, and the application no subscription.
 func (l *lab) nothingLeft() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for {
-		channels, err := asterisk.Channels(ctx)
-		bridges, err2 := asterisk.Bridges(ctx)
-		if err != nil || err2 != nil {
-			l.Errorf("what is left cannot be seen: %v %v", err, err2)
-			return
-		}
-		if len(channels) == 0 && len(bridges) == 0 && app.calls.Len() == 0 {
+		left, err := l.left(ctx)
+		if err == nil && left == "" {
 			return
 		}
 		select {
 		case <-ctx.Done():
-			l.Errorf("left over: channels %v, bridges %v, %d calls", channels, bridges, app.calls.Len())
+			l.Errorf("left over: %s %v", left, err)
 			return
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// left says what Asterisk still has.
+func (l *lab) left(ctx context.Context) (string, error) {
+	channels, err := l.Channels(ctx)
+	if err != nil {
+		return "", err
+	}
+	bridges, err := l.Bridges(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, text, err := l.ask("/applications/metaflows")
+	if err != nil {
+		return "", err
+	}
+	var app struct {
+		Channels []string `json:"channel_ids"`
+		Bridges  []string `json:"bridge_ids"`
+	}
+	if err := json.Unmarshal([]byte(text), &app); err != nil {
+		return "", err
+	}
+	if len(channels)+len(bridges)+len(app.Channels)+len(app.Bridges) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("channels %v, bridges %v, subscriptions %v %v", channels, bridges, app.Channels, app.Bridges), nil
 }
 
 func (l *lab) must(err error) {
@@ -162,7 +108,7 @@ func (l *lab) must(err error) {
 	}
 }
 
-// soon is the deadline of a wait for something that should be there at once.
+// soon is the deadline of a wait.
 func (l *lab) soon(d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(l.ctx, d)
 	l.Cleanup(cancel)
@@ -174,20 +120,21 @@ var tones = map[string]float64{"alice": 440, "bob": 620, "carol": 860, "dave": 1
 
 // What the lab's dialplan and the application let a party hear, in Hz.
 const (
-	music1234   = 523
-	afterTone   = 700
-	ringing     = 440 // and 480
-	adminTone   = 1200
-	confirmTone = 1000
-	errorTone   = 400
+	music1234    = 523
+	musicDefault = 330
+	afterTone    = 700
+	ringing      = 480 // and 440, which is alice's own
+	adminTone    = 1200
+	confirmTone  = 1000
+	errorTone    = 400
 )
 
 // phone registers a phone of the lab; it answers at once until told otherwise.
 func (l *lab) phone(name string) *phone.Phone {
 	l.Helper()
-	p, err := phone.New(context.Background(), phone.Config{User: name, Password: asterisk.Password(name), Server: asterisk.SIPAddr, Tone: tones[name]})
+	p, err := phone.New(context.Background(), phone.Config{User: name, Password: l.Password(name), Server: l.SIPAddr, Tone: tones[name]})
 	l.must(err)
-	l.Cleanup(func() { p.Close() })
+	l.Cleanup(func() { _ = p.Close() })
 	l.must(p.Register(l.soon(5 * time.Second)))
 	return p
 }
@@ -218,6 +165,7 @@ func (l *lab) talk(a, b *phone.Call) {
 	l.must(b.WaitTone(l.soon(5*time.Second), tones[a.Phone().Name()]))
 }
 
+// press presses keys and returns when the last is released.
 func (l *lab) press(c *phone.Call, keys string, how ...phone.Press) phone.Pressed {
 	l.Helper()
 	p, err := c.Press(l.ctx, keys, how...)
@@ -230,6 +178,12 @@ func (l *lab) hears(c *phone.Call, freq float64) {
 	l.must(c.WaitTone(l.soon(8*time.Second), freq))
 }
 
+// gets waits until the digits that a phone has heard are exactly these.
+func (l *lab) gets(c *phone.Call, digits string) {
+	l.Helper()
+	l.must(c.WaitDigits(l.soon(15*time.Second), digits))
+}
+
 func (l *lab) hangUp(c *phone.Call) {
 	l.Helper()
 	l.must(c.Hangup(l.soon(5 * time.Second)))
@@ -240,17 +194,17 @@ func (l *lab) ended(c *phone.Call) {
 	l.must(c.WaitEnded(l.soon(8 * time.Second)))
 }
 
-// event waits for the n-th event of a type in this test.
-func (l *lab) event(kind string, n int) flows.Notice {
+// event waits for the n-th event of a kind in this test.
+func (l *lab) event(kind string, n int) event {
 	l.Helper()
 	deadline := l.soon(8 * time.Second)
 	for {
-		app.mu.Lock()
-		wake, seen := app.wake, app.n[l.first:]
-		app.mu.Unlock()
+		l.mu.Lock()
+		wake := l.wake
+		l.mu.Unlock()
 		count := 0
-		for _, e := range seen {
-			if e.Type == kind {
+		for _, e := range l.events() {
+			if e.Kind == kind {
 				if count++; count == n {
 					return e
 				}
@@ -259,48 +213,44 @@ func (l *lab) event(kind string, n int) flows.Notice {
 		select {
 		case <-wake:
 		case <-deadline.Done():
-			l.Fatalf("no event %s (the %d. of this test): %s", kind, n, l.story())
+			l.Fatalf("there is no %d. event %s", n, kind)
 		}
 	}
 }
 
-// count is how many events of a type this test has seen.
-func (l *lab) count(kind string) (n int) {
-	for _, e := range l.events() {
-		if e.Type == kind {
-			n++
+// events are what the auditor has seen of this test.
+func (l *lab) events() (events []event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.seen {
+		if !e.At.Before(l.began) {
+			events = append(events, e)
 		}
 	}
-	return n
-}
-
-func (l *lab) events() []flows.Notice {
-	app.mu.Lock()
-	defer app.mu.Unlock()
-	return append([]flows.Notice(nil), app.n[l.first:]...)
+	return events
 }
 
 func (l *lab) story() string {
 	var b strings.Builder
 	for _, e := range l.events() {
-		fmt.Fprintf(&b, "\n  %s %s %s %s %s", e.Account, e.Type, e.Path, e.Result, e.Reason)
+		fmt.Fprintf(&b, "\n  %s %s %s %s %s %s", e.At.Format("05.000"), e.Account, e.Kind, e.Path, e.Result, e.Reason)
 	}
 	return b.String()
 }
 
 // asteriskSays waits for a line in Asterisk's log of this test that holds all of the words.
-func (l *lab) asteriskSays(words ...string) string {
+func (l *lab) asteriskSays(words ...string) {
 	l.Helper()
 	deadline := l.soon(5 * time.Second)
 	for {
 	lines:
-		for line := range strings.Lines(asterisk.Log()[l.log:]) {
+		for line := range strings.Lines(l.Server.Log()[l.lines:]) {
 			for _, w := range words {
 				if !strings.Contains(line, w) {
 					continue lines
 				}
 			}
-			return line
+			return
 		}
 		select {
 		case <-deadline.Done():

@@ -12,16 +12,16 @@ func TestOtherAccount(t *testing.T) {
 	l.document("evil", `{"numbers":{"7":{"module":"hangup"}}}`)
 	m, b := l.call(l.phone("mallory"), "1002", l.phone("bob"))
 	l.press(m, "*0") // acme's
-	l.must(b.WaitDigits(l.soon(5*time.Second), "*0"))
+	l.gets(b, "*0")
 	l.press(b, "*7") // evil's
-	l.must(m.WaitDigits(l.soon(5*time.Second), "*7"))
+	l.gets(m, "*7")
 	l.talk(m, b)
 	l.press(m, "*7")
 	l.ended(m)
 	l.ended(b)
 	for _, e := range l.events() {
 		if e.Account == "evil" && e.Endpoint == "PJSIP/bob" || e.Account == "acme" && e.Endpoint == "PJSIP/mallory" {
-			t.Errorf("event %s of %s names the other account's endpoint %s", e.Type, e.Account, e.Endpoint)
+			t.Errorf("event %s of %s names the other account's endpoint %s", e.Kind, e.Account, e.Endpoint)
 		}
 	}
 }
@@ -34,7 +34,7 @@ func TestOutsider(t *testing.T) {
 			l.document("acme", `{"numbers":{"0":{"module":"hangup"}}}`)
 			a, o := l.call(l.phone("alice"), extension, l.phone("outside"))
 			l.press(o, "*0")
-			l.must(a.WaitDigits(l.soon(5*time.Second), "*0"))
+			l.gets(a, "*0")
 			l.talk(a, o)
 			l.press(a, "*0")
 			l.ended(a)

@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
+	"metaflows/app/config"
+	"metaflows/app/server"
+	"metaflows/docker/pbx"
+	"metaflows/flows"
+)
+
+// shared is the system that most tests share.
+var shared *system
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "metaflows-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if shared, err = startSystem(context.Background(), dir, nil); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stopping:", err)
+		return 1
+	}
+	return code
+}
+
+// system is an Asterisk, metaflows with its NATS, and an auditor that reads the event stream.
+type system struct {
+	*pbx.Server
+	server.Addresses
+	dir   string
+	token string
+	log   safeLog
+	audit *nats.Conn
+	end   func() error
+
+	mu     sync.Mutex
+	seen   []event
+	raw    bytes.Buffer // everything that the auditor has read: subjects, headers, payloads
+	wake   chan struct{}
+	reader jetstream.ConsumeContext
+}
+
+// event is one message of the stream.
+type event struct {
+	flows.Notice
+	Kind    string // ce-type without metaflows.v1.
+	Subject string
+	At      time.Time
+}
+
+// startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
+func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter, *http.Request) bool) (*system, error) {
+	asterisk, err := pbx.Start(ctx, pbx.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s := &system{Server: asterisk, dir: dir, wake: make(chan struct{})}
+	ariURL, closeProxy := asterisk.ARIURL, func() {}
+	if fault != nil {
+		if ariURL, closeProxy, err = proxy(asterisk.ARIURL, fault); err != nil {
+			return nil, errors.Join(err, asterisk.Stop())
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	listening, ended := make(chan server.Addresses, 1), make(chan error, 1)
+	cfg := s.config(ariURL)
+	go func() {
+		ended <- server.Run(ctx, cfg, server.Options{Log: cfg.Logger(&s.log), Version: "e2e", Listening: func(a server.Addresses) { listening <- a }})
+	}()
+	s.end = sync.OnceValue(func() error {
+		cancel()
+		err := <-ended
+		closeProxy()
+		return err
+	})
+	select {
+	case s.Addresses = <-listening:
+	case err := <-ended:
+		ended <- err
+		return nil, errors.Join(err, s.stop())
+	}
+	if err := s.ready(); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+func (s *system) config(ariURL string) config.Config {
+	var c config.Config
+	c.ARI.URL, c.ARI.Username, c.ARI.Password, c.ARI.Application = ariURL, s.ARIUser, s.ARIPassword, "metaflows"
+	c.Node, c.NATS.Listen, c.HTTP.Addr, c.DataDir = "lab", "127.0.0.1:0", "127.0.0.1:0", s.dir
+	c.Events.MaxAge, c.Events.MaxBytes = time.Hour, 64<<20
+	c.BindingDigit, c.DigitTimeout, c.Precedence, c.Directory, c.PatternSearch, c.Absorb = "*", 800*time.Millisecond, "device", "open", "start", "armed"
+	c.Recording.Max, c.Log.Level, c.Log.Format = time.Hour, "debug", "text"
+	return c
+}
+
+// proxy stands between metaflows and Asterisk.
+func proxy(target string, fault func(http.ResponseWriter, *http.Request) bool) (address string, end func(), err error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		return "", nil, err
+	}
+	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
+	web := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !fault(w, r) {
+			pass.ServeHTTP(w, r)
+		}
+	})}
+	socket, err := listen()
+	if err != nil {
+		return "", nil, err
+	}
+	go func() { _ = web.Serve(socket) }()
+	return "http://" + socket.Addr().String() + u.Path, func() { _ = web.Close() }, nil
+}
+
+// ready waits until everything is connected, and lets the auditor read.
+func (s *system) ready() error {
+	raw, err := os.ReadFile(s.AdminTokenFile)
+	if err != nil {
+		return err
+	}
+	s.token = strings.TrimSpace(string(raw))
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		status, body, err := s.request(http.MethodGet, "/readyz", "")
+		if err == nil && status == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("metaflows is not ready after 15s: %d %s %w\n%s", status, body, err, s.log.String())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	password, err := os.ReadFile(s.AuditPasswordFile)
+	if err != nil {
+		return err
+	}
+	s.audit, err = nats.Connect("nats://"+s.NATS, nats.UserInfo(broker.AuditUser, strings.TrimSpace(string(password))), nats.CustomInboxPrefix(broker.AuditInbox))
+	if err != nil {
+		return err
+	}
+	stream, err := jetstream.New(s.audit)
+	if err != nil {
+		return err
+	}
+	consumer, err := stream.OrderedConsumer(context.Background(), broker.EventStream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return err
+	}
+	s.reader, err = consumer.Consume(s.read)
+	return err
+}
+
+// read keeps one message of the stream.
+func (s *system) read(m jetstream.Msg) {
+	e := event{Kind: strings.TrimPrefix(m.Headers().Get("ce-type"), "metaflows.v1."), Subject: m.Subject()}
+	e.At, _ = time.Parse(time.RFC3339, m.Headers().Get("ce-time"))
+	err := json.Unmarshal(m.Data(), &e.Notice)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		e.Kind = "unreadable: " + err.Error()
+	}
+	fmt.Fprintln(&s.raw, m.Subject(), m.Headers(), string(m.Data()))
+	s.seen = append(s.seen, e)
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+// request asks the REST API with the admin token.
+func (s *system) request(method, path, body string) (status int, text string, err error) {
+	r, err := http.NewRequest(method, "http://"+s.HTTP+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("X-Auth-Token", s.token)
+	return send(r)
+}
+
+// ask asks ARI.
+func (s *system) ask(path string) (status int, text string, err error) {
+	r, err := http.NewRequest(http.MethodGet, s.ARIURL+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	r.SetBasicAuth(s.ARIUser, s.ARIPassword)
+	return send(r)
+}
+
+func send(r *http.Request) (status int, text string, err error) {
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer w.Body.Close()
+	raw, err := io.ReadAll(w.Body)
+	return w.StatusCode, string(raw), err
+}
+
+func (s *system) stop() error {
+	if s.reader != nil {
+		s.reader.Stop()
+	}
+	if s.audit != nil {
+		s.audit.Close()
+	}
+	return errors.Join(s.end(), s.Stop())
+}
+
+// safeLog is a log that is read while it is written.
+type safeLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *safeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *safeLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
