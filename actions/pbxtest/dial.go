@@ -22,6 +22,10 @@ type extension struct {
 	phone string
 }
 
+// machineTime is how long an extension that answers by itself stays; else two of them that were brought together would
+// never part.
+const machineTime = 90 * time.Second
+
 // ringTime is from a dial to the phone's ringing.
 const ringTime = 4 * time.Millisecond
 
@@ -201,6 +205,7 @@ func (p *PBX) reach(c *channel) {
 			p.up(c)
 			p.event(c.id, flows.Dialed{Channel: c.id, Status: "ANSWER"})
 			p.passAnswer(c)
+			p.do(machineTime, c.id, func() { p.end(c, 16, 0) })
 			for _, other := range c.bridge.others(c) {
 				p.hears(other, c.party)
 			}

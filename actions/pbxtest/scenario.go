@@ -52,17 +52,7 @@ func RunScenario(t *testing.T, path string, update bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got string
-	synctest.Test(t, func(t *testing.T) {
-		s := newScenario(t, file)
-		for i, text := range strings.Split(strings.TrimSpace(s.files["call"]), "\n") {
-			if err := s.line(strings.TrimSpace(text)); err != nil {
-				t.Fatalf("line %d of the call, %q: %v", i+1, text, err)
-			}
-		}
-		s.finish()
-		got = s.tr.text()
-	})
+	got := Play(t, file)
 	want := ""
 	for i := range file.Files {
 		if file.Files[i].Name == "want" {
@@ -82,6 +72,23 @@ func RunScenario(t *testing.T, path string, update bool) {
 	default:
 		t.Errorf("it went otherwise (-update takes it over):\n%s", difference(want, got))
 	}
+}
+
+// Play plays a scenario, whose file may have no transcript, and returns what happened. What must hold in every scenario is
+// looked at.
+func Play(t *testing.T, file *txtar.Archive) (transcript string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScenario(t, file)
+		for i, text := range strings.Split(strings.TrimSpace(s.files["call"]), "\n") {
+			if err := s.line(strings.TrimSpace(text)); err != nil {
+				t.Fatalf("line %d of the call, %q: %v", i+1, text, err)
+			}
+		}
+		s.finish()
+		transcript = s.tr.text()
+	})
+	return transcript
 }
 
 func newScenario(t *testing.T, file *txtar.Archive) *scenario {
@@ -157,7 +164,8 @@ func (s *scenario) begin() {
 }
 
 // finish lets everything come to its end, and looks at what must hold in every scenario: nothing is left over, every
-// notice has an id of its own, and digits that were no code occur in no notice and no log line.
+// notice has an id of its own, what has begun is told to have ended, and digits that were no code occur in no notice and
+// no log line.
 func (s *scenario) finish() {
 	time.Sleep(2 * time.Minute)
 	synctest.Wait()
@@ -179,6 +187,9 @@ func (s *scenario) finish() {
 			s.t.Errorf("notices %s and %s have the same id %q: one would be taken for a repetition", other, n.Type, n.ID)
 		}
 		seen[n.ID] = n.Type
+	}
+	if disorder := s.tr.disorder(); disorder != nil && !s.stopped {
+		s.t.Errorf("the story has no order: %s", strings.Join(disorder, "; "))
 	}
 	if leaks := s.tr.leaks(s.pressed); leaks != nil {
 		s.t.Errorf("digits that were no code were published or logged: %v", leaks)

@@ -105,7 +105,7 @@ func (tr *transcript) text() string {
 	return b.String()
 }
 
-// Enabled, Handle, WithAttrs and WithGroup make it a slog.Handler by way of logHandler.
+// logHandler keeps every line for the search after leaks; warnings and errors are part of the story.
 type logHandler struct {
 	tr    *transcript
 	inner slog.Handler
@@ -145,6 +145,56 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{h.tr, h.inner.WithGroup(name)}
+}
+
+// disorder finds where the notices tell no whole story: a call begins and ends once for each account, with nothing before
+// and after; every action and every recording that was started has one end.
+func (tr *transcript) disorder() (found []string) {
+	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	calls, actions, recordings := map[string]string{}, map[string]string{}, map[string]string{}
+	step := func(state map[string]string, key, from, to string, n flows.Notice) {
+		if state[key] != from {
+			say("%s comes when %s is %q", tr.words(n), key, state[key])
+		}
+		state[key] = to
+	}
+	for _, n := range tr.notices {
+		call := n.Call + " of " + n.Account
+		switch n.Type {
+		case "call.started":
+			step(calls, call, "", "on", n)
+		case "call.ended":
+			step(calls, call, "on", "over", n)
+		default:
+			step(calls, call, "on", "on", n)
+		}
+		switch n.Type {
+		case "action.started":
+			step(actions, n.Action, "", "on", n)
+		case "action.finished":
+			step(actions, n.Action, "on", "over", n)
+		case "action.failed":
+			if actions[n.Action] == "over" {
+				say("%s comes after its end", tr.words(n))
+			}
+			actions[n.Action] = "over"
+		case "recording.started":
+			step(recordings, n.Recording, "", "on", n)
+		case "recording.stored":
+			step(recordings, n.Recording, "on", "over", n)
+		}
+	}
+	for _, state := range []map[string]string{calls, actions, recordings} {
+		for key, s := range state {
+			if s != "over" {
+				say("%s has no end", key)
+			}
+		}
+	}
+	if strings.Contains(tr.logged.String(), "panicked") {
+		say("a task panicked: %s", tr.logged.String())
+	}
+	return found
 }
 
 // ids are what a notice and a log line may hold besides words: times and names of channels, which have digits of their own.
