@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"metaflows/docker/pbx"
 )
 
 // demoOptions are the demo's flags.
@@ -25,10 +27,7 @@ func runDemo(ctx context.Context, out io.Writer, options demoOptions) error {
 	say := func(format string, args ...any) { fmt.Fprintf(out, "  "+format+"\n", args...) }
 
 	fmt.Fprintf(out, "%s\n\n", color.bold("metaflows: one call on a real Asterisk"))
-	s, life, err := startSystem(ctx, systemOptions{
-		binary: options.binary, line: line,
-		program: programOptions{api: "127.0.0.1:0", nats: "127.0.0.1:0"},
-	}, say)
+	s, life, err := startSystem(ctx, pbx.Options{}, programOptions{binary: options.binary}, line, say)
 	if err != nil {
 		line.close()
 		return err

@@ -39,6 +39,13 @@ func run(args []string, out, complain io.Writer) int {
 			return 2
 		}
 		err = runDemo(ctx, out, demoOptions{binary: *binary, folder: *folder})
+	case "lab":
+		folder := flags.String("dir", filepath.Join("data", "lab"), "the `folder` that outlives the lab")
+		addr := flags.String("addr", "", "the `address` of this machine where phones reach the lab (default 127.0.0.1)")
+		if flags.Parse(args) != nil || flags.NArg() > 0 {
+			return 2
+		}
+		err = runLab(ctx, out, labOptions{binary: *binary, folder: *folder, addr: *addr})
 	default:
 		fmt.Fprint(complain, usage)
 		return 2

@@ -35,7 +35,7 @@ type programOptions struct {
 	binary    string   // the program; empty: it is built
 	data      string   // METAFLOWS_DATA_DIR
 	logPath   string   // where its log goes
-	api, nats string   // the addresses that are wanted; others are taken where they are in use
+	api, nats int      // the ports that are wanted on 127.0.0.1; others are taken where they are in use
 	env       []string // further NAME=value
 }
 
@@ -48,13 +48,11 @@ const (
 // startProgram runs metaflows beside an Asterisk and returns when it is ready.
 func startProgram(ctx context.Context, asterisk *pbx.Server, options programOptions) (*program, error) {
 	p := &program{data: options.data, logPath: options.logPath, ended: make(chan struct{})}
-	var err error
-	if p.api, err = freeAddress(options.api); err != nil {
-		return nil, err
+	free, err := freeAddresses(options.api, options.nats)
+	if err != nil {
+		return nil, fmt.Errorf("start metaflows: %w", err)
 	}
-	if p.nats, err = freeAddress(options.nats); err != nil {
-		return nil, err
-	}
+	p.api, p.nats = free[0], free[1]
 	p.cmd = exec.Command(options.binary)
 	p.cmd.Env = append(append(foreignEnv(os.Environ()), options.env...),
 		"METAFLOWS_ARI_URL="+asterisk.ARIURL, "METAFLOWS_ARI_USERNAME="+asterisk.ARIUser, "METAFLOWS_ARI_PASSWORD="+asterisk.ARIPassword,
@@ -82,17 +80,21 @@ func foreignEnv(all []string) []string {
 	return env
 }
 
-// freeAddress is wanted if nobody listens there, else another port of the same host.
-func freeAddress(wanted string) (string, error) {
-	listener, err := net.Listen("tcp", wanted)
-	if err != nil {
-		host, _, _ := net.SplitHostPort(wanted)
-		if listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
-			return "", fmt.Errorf("no free port: %w", err)
+// freeAddresses are addresses of this machine where nobody listens: the ports wanted, others where those are in use.
+func freeAddresses(ports ...int) ([]string, error) {
+	var free []string
+	for _, port := range ports {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			listener, err = net.Listen("tcp", "127.0.0.1:0")
 		}
+		if err != nil {
+			return nil, fmt.Errorf("no free port: %w", err)
+		}
+		defer listener.Close() // after all are chosen, so that they differ
+		free = append(free, listener.Addr().String())
 	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
+	return free, nil
 }
 
 // launch starts the process. It ends when we do, however that happens: the kernel ends it with the thread that started

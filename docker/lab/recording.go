@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -67,15 +68,21 @@ func (r recording) holds(tone float64) bool {
 	return all > 0 && 2*heard >= all
 }
 
-// copyFile copies a file into a folder that is made where it is missing; name may have folders of its own.
-func copyFile(from, folder, name string) (string, error) {
-	text, err := os.ReadFile(from)
+// copyFile copies a file into a folder, which is made where it is missing; name may have folders of its own.
+func copyFile(from, folder, name string) (to string, err error) {
+	source, err := os.Open(from)
 	if err != nil {
 		return "", err
 	}
-	to := filepath.Join(folder, filepath.FromSlash(name))
+	defer source.Close()
+	to = filepath.Join(folder, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return "", err
 	}
-	return to, os.WriteFile(to, text, 0o644)
+	target, err := os.Create(to)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(target, source)
+	return to, errors.Join(err, target.Close())
 }

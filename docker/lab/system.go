@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,18 +23,11 @@ type system struct {
 	temp     string // removed at the end
 }
 
-// systemOptions say how a system differs from the usual one.
-type systemOptions struct {
-	binary  string // metaflows; empty: it is built
-	pbx     pbx.Options
-	program programOptions // binary and logPath are filled in
-	line    *timeline
-}
-
-// startSystem gets and starts Asterisk and metaflows. The context it returns ends with ctx, and when a part of the system
-// ends by itself; its cause says which. say tells the user what takes time.
-func startSystem(ctx context.Context, options systemOptions, say func(string, ...any)) (s *system, life context.Context, err error) {
-	s = &system{line: options.line}
+// startSystem gets and starts Asterisk and metaflows; wanted says how metaflows differs from the usual one, all may be
+// empty. The context it returns ends with ctx, and when a part of the system ends by itself; its cause says which. say
+// tells the user what was done.
+func startSystem(ctx context.Context, asterisk pbx.Options, wanted programOptions, line *timeline, say func(string, ...any)) (s *system, life context.Context, err error) {
+	s = &system{line: line}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -46,23 +40,21 @@ func startSystem(ctx context.Context, options systemOptions, say func(string, ..
 	if err != nil {
 		return s, nil, err
 	}
-	if options.program.binary = options.binary; options.program.binary == "" {
-		options.program.binary = filepath.Join(s.temp, "metaflows")
-		if err = buildProgram(ctx, options.program.binary); err != nil {
+	if wanted.binary == "" {
+		wanted.binary = filepath.Join(s.temp, "metaflows")
+		if err = buildProgram(ctx, wanted.binary); err != nil {
 			return s, nil, err
 		}
 	}
 	began := time.Now()
-	if s.asterisk, err = install.Start(ctx, options.pbx); err != nil {
+	if s.asterisk, err = install.Start(ctx, asterisk); err != nil {
 		return s, nil, err
 	}
 	say("Asterisk %s runs after %s", s.version(), seconds(time.Since(began)))
-	if options.program.data == "" {
-		options.program.data = filepath.Join(s.temp, "data")
-	}
-	options.program.logPath = filepath.Join(s.temp, "metaflows.log")
+	wanted.data = cmp.Or(wanted.data, filepath.Join(s.temp, "data"))
+	wanted.logPath = cmp.Or(wanted.logPath, filepath.Join(s.temp, "metaflows.log"))
 	began = time.Now()
-	if s.program, err = startProgram(ctx, s.asterisk, options.program); err != nil {
+	if s.program, err = startProgram(ctx, s.asterisk, wanted); err != nil {
 		return s, nil, err
 	}
 	say("metaflows runs after %s", seconds(time.Since(began)))

@@ -19,7 +19,10 @@ const (
 	atPhone place = iota
 	atAsterisk
 	onNATS
-	places
+	places // how many columns there are
+
+	headline // a line of its own, before what follows
+	remark   // a line of its own
 )
 
 // entry is one thing that was seen.
@@ -28,8 +31,10 @@ type entry struct {
 	place place
 	who   string // at a phone: whose
 	text  string
-	title bool // a line of its own, before what follows
 }
+
+// alone says whether it takes a line of its own.
+func (e *entry) alone() bool { return e.place > places }
 
 // layout is the form of a time-line: what a time looks like, and the widths of the columns.
 type layout struct {
@@ -107,7 +112,12 @@ func (t *timeline) drop(e *entry) {
 }
 
 // title prints a line above all that is seen from now on.
-func (t *timeline) title(text string) { t.add(entry{at: time.Now(), text: text, title: true}) }
+func (t *timeline) title(text string) { t.add(entry{at: time.Now(), place: headline, text: text}) }
+
+// remark prints a line among what is seen.
+func (t *timeline) remark(at time.Time, text string) {
+	t.add(entry{at: at, place: remark, text: text})
+}
 
 // saw notes what is seen at a phone.
 func (t *timeline) saw(at time.Time, who, text string) {
@@ -137,9 +147,12 @@ func (t *timeline) flush(before time.Time) {
 	slices.SortStableFunc(t.waiting, func(a, b *entry) int { return a.at.Compare(b.at) })
 	for len(t.waiting) > 0 && t.waiting[0].at.Add(burst).Before(before) {
 		n := together(t.waiting)
-		if e := t.waiting[0]; e.title {
+		switch e := t.waiting[0]; e.place {
+		case headline:
 			fmt.Fprintf(t.out, "\n%s\n", t.paint.bold(e.text))
-		} else {
+		case remark:
+			fmt.Fprintf(t.out, "%*s%s\n", t.time+2, "", e.text)
+		default:
 			for _, r := range rows(t.waiting[:n]) {
 				fmt.Fprintln(t.out, t.text(t.clock(r.at), r.who, r.cells))
 			}
@@ -151,7 +164,7 @@ func (t *timeline) flush(before time.Time) {
 // together is how many of the entries, which are in order, are one burst.
 func together(entries []*entry) int {
 	for n, e := range entries {
-		if n > 0 && (e.title || entries[0].title || e.at.Sub(entries[0].at) >= burst) {
+		if n > 0 && (e.alone() || entries[0].alone() || e.at.Sub(entries[0].at) >= burst) {
 			return n
 		}
 	}
