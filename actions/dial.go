@@ -2,6 +2,7 @@ package actions
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"time"
@@ -137,13 +138,11 @@ func (d *dialling) started() { d.t.PublishAll("call.started", func(*flows.Notice
 
 // outbound makes a channel of ours, waits until it is in the application and makes it a leg of the call.
 func (s *Set) outbound(t *flows.Task, target, originator, role string, variables map[string]string) (*flows.Leg, error) {
-	id := t.Call.Name("leg")
+	id := t.Call.Name(flows.ArgLeg)
 	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator, Args: []string{t.Call.ID}, Variables: map[string]string{
 		"METAFLOWS_CALL": t.Call.ID, "METAFLOWS_ROLE": role, "CHANNEL(hangup_handler_push)": orphanHandler,
 	}}
-	for name, value := range variables {
-		spec.Variables[name] = value
-	}
+	maps.Copy(spec.Variables, variables)
 	var entered *flows.Started
 	if err := s.pbx.CreateChannel(spec); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -22,9 +23,7 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.own != nil {
-			for name, value := range d.restore() {
-				vars[name] = value
-			}
+			maps.Copy(vars, d.restore())
 		}
 		d.leave(d.caller, vars)
 	}

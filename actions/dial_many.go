@@ -1,6 +1,10 @@
 package actions
 
-import "metaflows/flows"
+import (
+	"slices"
+
+	"metaflows/flows"
+)
 
 // ringAll dials outside of the bridge: several callees at once, or one while the caller hears ringing or music instead of
 // what the callee sends. The first answer joins, the others are cancelled as answered elsewhere; one that cannot be
@@ -26,7 +30,11 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 	}
 	for _, callee := range rung {
 		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.args.seconds); err != nil && !gone(err) {
-			return nil, "", err
+			if d.t.Ending() != nil {
+				return nil, "", err
+			}
+			d.call.Log.Warn("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err)
+			d.quietly(func() error { return d.pbx.Hangup(callee.ID, causeNormal) }, "ending a callee that cannot be dialled")
 		}
 	}
 	var first *flows.Leg
@@ -56,12 +64,25 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 		return nil, d.worst(rung), nil
 	}
 	for _, callee := range rung {
-		if callee != first && !callee.Gone {
-			d.quietly(func() error { return d.pbx.Hangup(callee.ID, flows.CauseAnsweredElsewhere) }, "cancelling another callee")
-			d.call.Release(callee)
+		if callee != first {
+			d.dismiss(callee)
 		}
 	}
 	return first, statusAnswer, d.bridge(d.caller, first)
+}
+
+// dismiss cancels a callee that another one was faster than. An account that had nobody else on the call learns it.
+func (d *dialling) dismiss(callee *flows.Leg) {
+	if !callee.Gone {
+		d.quietly(func() error { return d.pbx.Hangup(callee.ID, flows.CauseAnsweredElsewhere) }, "cancelling another callee")
+	}
+	n := d.call.NoticeAbout(callee, "call.ended")
+	n.Reason = "answered_elsewhere"
+	d.call.Drop(callee)
+	if !slices.Contains(d.call.Accounts(), n.Account) {
+		n.ID = d.call.ID + ":call.ended:" + n.Account
+		d.t.Publish(n)
+	}
 }
 
 // entertain lets the caller hear ringing or music while it waits; the result ends it.

@@ -48,7 +48,9 @@ func parseDial(args []string) (dialArgs, error) {
 		a.seconds = time.Duration(seconds * float64(time.Second))
 	}
 	if len(args) > 3 {
-		return a, a.options(args[3])
+		if err := a.options(args[3]); err != nil {
+			return a, err
+		}
 	}
 	return a, nil
 }

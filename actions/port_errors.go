@@ -7,10 +7,10 @@ import (
 )
 
 // quietly runs a command that puts something back: what is already gone is as wanted, and at shutdown nothing is done.
-func (s *Set) quietly(command func() error, what string) {
+func (s *Set) quietly(command func() error, doing string) {
 	err := command()
 	if err != nil && !errors.Is(err, flows.ErrGone) && !errors.Is(err, flows.ErrDetached) {
-		s.log.Warn(what+" failed", "error", err)
+		s.log.Warn("a command failed", "doing", doing, "error", err)
 	}
 }
 

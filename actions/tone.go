@@ -36,7 +36,7 @@ func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 
 // whisper plays media to one leg of a bridge until the wait returns.
 func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func() error) error {
-	snoop := t.Call.Name("snoop")
+	snoop := t.Call.Name(flows.ArgSnoop)
 	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
 		return err
 	}

@@ -77,6 +77,7 @@ func newStatusError(status int, answer []byte) *Error {
 	case e.Message == textNoVariable, e.Message == textNoResource: // 404 too, but the channel may be there
 	case status == http.StatusNotFound,
 		strings.Contains(e.Message, "Channel not in Stasis application"), // 409, in addChannel and removeChannel 422
+		e.Message == "Bridge not in Stasis application",                  // 409 of one that is gone
 		e.Message == "Recording not in session",                          // 409 of one that is just being stopped
 		status == http.StatusBadRequest && e.Message == "Channel not found":
 		e.kind = flows.ErrGone

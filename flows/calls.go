@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -50,15 +51,22 @@ func (cs *Calls) Deliver(id string, ev Event) {
 		c.mail.put(ev)
 		return
 	}
-	if started, ok := ev.(Started); ok && started.Replaces == "" && !ours(started.Args) {
+	if started, ok := ev.(Started); ok && started.Replaces == "" && !ours(started) {
 		cs.begin(started)
 	}
 }
 
-// ours tells a channel that we have made by the first of its arguments: it is a leg or a whisper of a call, not a new one.
-func ours(args []string) bool { return len(args) > 0 && (args[0] == ArgLeg || args[0] == ArgSnoop) }
+// ours tells a channel that we have made, by its name and the first of its arguments: it is a leg or a whisper of a call
+// that is over, not a new one.
+func ours(started Started) bool {
+	if len(started.Args) == 0 {
+		return false
+	}
+	kind := started.Args[0]
+	return (kind == ArgLeg || kind == ArgSnoop) && strings.HasPrefix(started.Channel.ID, kind+"-")
+}
 
-// The first Stasis argument of channels that we make.
+// The first Stasis argument of channels that we make; their ids begin with it too.
 const (
 	ArgLeg   = "leg"
 	ArgSnoop = "snoop"

@@ -21,8 +21,9 @@ func TestCallsBegin(t *testing.T) {
 	}{
 		{"dial", Started{Channel: Channel{ID: "x"}, Args: []string{"dial", "PJSIP/b"}}, 1},
 		{"alone", Started{Channel: Channel{ID: "x"}}, 1},
-		{"a leg of ours", Started{Channel: Channel{ID: "x"}, Args: []string{ArgLeg, "y"}}, 0},
-		{"a whisper of ours", Started{Channel: Channel{ID: "x"}, Args: []string{ArgSnoop}}, 0},
+		{"a leg of ours", Started{Channel: Channel{ID: "leg-x-1"}, Args: []string{ArgLeg, "y"}}, 0},
+		{"a dialplan that says leg", Started{Channel: Channel{ID: "x"}, Args: []string{ArgLeg, "y"}}, 1},
+		{"a whisper of ours", Started{Channel: Channel{ID: "snoop-x-1"}, Args: []string{ArgSnoop}}, 0},
 		{"in another's place", Started{Channel: Channel{ID: "x"}, Replaces: "y"}, 0},
 		{"an event of a call that is over", Digit{Channel: "x", Key: '5'}, 0},
 		{"its end", Left{Channel: "x"}, 0},

@@ -10,8 +10,10 @@ const (
 	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone
 	// (res_rtp_asterisk.c, dtmfmute). The end of it counts.
 	deafTime = 500 * time.Millisecond
-	// oneFrame is how late Asterisk may be with what it does itself: it looks at the clock with every frame of audio.
+	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
 	oneFrame = 25 * time.Millisecond
+	// lateness is how much later than due a digit that was put back may come again, on a machine with much to do.
+	lateness = 200 * time.Millisecond
 )
 
 // echo tells a key that was pressed from one that Asterisk reports a second time. Observed on 22.10: a digit that ends
@@ -74,7 +76,7 @@ func (e *echo) again(d Digit) bool {
 		return true
 	}
 	due := e.free.Add(minGap)
-	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(2*oneFrame))
+	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(lateness))
 }
 
 // sent notes that the phone is sent digits from begin to end.

@@ -104,9 +104,10 @@ func (c *Call) relay(from *Leg, digits string) {
 		}
 		pending++
 		channel, began := to.ID, time.Now()
-		to.echo.sent(began.Add(-c.offset), began.Add(-c.offset).Add(relayTime(len(digits))))
+		first := began.Add(relayLead - c.offset)
+		to.echo.sent(first, first.Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
-			to.echo.sent(began.Add(-c.offset), time.Now().Add(-c.offset))
+			to.echo.sent(first, time.Now().Add(-c.offset))
 			if err != nil && !errors.Is(err, ErrGone) {
 				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
 			}
@@ -120,10 +121,11 @@ func (c *Call) relay(from *Leg, digits string) {
 	}
 }
 
-// relayTime is how long it takes to play digits to a channel: 100 ms each, 100 ms before each (ari-facts 1.3).
-func relayTime(digits int) time.Duration {
-	return 100*time.Millisecond + time.Duration(digits)*200*time.Millisecond
-}
+// relayLead is the silence before the first digit of a relay (ari-facts 1.3).
+const relayLead = 100 * time.Millisecond
+
+// relayTime is how long digits are played after that: 100 ms each, 100 ms after each.
+func relayTime(digits int) time.Duration { return time.Duration(digits) * 200 * time.Millisecond }
 
 // carry runs a command for a leg outside of the call's goroutine, after those sent for it before; then runs on the
 // call's goroutine.

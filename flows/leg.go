@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -126,9 +127,9 @@ func (l *Leg) confirm(stamp time.Time) {
 // absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
 // began (ari-facts 15).
 func (l *Leg) absorbed(stamp time.Time) bool {
-	for i := len(l.since) - 1; i >= 0; i-- {
-		if !l.since[i].at.After(stamp) {
-			return l.since[i].absorb
+	for _, since := range slices.Backward(l.since) {
+		if !since.at.After(stamp) {
+			return since.absorb
 		}
 	}
 	return false

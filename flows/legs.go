@@ -64,6 +64,12 @@ func (c *Call) Release(leg *Leg) {
 	c.rewire()
 }
 
+// Drop lets go of a leg that was never connected, as if it had not been on the call.
+func (c *Call) Drop(leg *Leg) {
+	c.Release(leg)
+	c.all = slices.DeleteFunc(c.all, func(l *Leg) bool { return l == leg })
+}
+
 // Join puts a leg into the call's bridge, and returns when it has been asked for.
 func (c *Call) Join(leg *Leg) error {
 	leg.joins = append(leg.joins, false)

@@ -28,7 +28,6 @@ type channel struct {
 	linked   string
 	handlers []string  // hangup handlers, the last pushed last
 	guard    time.Time // TIMEOUT(absolute)
-	dialled  uint64    // generation of its dial
 	dialling bool
 	playing  *playback
 	caller   *channel // on whose behalf it is dialled

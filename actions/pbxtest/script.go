@@ -58,7 +58,7 @@ func (s *scenario) line(text string) error {
 		return s.stop()
 	}
 	var longest time.Duration
-	for _, part := range strings.Split(text, " and ") {
+	for part := range strings.SplitSeq(text, " and ") {
 		d, err := s.act(strings.Fields(part))
 		if err != nil {
 			return err

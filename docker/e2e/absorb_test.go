@@ -110,13 +110,7 @@ func TestOnePressOneAction(t *testing.T) {
 	l.hangUp(b)
 	l.ended(a)
 	l.event("call.ended", 1)
-	started := 0
-	for _, e := range l.events() {
-		if e.Kind == "action.started" {
-			started++
-		}
-	}
-	if started != 2 {
+	if started := len(l.all("action.started")); started != 2 {
 		t.Errorf("%d actions for two presses", started)
 	}
 }

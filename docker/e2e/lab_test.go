@@ -230,6 +230,16 @@ func (l *lab) events() (events []event) {
 	return events
 }
 
+// all are the events of a kind in this test.
+func (l *lab) all(kind string) (events []event) {
+	for _, e := range l.events() {
+		if e.Kind == kind {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
 func (l *lab) story() string {
 	var b strings.Builder
 	for _, e := range l.events() {

@@ -105,7 +105,7 @@ func (i *Install) first(holds string, patterns ...string) (string, error) {
 
 // folderOf takes as many elements off file as holds has.
 func folderOf(file, holds string) string {
-	for range strings.Split(holds, "/") {
+	for range strings.SplitSeq(holds, "/") {
 		file = filepath.Dir(file)
 	}
 	return file
@@ -160,6 +160,3 @@ func ids(uid, gid string) (uint32, uint32, error) {
 	g, err := strconv.ParseUint(gid, 10, 32)
 	return uint32(u), uint32(g), err
 }
-
-// host turns a path inside the root folder into one of this machine.
-func (i *Install) host(path string) string { return filepath.Join(i.Root, path) }

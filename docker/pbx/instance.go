@@ -56,8 +56,7 @@ func newInstance(install *Install, parent string) (*instance, error) {
 	}
 	i := &instance{install: install, dir: dir, inside: strings.TrimPrefix(dir, install.Root)}
 	if err := i.furnish(); err != nil {
-		i.remove()
-		return nil, err
+		return nil, errors.Join(err, i.remove())
 	}
 	return i, nil
 }

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"context"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"metaflows/docker/phone"
+)
+
+// Digits that were no code occur nowhere: not in the log, not in the stream, not in the files that NATS keeps, also when
+// a relay fails.
+func TestDigitsThatWereNoCodeAreNowhere(t *testing.T) {
+	dir := t.TempDir()
+	var refuse atomic.Bool
+	s, err := startSystem(context.Background(), dir, func(w http.ResponseWriter, r *http.Request) bool {
+		if refuse.Load() && strings.HasSuffix(r.URL.Path, "/dtmf") {
+			http.Error(w, `{"message":"no"}`, http.StatusInternalServerError)
+			return true
+		}
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	defer func() {
+		if !stopped {
+			_ = s.stop()
+		}
+	}()
+	const card, pin, plain = "7351864209", "8046251397", "3917508264"
+	fast := phone.Press{Digit: 80 * time.Millisecond, Gap: 60 * time.Millisecond}
+	t.Run("calls", func(t *testing.T) {
+		l := labOn(t, s)
+		l.document("acme", twoCodes)
+		a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+		l.press(b, "*"+card, fast)
+		l.gets(a, "*"+card)
+		l.press(b, plain, fast)
+		l.gets(a, "*"+card+plain)
+		refuse.Store(true)
+		l.press(b, "*"+pin, fast)
+		l.event("code.unmatched", 2)
+		l.logSays("could not be relayed")
+		l.hangUp(a)
+		l.ended(b)
+		l.event("call.ended", 1)
+	})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	stopped = true
+	windows := parts(card, pin, plain)
+	for name, text := range map[string]string{"the log": s.log.String(), "the stream": s.raw.String()} {
+		if text == "" {
+			t.Errorf("%s is empty", name)
+		}
+		if found := windows.FindString(text); found != "" {
+			t.Errorf("%s holds %q", name, found)
+		}
+	}
+	files := 0
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		raw, err := os.ReadFile(path)
+		if found := windows.Find(raw); found != nil {
+			t.Errorf("%s holds %q", path, found)
+		}
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Errorf("%d files searched: %v", files, err)
+	}
+}
+
+// parts finds every run of four or more of these digits that stands alone, as a number in a text does.
+func parts(secrets ...string) *regexp.Regexp {
+	var alternatives []string
+	for _, s := range secrets {
+		for n := 4; n <= len(s); n++ {
+			for i := 0; i+n <= len(s); i++ {
+				alternatives = append(alternatives, s[i:i+n])
+			}
+		}
+	}
+	return regexp.MustCompile(`(^|[^0-9a-fA-F.])\*?(` + strings.Join(alternatives, "|") + `)([^0-9a-fA-F]|$)`)
+}
+
+// logSays waits for words in metaflows' log.
+func (l *lab) logSays(words string) {
+	l.Helper()
+	deadline := l.soon(10 * time.Second)
+	for !strings.Contains(l.log.String(), words) {
+		select {
+		case <-deadline.Done():
+			l.Fatalf("metaflows' log does not say %q", words)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

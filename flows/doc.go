@@ -1,0 +1,32 @@
+// Package flows is what metaflows is about: the documents that accounts, users and devices have, the keys that are
+// pressed, and the live call on which a code runs. It needs the standard library only and never speaks to Asterisk:
+// package ari brings events and carries commands, package actions says what a code does.
+//
+// # From a key to an action
+//
+//	ari reads a frame      -> Calls.Deliver: one map lookup, append to the call's mailbox (never blocks)
+//	the call's goroutine   -> echo: is it a key, or Asterisk's second report of one?
+//	                       -> a Task that awaits it, else the leg's Keypad
+//	Keypad and Collectors  -> Effective.Start, Run.Press: decided, open or dead
+//	a match                -> Flow: a Task that runs the node's Module, then its children
+//
+// # Goroutines, and what they own
+//
+// A Call is one goroutine. It owns its legs, keypads, tasks, timers and recordings; nobody else touches them, so there is
+// nothing to lock. Everything reaches it through its mailbox: what Asterisk says, timers, answers to asynchronous
+// commands, the end of the process. Events of one call are handled in the order in which they were delivered.
+//
+// A Task is a coroutine of its call (iter.Pull): at any moment either the call or exactly one of its tasks runs. A task
+// that is in a command blocks its call, and only its call. Await is for the task's own coroutine; work beside it is begun
+// with Task.Go, never with a go statement.
+//
+// A courier is a goroutine while it has something to do: commands for one leg that may take long, the relay of digits and
+// the switching of absorb, leave the call's goroutine that way, in order for each leg; their answers come back as events.
+//
+// Locks: a mailbox's, a courier's, the registry's of Calls. None is held while calling out.
+//
+// # Endings
+//
+// When a call is over its tasks' waits return ErrCallEnded and their defers still work. When the process stops the PBX
+// refuses every command first; then waits return ErrDetached, and nothing is undone that a restart takes up.
+package flows
