@@ -67,6 +67,9 @@ func noticeOf(m *nats.Msg) flows.Notice {
 // noticeText tells an event in a few words.
 func noticeText(n flows.Notice) string {
 	words := []string{n.Type}
+	if n.Type == "transfer.returned" && n.Result == "returned" {
+		n.Result = "" // the type says it
+	}
 	switch kind, _, _ := strings.Cut(n.Type, "."); kind {
 	case "call":
 		if n.Type != "call.started" {
@@ -80,9 +83,10 @@ func noticeText(n flows.Notice) string {
 			words = append(words, n.Reason)
 		}
 	case "transfer":
-		words = append(words, n.Target)
-		if n.Result != "completed" {
-			words = append(words, n.Result)
+		if n.Type == "transfer.returned" {
+			words = append(words, n.Result, n.Reason)
+		} else {
+			words = append(words, n.Target)
 		}
 	}
 	if n.Duration > 0 && (n.Type == "recording.stored" || n.Type == "call.ended") {

@@ -34,17 +34,13 @@ func runDemo(ctx context.Context, out io.Writer, options demoOptions) error {
 	}
 	d := &story{system: s, folder: folder, say: say}
 	if err = d.prepare(life); err == nil {
-		zero := time.Now()
-		line.begin(layout{
-			clock: func(at time.Time) string { return fmt.Sprintf("%.3f", at.Sub(zero).Seconds()) },
-			time:  7, who: 7, cells: [places]int{26, 34, 30},
-		})
+		line.begin(demoLayout(time.Now()))
 		err = d.play(life)
 	}
-	d.leave()
 	if err != nil {
 		err = errors.Join(err, s.evidence(folder))
 	}
+	d.leave()
 	err = errors.Join(err, s.stop())
 	line.close()
 	if err != nil {
@@ -54,6 +50,14 @@ func runDemo(ctx context.Context, out io.Writer, options demoOptions) error {
 	d.conclude()
 	say("All as it should be, in %s. Nothing is left running.", seconds(time.Since(began)))
 	return nil
+}
+
+// demoLayout has seconds since the begin, and is 112 wide at most.
+func demoLayout(began time.Time) layout {
+	return layout{
+		clock: func(at time.Time) string { return fmt.Sprintf("%.3f", at.Sub(began).Seconds()) },
+		time:  7, who: 7, cells: [places]int{26, 34, 30},
+	}
 }
 
 // evidence saves the logs and is an error that has their ends.

@@ -17,11 +17,11 @@ var guide = template.Must(template.New("guide").Funcs(template.FuncMap{"pad": pa
 {{.Title}}
 
 {{.Phones}}
-  server {{.Host}}, port {{.Port}}, UDP or TCP; codecs PCMU and PCMA; keys by RFC 4733 or INFO{{if .Network}}
+  server {{.Host}}, port {{.Port}}, UDP or TCP; codecs PCMU and PCMA, keys by RFC 4733 (2833){{if .Network}}
   Whoever reaches that port can try these passwords. They are kept in {{.Folder}}/phones.json.{{end}}
 
   {{pad 9 "user"}} {{pad .PasswordWidth "password"}}  {{pad 9 "number"}} account
-{{range .Accounts}}  {{pad 9 .Name}} {{pad $.PasswordWidth .Password}}  {{pad 9 .Number}} {{pad 7 .Account}} {{.Note}}
+{{range .Accounts}}  {{pad 9 .Name}} {{pad $.PasswordWidth .Password}}  {{pad 9 .Number}} {{.Account}}{{with .Note}}    {{.}}{{end}}
 {{end}}
   Register a softphone as alice, or two, as alice and bob. The others answer by themselves until a
   softphone registers as one of them.
@@ -58,9 +58,10 @@ var guide = template.Must(template.New("guide").Funcs(template.FuncMap{"pad": pa
 // pad makes a cell of the guide.
 func pad(width int, text string) string { return fmt.Sprintf("%-*s", width, text) }
 
-// account of a phone, as the guide has it.
+// login is a phone's line of the guide.
 type login struct{ Name, Password, Number, Account, Note string }
 
+// guide prints what the lab offers.
 func (l *lab) guide(out io.Writer, codes []code) error {
 	token, err := l.program.secret("admin.token")
 	if err != nil {
@@ -90,7 +91,7 @@ func (l *lab) guide(out io.Writer, codes []code) error {
 	}
 	return guide.Execute(out, map[string]any{
 		"Title":  color.bold("Asterisk " + l.version() + " and metaflows run until Ctrl-C."),
-		"Phones": color.bold("Phones"), "Call": color.bold("Call"), "Press, in a call": "", "Press": color.bold("Press, in a call"),
+		"Phones": color.bold("Phones"), "Call": color.bold("Call"), "Press": color.bold("Press, in a call"),
 		"API": color.bold("REST API"), "NATS": color.bold("Events on NATS"), "Files": color.bold("Files"), "End": color.bold("What happens"),
 		"Host": host, "Port": port, "Network": !net.ParseIP(host).IsLoopback(), "Folder": filepath.Clean(l.folder),
 		"PasswordWidth": width, "Accounts": logins, "Codes": codes,

@@ -45,7 +45,6 @@ func runLab(ctx context.Context, out io.Writer, options labOptions) (err error) 
 	}
 	fmt.Fprintf(out, "starting Asterisk and metaflows\n")
 	line := newTimeline(out, paintFor(out))
-	defer line.close()
 	s, life, err := startSystem(ctx, wanted, programOptions{
 		binary: options.binary, data: options.folder, logPath: filepath.Join(options.folder, "metaflows.log"),
 		api: apiPort, nats: natsPort, env: userEnv(os.Environ()),
@@ -118,7 +117,9 @@ func (l *lab) end(out io.Writer, failed error) error {
 	}
 	err := l.saveRecordings()
 	_, logErr := copyFile(l.asterisk.LogPath, l.folder, "asterisk.log")
-	if err = errors.Join(err, logErr, l.stop()); err == nil && failed == nil {
+	err = errors.Join(err, logErr, l.stop())
+	l.line.close()
+	if err == nil && failed == nil {
 		fmt.Fprintf(out, "all is stopped; documents, recordings and logs are in %s\n", l.folder)
 	}
 	return err

@@ -35,14 +35,14 @@ func run(args []string, out, complain io.Writer) int {
 	switch command {
 	case "demo":
 		folder := flags.String("dir", filepath.Join("data", "demo"), "the `folder` where the recording is left")
-		if flags.Parse(args) != nil || flags.NArg() > 0 {
+		if !parse(flags, args) {
 			return 2
 		}
 		err = runDemo(ctx, out, demoOptions{binary: *binary, folder: *folder})
 	case "lab":
 		folder := flags.String("dir", filepath.Join("data", "lab"), "the `folder` that outlives the lab")
 		addr := flags.String("addr", "", "the `address` of this machine where phones reach the lab (default 127.0.0.1)")
-		if flags.Parse(args) != nil || flags.NArg() > 0 {
+		if !parse(flags, args) {
 			return 2
 		}
 		err = runLab(ctx, out, labOptions{binary: *binary, folder: *folder, addr: *addr})
@@ -55,4 +55,17 @@ func run(args []string, out, complain io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// parse reads the flags; where they are wrong it says so.
+func parse(flags *flag.FlagSet, args []string) bool {
+	if flags.Parse(args) != nil {
+		return false
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(flags.Output(), "%q is no flag\n", flags.Arg(0))
+		flags.Usage()
+		return false
+	}
+	return true
 }

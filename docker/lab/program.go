@@ -81,18 +81,23 @@ func foreignEnv(all []string) []string {
 }
 
 // freeAddresses are addresses of this machine where nobody listens: the ports wanted, others where those are in use.
-func freeAddresses(ports ...int) ([]string, error) {
-	var free []string
+func freeAddresses(ports ...int) (free []string, err error) {
+	var listeners []net.Listener
+	defer func() { // not before all are chosen, so that they differ
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
 	for _, port := range ports {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			listener, err = net.Listen("tcp", "127.0.0.1:0")
+			l, err = net.Listen("tcp", "127.0.0.1:0")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("no free port: %w", err)
 		}
-		defer listener.Close() // after all are chosen, so that they differ
-		free = append(free, listener.Addr().String())
+		listeners = append(listeners, l)
+		free = append(free, l.Addr().String())
 	}
 	return free, nil
 }

@@ -20,7 +20,9 @@ type standIns struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
-	phones map[string]*phone.Phone // of the goroutine that minds them
+
+	phones    map[string]*phone.Phone // of the goroutine that minds them, as what follows
+	addresses []string                // of all that ever were
 }
 
 // startStandIns registers the phones; they live until close.
@@ -55,6 +57,7 @@ func (all *standIns) register(name string) error {
 	}
 	p.Behave(phone.AnswerAfter(time.Second))
 	all.phones[name] = p
+	all.addresses = append(all.addresses, p.Addr())
 	all.wg.Go(func() { all.answer(p) })
 	return nil
 }
@@ -67,25 +70,28 @@ func (all *standIns) mind() {
 			return
 		}
 		next = after
-		name, gone := e.about, e.event.Contact.Status == "Removed"
+		name, contact := e.about, e.event.Contact
+		if slices.ContainsFunc(all.addresses, func(ours string) bool { return strings.Contains(contact.URI, ours) }) {
+			continue
+		}
 		p := all.phones[name]
-		if p != nil && strings.Contains(e.event.Contact.URI, p.Addr()) {
-			continue // our own
-		}
-		switch {
-		case gone && p == nil && slices.Contains(standInNames, name):
-			if err := all.register(name); err != nil {
-				all.system.line.remark(time.Now(), err.Error())
+		switch gone := contact.Status == "Removed"; {
+		case !gone:
+			if contact.Status != "Updated" { // which it is every few minutes
+				all.system.line.saw(e.at, name, "registers")
 			}
-		case !gone && p != nil:
-			delete(all.phones, name)
-			all.wg.Go(func() { _ = p.Close() })
+			if p != nil {
+				delete(all.phones, name)
+				all.wg.Go(func() { _ = p.Close() })
+			}
+		default:
+			all.system.line.saw(e.at, name, "has gone")
+			if p == nil && slices.Contains(standInNames, name) {
+				if err := all.register(name); err != nil && all.ctx.Err() == nil {
+					all.system.line.remark(time.Now(), err.Error())
+				}
+			}
 		}
-		word := "registers"
-		if gone {
-			word = "is not registered"
-		}
-		all.system.line.saw(e.at, name, word)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -63,6 +64,9 @@ func (d *story) play(ctx context.Context) error {
 	} {
 		d.line.title(step.title)
 		if err := step.run(ctx); err != nil {
+			if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
 			return fmt.Errorf("%s: %w", step.title, err)
 		}
 	}
@@ -83,7 +87,7 @@ func (d *story) begin(ctx context.Context) (err error) {
 	if err := d.told(ctx, "call.answered"); err != nil {
 		return err
 	}
-	return d.talk(ctx, d.a, d.b)
+	return d.talk(ctx, "hears", d.a, d.b)
 }
 
 func (d *story) record(ctx context.Context) error {
@@ -96,7 +100,7 @@ func (d *story) record(ctx context.Context) error {
 	if err := d.told(ctx, "code.armed", "code.matched", "action.started", "recording.started", "action.finished"); err != nil {
 		return err
 	}
-	if err := d.hears(ctx, d.b, confirmTone, "it is done"); err != nil {
+	if err := d.hears(ctx, d.b, "hears", confirmTone, "it is done"); err != nil {
 		return err
 	}
 	if err := d.onlyStar(ctx); err != nil {
@@ -118,7 +122,7 @@ func (d *story) stopRecording(ctx context.Context) error {
 	if err := d.keep(d.last().Recording); err != nil {
 		return err
 	}
-	if err := d.hears(ctx, d.b, confirmTone, "it is done"); err != nil {
+	if err := d.hears(ctx, d.b, "hears", confirmTone, "it is done"); err != nil {
 		return err
 	}
 	return d.onlyStar(ctx)
@@ -134,7 +138,7 @@ func (d *story) transfer(ctx context.Context) error {
 	if err := d.told(ctx, "code.matched", "transfer.ringing", "transfer.answered", "transfer.completed", "action.finished"); err != nil {
 		return err
 	}
-	if err := d.hears(ctx, d.a, music1234, "1234's music"); err != nil {
+	if err := d.hears(ctx, d.a, "hears", music1234, "1234's music"); err != nil {
 		return err
 	}
 	if err := d.happens(ctx, "ChannelDestroyed", "bob"); err != nil {
@@ -154,13 +158,13 @@ func (d *story) again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.talk(ctx, c, b); err != nil {
+	if err := d.talk(ctx, "hears", c, b); err != nil {
 		return err
 	}
 	if err := d.goOn(ctx, c, b, 300*time.Millisecond); err != nil {
 		return err
 	}
-	if err := d.hears(ctx, d.a, music1234, "1234's music"); err != nil {
+	if err := d.hears(ctx, d.a, "hears", music1234, "1234's music"); err != nil {
 		return err
 	}
 	if err := d.hangUp(ctx, c); err != nil {

@@ -64,7 +64,8 @@ func startSystem(ctx context.Context, asterisk pbx.Options, wanted programOption
 	if s.auditor, err = newAuditor(s.program.nats, filepath.Join(s.program.data, "audit.password"), s.line.told); err != nil {
 		return s, nil, err
 	}
-	return s, s.alive(ctx), nil
+	life = s.alive(ctx)
+	return s, life, nil
 }
 
 // alive ends when a part of the system ends, with that as its cause.
@@ -75,7 +76,7 @@ func (s *system) alive(ctx context.Context) context.Context {
 		case <-s.program.ended:
 			end(errors.New("metaflows has ended by itself"))
 		case <-s.witness.ended:
-			end(errors.New("Asterisk has closed the connection"))
+			end(errors.New("the connection to Asterisk has ended"))
 		case <-life.Done():
 			end(nil)
 		}

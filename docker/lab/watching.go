@@ -69,20 +69,20 @@ func (d *story) answered(ctx context.Context, p *phone.Phone) (*phone.Call, erro
 }
 
 // hears waits for a tone and tells it by what it means.
-func (d *story) hears(ctx context.Context, c *phone.Call, tone float64, what string) error {
+func (d *story) hears(ctx context.Context, c *phone.Call, verb string, tone float64, what string) error {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	if err := c.WaitTone(ctx, tone); err != nil {
 		return err
 	}
-	d.saw(c.Phone().Name(), fmt.Sprintf("hears %s, %.0f Hz", what, tone))
+	d.saw(c.Phone().Name(), fmt.Sprintf("%s %s, %.0f Hz", verb, what, tone))
 	return nil
 }
 
 // talk waits until two calls hear each other.
-func (d *story) talk(ctx context.Context, one, other *phone.Call) error {
+func (d *story) talk(ctx context.Context, verb string, one, other *phone.Call) error {
 	for _, c := range [][2]*phone.Call{{one, other}, {other, one}} {
-		if err := d.hears(ctx, c[0], tones[c[1].Phone().Name()], c[1].Phone().Name()); err != nil {
+		if err := d.hears(ctx, c[0], verb, tones[c[1].Phone().Name()], c[1].Phone().Name()); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (d *story) goOn(ctx context.Context, one, other *phone.Call, long time.Dura
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return d.talk(ctx, one, other)
+	return d.talk(ctx, "still hears", one, other)
 }
 
 // press presses keys; it is noted when the first one goes down.
