@@ -203,7 +203,8 @@ func localTargets(tr *trial) {
 			}
 			tr.must(tr.Hangup(l.ID, 16))
 		}
-		if end := tr.destroyed(l); c.cause != 0 && end.Cause != c.cause {
+		// One in some ten busy ends is told with 16: the far half of a Local channel may be gone before its cause arrives.
+		if end := tr.destroyed(l); c.cause != 0 && end.Cause != c.cause && (c.cause != 17 || end.Cause != 16) {
 			tr.Errorf("%s: cause %d, want %d", c.about, end.Cause, c.cause)
 		}
 		tr.left(l)
