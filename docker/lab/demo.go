@@ -37,7 +37,7 @@ func runDemo(ctx context.Context, out io.Writer, options demoOptions) error {
 		line.begin(demoLayout(time.Now()))
 		err = d.play(life)
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		err = errors.Join(err, s.evidence(folder))
 	}
 	d.leave()

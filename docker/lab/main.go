@@ -50,6 +50,10 @@ func run(args []string, out, complain io.Writer) int {
 		fmt.Fprint(complain, usage)
 		return 2
 	}
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintf(complain, "\n%s was ended early\n", command)
+		return 1
+	}
 	if err != nil {
 		fmt.Fprintf(complain, "\n%s\n", paintFor(complain).red(command+" failed: ")+err.Error())
 		return 1

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 
 	"metaflows/docker/phone"
@@ -30,7 +30,7 @@ func (s *system) phone(ctx context.Context, name string) (*phone.Phone, error) {
 		return nil, err
 	}
 	if err := p.Register(ctx); err != nil {
-		return nil, fmt.Errorf("%w (%w)", err, p.Close())
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }

@@ -20,7 +20,6 @@ type system struct {
 	auditor  *auditor
 	witness  *witness
 	line     *timeline
-	temp     string // removed at the end
 }
 
 // startSystem gets and starts Asterisk and metaflows; wanted says how metaflows differs from the usual one, all may be
@@ -33,26 +32,27 @@ func startSystem(ctx context.Context, asterisk pbx.Options, wanted programOption
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.temp, err = os.MkdirTemp("", "metaflows-lab-"); err != nil {
-		return s, nil, err
-	}
 	install, err := pbx.Find(ctx)
 	if err != nil {
 		return s, nil, err
-	}
-	if wanted.binary == "" {
-		wanted.binary = filepath.Join(s.temp, "metaflows")
-		if err = buildProgram(ctx, wanted.binary); err != nil {
-			return s, nil, err
-		}
 	}
 	began := time.Now()
 	if s.asterisk, err = install.Start(ctx, asterisk); err != nil {
 		return s, nil, err
 	}
 	say("Asterisk %s runs after %s", s.version(), seconds(time.Since(began)))
-	wanted.data = cmp.Or(wanted.data, filepath.Join(s.temp, "data"))
-	wanted.logPath = cmp.Or(wanted.logPath, filepath.Join(s.temp, "metaflows.log"))
+	temp := filepath.Join(s.asterisk.Dir, "metaflows") // removed with Asterisk, also after a crash
+	if err = os.Mkdir(temp, 0o700); err != nil {
+		return s, nil, err
+	}
+	if wanted.binary == "" {
+		wanted.binary = filepath.Join(temp, "metaflows")
+		if err = buildProgram(ctx, wanted.binary); err != nil {
+			return s, nil, err
+		}
+	}
+	wanted.data = cmp.Or(wanted.data, filepath.Join(temp, "data"))
+	wanted.logPath = cmp.Or(wanted.logPath, filepath.Join(temp, "log"))
 	began = time.Now()
 	if s.program, err = startProgram(ctx, s.asterisk, wanted); err != nil {
 		return s, nil, err
@@ -98,9 +98,6 @@ func (s *system) stop() error {
 	}
 	if s.asterisk != nil {
 		failed = append(failed, s.asterisk.Stop())
-	}
-	if s.temp != "" {
-		failed = append(failed, os.RemoveAll(s.temp))
 	}
 	return errors.Join(failed...)
 }
