@@ -88,6 +88,9 @@ func (c *Call) handle(ev Event) {
 	case carried:
 		ev.then(ev.err)
 		return
+	case resync:
+		c.resync(ev)
+		return
 	case Digit:
 		if !c.offer(ev) {
 			c.press(ev)
@@ -96,6 +99,20 @@ func (c *Call) handle(ev Event) {
 	}
 	c.book(ev)
 	c.offer(ev)
+}
+
+// resync catches up with what became of the legs in a gap.
+func (c *Call) resync(ev resync) {
+	for _, leg := range slices.Clone(c.all) {
+		state, there := ev.states[leg.ID]
+		switch {
+		case leg.Gone:
+		case !there:
+			c.handle(Lost{leg.ID})
+		case state != leg.State:
+			c.handle(StateChanged{leg.ID, state})
+		}
+	}
 }
 
 // offer shows an event to the tasks in the order of their start; all that want it get it.

@@ -93,6 +93,26 @@ func (cs *Calls) begin(started Started) {
 	}()
 }
 
+// Resync tells every call which channels there are in Asterisk after a gap in the connection: what has ended meanwhile is
+// lost, what has changed its state is known again. Keys that were pressed in the gap are not.
+func (cs *Calls) Resync(channels []Channel) {
+	there := make(map[string]string, len(channels))
+	for _, ch := range channels {
+		there[ch.ID] = ch.State
+	}
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	for c := range cs.live {
+		c.mail.put(resync{there})
+		c.mail.put(Resumed{})
+	}
+}
+
+// resync: the states of all channels that there are, by id.
+type resync struct{ states map[string]string }
+
+func (resync) event() {}
+
 // Len is the number of live calls.
 func (cs *Calls) Len() int {
 	cs.mu.RLock()

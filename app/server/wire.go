@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"metaflows/actions"
 	"metaflows/app/config"
 	"metaflows/ari"
@@ -32,13 +34,27 @@ func (i *inbox) Deliver(id string, ev flows.Event) {
 	i.calls.Deliver(id, ev)
 }
 
+// resync tells the calls what they have missed while there was no connection.
+func (i *inbox) resync(_ context.Context, client *ari.Client) error {
+	entries, err := client.Channels()
+	if err != nil {
+		return err
+	}
+	channels := make([]flows.Channel, len(entries))
+	for n, entry := range entries {
+		channels[n] = entry.Channel
+	}
+	i.calls.Resync(channels)
+	return nil
+}
+
 // connect makes the telephony; nothing runs yet.
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
 	in := &inbox{vars: &channelVars{log: s.log}}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
-		Log: s.log, Handler: in,
+		Log: s.log, Handler: in, OnConnect: in.resync,
 	})
 	if err != nil {
 		return nil, err

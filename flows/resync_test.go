@@ -1,0 +1,39 @@
+package flows
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+)
+
+// After a gap a call knows which of its legs have ended meanwhile, and which were answered.
+func TestResync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a, b, c *Leg
+		calls := NewCalls(CallsConfig{
+			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Effective: func(Owner) *Effective { return nil },
+			Enter: func(task *Task, started Started) error {
+				a = NewLeg(started.Channel, RoleCaller)
+				b = NewLeg(Channel{ID: "b", Name: "PJSIP/b-1", State: "Ringing"}, RoleCallee)
+				c = NewLeg(Channel{ID: "c", Name: "PJSIP/c-1", State: "Up"}, RoleCallee)
+				for _, leg := range []*Leg{a, b, c} {
+					task.Call.Add(leg)
+				}
+				return task.Until(0, func() bool { return a.Gone })
+			},
+		})
+		calls.Deliver("a", Started{Channel: Channel{ID: "a", Name: "PJSIP/a-1", State: "Up"}})
+		synctest.Wait()
+		calls.Resync([]Channel{{ID: "a", State: "Up"}, {ID: "b", State: "Up"}, {ID: "x", State: "Up"}})
+		synctest.Wait()
+		if a.Gone || !b.Up() || !c.Gone {
+			t.Errorf("after the gap: a gone %v, b up %v, c gone %v", a.Gone, b.Up(), c.Gone)
+		}
+		calls.Resync(nil)
+		synctest.Wait()
+		if calls.Len() != 0 {
+			t.Errorf("%d calls are left of an Asterisk without channels", calls.Len())
+		}
+	})
+}
