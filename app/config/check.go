@@ -49,9 +49,6 @@ func (c *Config) check(vars []variable) error {
 		if given := os.Getenv(r.name); given != "" {
 			r.value = given // as it was written, not as we would write it
 		}
-		if strings.HasSuffix(r.name, "_URL") && strings.Contains(r.value, "@") {
-			r.value = "(not shown: it has a login)"
-		}
 		return wrong(vars, r.name, r.value)
 	}
 	return nil
@@ -59,7 +56,21 @@ func (c *Config) check(vars []variable) error {
 
 func isARI(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.User == nil
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+}
+
+// shownURLs is what may be shown of URLs, separated by commas: scheme, host, port and path, since any other part can be or
+// hold a secret. It is "" where one of them does not have these parts, or an @, which makes a password look like them.
+func shownURLs(list string) string {
+	var shown []string
+	for s := range strings.SplitSeq(list, ",") {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil || u.Scheme == "" || u.Host == "" || strings.Contains(s, "@") {
+			return ""
+		}
+		shown = append(shown, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+	}
+	return strings.Join(shown, ",")
 }
 
 func areNATS(list string) bool {

@@ -15,7 +15,7 @@ import (
 const prefix = "METAFLOWS"
 
 // Config is the environment, checked. Tags: accepts is what an error says, about what help says; a secret is never
-// shown, and may be given as a file by the variable's name and _FILE.
+// shown; it, and what has the tag file, may be given as a file by the variable's name and _FILE.
 type Config struct {
 	ARI struct {
 		URL         string `default:"http://127.0.0.1:8088/ari" about:"ARI of the Asterisk node" accepts:"an http or https URL without user and query, as http://127.0.0.1:8088/ari"`
@@ -25,7 +25,7 @@ type Config struct {
 	}
 	Node string `about:"this Asterisk node's name in events; the host's name if empty" accepts:"1 to 64 letters, digits, _ or -"`
 	NATS struct {
-		URL    string `about:"external NATS server; empty: the embedded one" accepts:"URLs as nats://host:4222, separated by commas, or nothing"`
+		URL    string `file:"true" about:"external NATS server; empty: the embedded one" accepts:"URLs as nats://host:4222, separated by commas, or nothing"`
 		Creds  string `about:"credentials file for it" accepts:"the path of a readable file"`
 		Listen string `default:"127.0.0.1:4222" about:"where the embedded server listens for subscribers; off: nowhere" accepts:"host:port or off"`
 	}
@@ -91,7 +91,7 @@ func Help() string {
 	for _, v := range variables() {
 		fmt.Fprintf(&b, "  %-26s %-26s %s\n", v.Name, v.Default, v.About)
 	}
-	b.WriteString("  METAFLOWS_ARI_PASSWORD_FILE and METAFLOWS_ADMIN_TOKEN_FILE read the secret from a file.\n")
+	fmt.Fprintf(&b, "  %s read the value from a file.\n", strings.Join(files(variables()), ", "))
 	return b.String()
 }
 
@@ -104,25 +104,44 @@ func wrong(vars []variable, name, value string) error {
 		if v.Secret {
 			return fmt.Errorf("%s has a wrong value (not shown); accepted is %s", name, v.Accepts)
 		}
+		if strings.HasSuffix(name, "_URL") {
+			if value = shownURLs(value); value == "" {
+				return fmt.Errorf("%s has a wrong value (not shown: it may have a login); accepted is %s", name, v.Accepts)
+			}
+		}
 		return fmt.Errorf("%s=%q is wrong; accepted is %s", name, value, v.Accepts)
 	}
 	return fmt.Errorf("%s=%q is wrong", name, value)
 }
 
+// files are the names of the variables that give another's value as a file.
+func files(vars []variable) []string {
+	var names []string
+	for _, v := range vars {
+		if v.File {
+			names = append(names, v.Name+"_FILE")
+		}
+	}
+	return names
+}
+
 // strangers looks for variables of ours that we do not know: a near miss of a known one is taken for a typing error and
-// stops the start, any other is a warning. Names as orchestrators make them for a service called metaflows are never
+// stops the start, as does the file form of one that has none; any other is a warning. Names as orchestrators make them for a service called metaflows are never
 // near misses.
 func strangers(environ []string, vars []variable) (warnings []string, err error) {
-	known := map[string]bool{}
+	known, noFile := map[string]bool{}, map[string]bool{}
 	for _, v := range vars {
 		known[v.Name] = true
-		known[v.Name+"_FILE"] = known[v.Name+"_FILE"] || v.Secret
+		known[v.Name+"_FILE"], noFile[v.Name+"_FILE"] = v.File, !v.File
 	}
 	sort.Strings(environ)
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, prefix+"_") || known[name] {
 			continue
+		}
+		if noFile[name] {
+			return warnings, fmt.Errorf("%s: %s cannot be given as a file; accepted are %s", name, strings.TrimSuffix(name, "_FILE"), strings.Join(files(vars), ", "))
 		}
 		if !injected.MatchString(name) {
 			for _, v := range vars {

@@ -69,12 +69,21 @@ func TestWrongValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, value, want string }{
-		{"METAFLOWS_ARI_URL", "127.0.0.1:8088", `METAFLOWS_ARI_URL="127.0.0.1:8088" is wrong; accepted is an http or https URL`},
-		{"METAFLOWS_ARI_URL", "http://bob:hunter2@h/ari", `METAFLOWS_ARI_URL="(not shown: it has a login)" is wrong`},
+		{"METAFLOWS_ARI_URL", "127.0.0.1:8088", `METAFLOWS_ARI_URL has a wrong value (not shown: it may have a login); accepted is an http or https URL`},
+		{"METAFLOWS_ARI_URL", "ftp://h:1/ari", `METAFLOWS_ARI_URL="ftp://h:1/ari" is wrong; accepted is an http or https URL`},
+		{"METAFLOWS_ARI_URL", "http://bob:hunter2@h/ari", `METAFLOWS_ARI_URL has a wrong value (not shown`},
+		{"METAFLOWS_ARI_URL", "http://127.0.0.1:8088/ari?api_key=metaflows:hunter2", `METAFLOWS_ARI_URL="http://127.0.0.1:8088/ari" is wrong`},
+		{"METAFLOWS_ARI_URL", "http://127.0.0.1:8088/ari#hunter2", `METAFLOWS_ARI_URL="http://127.0.0.1:8088/ari" is wrong`},
 		{"METAFLOWS_ARI_APPLICATION", "a,b", "1 to 64 letters"},
 		{"METAFLOWS_NODE", "pbx.example", "1 to 64 letters"},
-		{"METAFLOWS_NATS_URL", "localhost", `METAFLOWS_NATS_URL="localhost"`},
+		{"METAFLOWS_NATS_URL", "localhost", `METAFLOWS_NATS_URL has a wrong value (not shown`},
 		{"METAFLOWS_NATS_URL", "http://u:hunter2@h", "not shown"},
+		{"METAFLOWS_NATS_URL", "mynats:hunter2", "not shown"},
+		{"METAFLOWS_NATS_URL", "nats://h, http://u:1/hunter2@h", "not shown"},
+		{"METAFLOWS_NATS_URL", "nats://h:1,http://i", `METAFLOWS_NATS_URL="nats://h:1,http://i" is wrong`},
+		{"METAFLOWS_NATS_URL_FILE", "/nowhere", "no such file"},
+		{"METAFLOWS_NODE_FILE", "/nowhere", "METAFLOWS_NODE_FILE: METAFLOWS_NODE cannot be given as a file; accepted are METAFLOWS_ARI_PASSWORD_FILE, METAFLOWS_NATS_URL_FILE, METAFLOWS_ADMIN_TOKEN_FILE"},
+		{"METAFLOWS_NATS_CREDS_FILE", "/nowhere", "METAFLOWS_NATS_CREDS cannot be given as a file"},
 		{"METAFLOWS_NATS_CREDS", "/nowhere", "path of a readable file"},
 		{"METAFLOWS_NATS_CREDS", dir, "path of a readable file"},
 		{"METAFLOWS_NATS_LISTEN", "4222", "host:port or off"},
@@ -146,6 +155,19 @@ func TestSecretFiles(t *testing.T) {
 	if err != nil || len(warnings) != 0 || c.ARI.Password != "from a file" {
 		t.Error(err, warnings, c.ARI.Password)
 	}
+	if err := os.WriteFile(path, []byte("nats://metaflows:hunter2@h:4222\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment(t, map[string]string{"METAFLOWS_ARI_PASSWORD": "s", "METAFLOWS_NATS_URL_FILE": path})
+	if c, warnings, err := Load(); err != nil || len(warnings) != 0 || c.NATS.URL != "nats://metaflows:hunter2@h:4222" {
+		t.Error(err, warnings)
+	}
+	if err := os.WriteFile(path, []byte("nats:hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(); err == nil || !strings.Contains(err.Error(), "METAFLOWS_NATS_URL has a wrong value") || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
 }
 
 func TestKeptSecret(t *testing.T) {
@@ -165,11 +187,13 @@ func TestKeptSecret(t *testing.T) {
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Error("the file stayed readable for others")
 	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := KeptSecret(path); err == nil {
-		t.Error("an empty file was taken for a secret")
+	for _, content := range []string{"", "hunter2", "a secret with spaces", "a-long-secret\nwith-two-lines", strings.Repeat("x", 513)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := KeptSecret(path); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q was taken for a secret: %v", content, err)
+		}
 	}
 }
 

@@ -14,12 +14,12 @@ var errMissingPassword = errors.New("METAFLOWS_ARI_PASSWORD is not set; accepted
 // secretLimit is far above any token; a bigger file is a wrong path.
 const secretLimit = 64 << 10
 
-// secrets reads those that are given as files.
+// secrets reads the values that are given as files.
 func (c *Config) secrets(vars []variable) error {
-	target := map[string]*string{"METAFLOWS_ARI_PASSWORD": &c.ARI.Password, "METAFLOWS_ADMIN_TOKEN": &c.AdminToken}
+	target := map[string]*string{"METAFLOWS_ARI_PASSWORD": &c.ARI.Password, "METAFLOWS_ADMIN_TOKEN": &c.AdminToken, "METAFLOWS_NATS_URL": &c.NATS.URL}
 	for _, v := range vars {
 		path := os.Getenv(v.Name + "_FILE")
-		if !v.Secret || path == "" {
+		if !v.File || path == "" {
 			continue
 		}
 		if *target[v.Name] != "" {
@@ -54,9 +54,12 @@ func readSecret(path string) (string, error) {
 }
 
 // KeptSecret gives the secret that is kept in a file, and makes both at the first call: 52 random letters and digits,
-// mode 0600. made says that it is new.
+// mode 0600. made says that it is new. One that somebody has put there must be as good as METAFLOWS_ADMIN_TOKEN.
 func KeptSecret(path string) (value string, made bool, err error) {
 	value, err = readSecret(path)
+	if err == nil && !isToken(value) {
+		return "", false, fmt.Errorf("%s has a wrong content (not shown); accepted is 16 to 512 printable characters without spaces, or no file: one is made then", path)
+	}
 	if err == nil {
 		return value, false, os.Chmod(path, 0o600)
 	}

@@ -12,7 +12,7 @@ var injected = regexp.MustCompile(`^METAFLOWS_(.+_)?(NAME|PORT|PORT_[0-9]+_(TCP|
 // variable is one variable of the environment as the tags of Config describe it.
 type variable struct {
 	Name, Default, About, Accepts string
-	Secret                        bool
+	Secret, File                  bool // never shown; can be given as a file
 }
 
 // variables lists them in the order of Config. Their names follow envconfig's rules.
@@ -34,7 +34,7 @@ func describe(prefix string, t reflect.Type) []variable {
 		}
 		list = append(list, variable{
 			Name: name, Default: f.Tag.Get("default"), About: f.Tag.Get("about"), Accepts: f.Tag.Get("accepts"),
-			Secret: f.Tag.Get("secret") == "true",
+			Secret: f.Tag.Get("secret") == "true", File: f.Tag.Get("secret") == "true" || f.Tag.Get("file") == "true",
 		})
 	}
 	return list
