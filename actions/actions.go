@@ -43,10 +43,43 @@ func (s *Set) Modules() flows.Modules {
 func (s *Set) Enter(t *flows.Task, started flows.Started) error {
 	caller := flows.NewLeg(started.Channel, flows.RoleCaller)
 	t.Call.Add(caller)
+	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now()}
 	if len(started.Args) == 0 || started.Args[0] == "" {
-		return s.keep(t, caller)
+		return d.keep()
 	}
-	return s.dial(t, caller, started.Args)
+	return d.dial(started.Args)
+}
+
+// Stray hangs up a channel that belongs to no call any more.
+func (s *Set) Stray(channel string) {
+	s.quietly(func() error { return s.pbx.Hangup(channel, causeNormal) }, "hanging up a stray channel")
+}
+
+// Replaced gives a channel that has taken a leg's place what that leg's channel had.
+func (s *Set) Replaced(t *flows.Task, leg *flows.Leg) error {
+	if leg.Context == "" && !leg.Outsider() {
+		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
+		if err != nil {
+			return err
+		}
+		leg.Context = own["TRANSFER_CONTEXT"]
+	}
+	vars := map[string]string{
+		"METAFLOWS_CALL": t.Call.ID, "METAFLOWS_ROLE": leg.Role, "CHANNEL(hangup_handler_push)": orphanHandler,
+	}
+	peer := t.Call.Peer(leg)
+	if peer != nil && t.Call.Answered() && !peer.Goes {
+		vars["METAFLOWS_PARTNER"] = peer.Name
+	}
+	if err := s.insist(t, func() error { return s.pbx.SetVariables(leg.ID, vars) }, "telling a channel whose place it has taken"); err != nil {
+		return err
+	}
+	if peer == nil || leg.Goes || !t.Call.Answered() && peer.Role != flows.RoleCaller {
+		return nil
+	}
+	return s.insist(t, func() error {
+		return s.pbx.SetVariables(peer.ID, map[string]string{"METAFLOWS_PARTNER": leg.Name})
+	}, "naming the partner")
 }
 
 // Failed tells the presser by a tone that its action has failed.

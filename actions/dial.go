@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -23,24 +24,24 @@ const orphanHandler = "metaflows-orphan,s,1"
 // dialling is one Stasis(metaflows,dial,...) on its way.
 type dialling struct {
 	*Set
-	t       *flows.Task
-	call    *flows.Call
-	caller  *flows.Leg
-	args    dialArgs
-	own     map[string]string // the caller's values that are put back
-	began   time.Time
-	guarded time.Duration // the caller's TIMEOUT(absolute) while it is dialled
+	t      *flows.Task
+	call   *flows.Call
+	caller *flows.Leg
+	args   dialArgs
+	own    map[string]string // the caller's values that are put back
+	began  time.Time
+	pushed int // hangup handlers of ours on the caller's channel
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
-func (s *Set) dial(t *flows.Task, caller *flows.Leg, words []string) error {
-	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now()}
+func (d *dialling) dial(words []string) error {
+	t, caller := d.t, d.caller
 	var err error
 	if d.args, err = parseDial(words); err != nil {
 		t.Call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", caller.Name, "error", err)
 		return d.giveBack(statusInvalid)
 	}
-	if err := d.prepare(); err != nil {
+	if err := d.prepare(true); err != nil {
 		return d.abandon(err)
 	}
 	if !caller.Outsider() { // else the callee's account decides where its story is told
@@ -59,8 +60,8 @@ func (s *Set) dial(t *flows.Task, caller *flows.Leg, words []string) error {
 	if callee == nil {
 		return d.giveBack(status)
 	}
-	if err := d.answered(callee); err != nil && !gone(err) {
-		t.Call.Log.Warn("the answer could not be told to the caller's channel", "channel", caller.Name, "error", err)
+	if err := d.answered(callee); err != nil {
+		return d.abandon(err)
 	}
 	if err := t.Until(0, t.Call.Over); err != nil {
 		return err
@@ -68,8 +69,8 @@ func (s *Set) dial(t *flows.Task, caller *flows.Leg, words []string) error {
 	return d.hangUp(time.Now())
 }
 
-// prepare reads what the caller brings and makes its channel safe to leave ringing.
-func (d *dialling) prepare() error {
+// prepare reads what the caller brings and makes its channel safe to leave alone, or to leave ringing.
+func (d *dialling) prepare(rings bool) error {
 	var err error
 	d.own, err = d.pbx.Variables(d.caller.ID, "TRANSFER_CONTEXT", "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)",
 		"TIMEOUT(absolute)", "CHANNEL(linkedid)")
@@ -80,19 +81,27 @@ func (d *dialling) prepare() error {
 	if d.caller.Context == "" && !d.caller.Outsider() {
 		d.caller.Context = firstOf(d.own["TRANSFER_CONTEXT"], d.caller.Channel.Context)
 	}
-	d.guarded = d.args.seconds + guardTime
-	if own := d.ownTimeout(); own > 0 {
-		d.guarded = min(d.guarded, own)
+	vars := map[string]string{
+		"METAFLOWS_CALL": d.call.ID, "METAFLOWS_ROLE": flows.RoleCaller, "CHANNEL(hangup_handler_push)": orphanHandler,
 	}
-	return d.pbx.SetVariables(d.caller.ID, map[string]string{
-		"DIALSTATUS":                   statusCancel,
-		"METAFLOWS_CALL":               d.call.ID,
-		"METAFLOWS_ROLE":               flows.RoleCaller,
-		"CHANNEL(callgroup)":           "", // else a pickup takes the caller instead of the ringing phone (ari-facts 14)
-		"CHANNEL(namedcallgroup)":      "",
-		"TIMEOUT(absolute)":            seconds(d.guarded),
-		"CHANNEL(hangup_handler_push)": orphanHandler,
-	})
+	if rings {
+		guard := d.args.seconds + guardTime
+		if own := d.ownTimeout(); own > 0 {
+			guard = min(guard, own)
+		}
+		for _, name := range []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", "METAFLOWS_HANGUPCAUSE"} {
+			vars[name] = "" // an earlier call's
+		}
+		vars["DIALSTATUS"] = statusCancel
+		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari-facts 14)
+		vars["CHANNEL(namedcallgroup)"] = ""
+		vars["TIMEOUT(absolute)"] = seconds(guard)
+	}
+	if err := d.pbx.SetVariables(d.caller.ID, vars); err != nil {
+		return err
+	}
+	d.pushed++
+	return nil
 }
 
 // ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
@@ -145,6 +154,9 @@ func (s *Set) outbound(t *flows.Task, target, originator, role string, variables
 	maps.Copy(spec.Variables, variables)
 	var entered *flows.Started
 	if err := s.pbx.CreateChannel(spec); err != nil {
+		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same, or come yet: then it is a stray
+			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
+		}
 		return nil, err
 	}
 	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
@@ -170,6 +182,7 @@ func (s *Set) outbound(t *flows.Task, target, originator, role string, variables
 	if leg.Context == "" && !leg.Outsider() {
 		own, err := s.pbx.Variables(id, "TRANSFER_CONTEXT")
 		if err != nil && !gone(err) {
+			s.drop(t, id, "ending a channel that cannot be asked")
 			return nil, err
 		}
 		leg.Context = own["TRANSFER_CONTEXT"]
@@ -243,13 +256,15 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	d.caller.Goes = d.args.goOn
 	d.call.Open()
 	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing (ari-facts 2.2).
-	err := d.pbx.Answer(d.caller.ID)
+	err := d.insist(d.t, func() error { return d.pbx.Answer(d.caller.ID) }, "answering the caller")
 	d.t.PublishAll("call.answered", func(n *flows.Notice) { n.Duration = now.Sub(d.began).Milliseconds() })
 	if err != nil {
 		return err
 	}
 	if !d.args.goOn {
-		if err := d.pbx.SetVariables(callee.ID, map[string]string{"METAFLOWS_PARTNER": d.caller.Name}); err != nil && !gone(err) {
+		if err := d.insist(d.t, func() error {
+			return d.pbx.SetVariables(callee.ID, map[string]string{"METAFLOWS_PARTNER": d.caller.Name})
+		}, "naming the partner"); err != nil {
 			return err
 		}
 	}
@@ -258,7 +273,7 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	vars["DIALSTATUS"] = statusAnswer
 	vars["DIALEDPEERNAME"] = callee.Name
 	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(now.Unix(), 10)
-	return d.pbx.SetVariables(d.caller.ID, vars)
+	return d.insist(d.t, func() error { return d.pbx.SetVariables(d.caller.ID, vars) }, "telling the caller's channel of the answer")
 }
 
 func firstOf(words ...string) string {

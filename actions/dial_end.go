@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,11 +19,13 @@ func (d *dialling) giveBack(status string) error {
 		reason = "redirected"
 	}
 	for _, leg := range d.call.Peers(d.caller) {
-		d.quietly(func() error { return d.pbx.Hangup(leg.ID, causeNormal) }, "ending a callee that was not reached")
+		d.drop(d.t, leg.ID, "ending a callee that was not reached")
 	}
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
-		if d.own != nil {
+		if d.pushed > 0 {
+			vars["DIALEDTIME"] = strconv.Itoa(int(time.Since(d.began).Seconds()))
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(d.lastCause())
 			maps.Copy(vars, d.restore())
 		}
 		d.leave(d.caller, vars)
@@ -44,7 +47,7 @@ func (d *dialling) hangUp(ended time.Time) error {
 			})
 			continue
 		}
-		d.quietly(func() error { return d.pbx.Hangup(leg.ID, causeNormal) }, "hanging up who is left")
+		d.drop(d.t, leg.ID, "hanging up who is left")
 	}
 	d.close("hangup")
 	return nil
@@ -67,11 +70,26 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	for _, name := range []string{"METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_STATE", "METAFLOWS_PARTNER"} {
 		vars[name] = ""
 	}
-	if d.own != nil {
-		vars["CHANNEL(hangup_handler_pop)"] = ""
+	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
+	if err == nil {
+		d.popHandlers(d.pushed)
+		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
 	}
-	d.quietly(func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
-	d.quietly(func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
+	if err != nil {
+		d.drop(d.t, leg.ID, "hanging up a caller that cannot go on")
+	}
+}
+
+// popHandlers takes the last handlers that we pushed off the caller.
+func (d *dialling) popHandlers(n int) {
+	for range n {
+		if d.insist(d.t, func() error {
+			return d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""})
+		}, "taking a hangup handler off the caller") != nil {
+			return
+		}
+		d.pushed--
+	}
 }
 
 // close removes the bridge and tells that the call is over.
@@ -90,7 +108,7 @@ func (d *dialling) close(reason string) {
 // abandon ends a call that cannot be handled because of err: the process stops, or Asterisk refuses. In the first case
 // nothing is touched.
 func (d *dialling) abandon(err error) error {
-	if d.t.Ending() != nil {
+	if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
 		return err
 	}
 	if gone(err) { // the caller is: nobody else's absence is an error
@@ -101,24 +119,23 @@ func (d *dialling) abandon(err error) error {
 }
 
 // keep answers a channel that came alone and keeps it until it hangs up.
-func (s *Set) keep(t *flows.Task, leg *flows.Leg) error {
-	t.PublishAll("call.started", func(*flows.Notice) {})
-	if err := s.pbx.Answer(leg.ID); err != nil && !gone(err) {
+func (d *dialling) keep() error {
+	d.started()
+	err := d.prepare(false)
+	if err == nil {
+		err = d.pbx.Answer(d.caller.ID)
+	}
+	if err == nil {
+		err = d.bridge(d.caller)
+	}
+	if err != nil {
+		return d.abandon(err)
+	}
+	d.caller.Answered = time.Now()
+	d.call.Open()
+	d.t.PublishAll("call.answered", func(*flows.Notice) {})
+	if err := d.t.Until(0, func() bool { return d.caller.Gone }); err != nil {
 		return err
 	}
-	if err := s.bridgeLegs(t.Call, leg); err != nil {
-		return err
-	}
-	defer s.quietly(func() error { return s.pbx.DeleteBridge(t.Call.Bridge) }, "removing the bridge")
-	leg.Answered = time.Now()
-	t.Call.Open()
-	t.PublishAll("call.answered", func(*flows.Notice) {})
-	if err := t.Until(0, func() bool { return leg.Gone }); err != nil {
-		return err
-	}
-	t.EndOthers()
-	t.PublishAll("call.ended", func(n *flows.Notice) {
-		n.Reason, n.Duration = "hangup", time.Since(leg.Answered).Milliseconds()
-	})
-	return nil
+	return d.hangUp(time.Now())
 }

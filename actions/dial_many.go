@@ -1,7 +1,9 @@
 package actions
 
 import (
+	"errors"
 	"slices"
+	"sync"
 
 	"metaflows/flows"
 )
@@ -14,6 +16,8 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	stop = sync.OnceFunc(stop)
+	defer stop()
 	var rung []*flows.Leg
 	for _, target := range d.args.targets {
 		callee, err := d.callee(target)
@@ -27,10 +31,11 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 		if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_push)": orphanHandler + "(" + callee.Name + ")"}); err != nil {
 			return nil, "", err
 		}
+		d.pushed++
 	}
 	for _, callee := range rung {
 		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.args.seconds); err != nil && !gone(err) {
-			if d.t.Ending() != nil {
+			if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
 				return nil, "", err
 			}
 			d.call.Log.Warn("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err)
@@ -57,12 +62,13 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 	if d.caller.Gone {
 		return nil, statusCancel, nil
 	}
-	if err := d.popHandlers(len(rung)); err != nil && !gone(err) {
-		return nil, "", err
-	}
 	if first == nil {
 		return nil, d.worst(rung), nil
 	}
+	if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"METAFLOWS_PARTNER": first.Name}); err != nil {
+		return nil, "", err
+	}
+	d.popHandlers(d.pushed - 1) // no cancelled callee counts any more
 	for _, callee := range rung {
 		if callee != first {
 			d.dismiss(callee)
@@ -95,16 +101,6 @@ func (d *dialling) entertain() (stop func(), err error) {
 		return nil, err
 	}
 	return func() { d.quietly(func() error { return d.pbx.StopMOH(id) }, "ending the music") }, d.pbx.StartMOH(id, d.args.class)
-}
-
-// popHandlers takes the callees' handlers off the caller, so that no cancelled callee counts any more.
-func (d *dialling) popHandlers(n int) error {
-	for range n {
-		if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // worst is the DIALSTATUS when none of the callees was reached.

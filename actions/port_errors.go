@@ -2,6 +2,7 @@ package actions
 
 import (
 	"errors"
+	"time"
 
 	"metaflows/flows"
 )
@@ -12,6 +13,32 @@ func (s *Set) quietly(command func() error, doing string) {
 	if err != nil && !errors.Is(err, flows.ErrGone) && !errors.Is(err, flows.ErrDetached) {
 		s.log.Warn("a command failed", "doing", doing, "error", err)
 	}
+}
+
+// insist runs a command until it is done, what it is about is gone, or there is no point in trying again: it is for what
+// must not be left undone. It waits between the tries, unless the call is ending.
+func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
+	var err error
+	for _, pause := range []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second} {
+		if pause > 0 && t.Ending() == nil {
+			_ = t.Sleep(pause)
+		}
+		if err = command(); err == nil || gone(err) {
+			return nil
+		}
+		if !errors.Is(err, flows.ErrUnavailable) {
+			break
+		}
+	}
+	if !errors.Is(err, flows.ErrDetached) {
+		s.log.Error("a command failed for good", "doing", doing, "error", err)
+	}
+	return err
+}
+
+// drop hangs a channel up.
+func (s *Set) drop(t *flows.Task, channel, doing string) {
+	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, causeNormal) }, doing)
 }
 
 // gone says whether err means that the thing is not there any more.

@@ -50,7 +50,7 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 	case action == "stop":
 		t.Accept("")
 		if err = s.pbx.StopRecording(t.Call.Recordings[mine].Name); gone(err) {
-			err = nil // it has ended by itself
+			t.Call.Recordings[mine].Over, err = true, nil // it has ended by itself
 		}
 	default:
 		err = s.mask(t, action == "mask")
@@ -83,64 +83,68 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 	t.Accept("")
 	// From here on it is the account's one, also for a key that is pressed while it starts.
 	t.Call.Recordings = append(t.Call.Recordings, rec)
-	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
-		forgetRecording(t.Call, rec)
-		return err
-	}
-	var failed bool
-	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
-		switch ev := ev.(type) {
-		case flows.RecordingStarted:
-			return ev.Recording == rec.Name
-		case flows.RecordingDone:
-			failed = ev.Recording == rec.Name
+	if err := s.beginRecording(t, rec); err != nil {
+		if errors.Is(err, flows.ErrDetached) || errors.Is(t.Ending(), flows.ErrDetached) {
+			return err
 		}
-		return failed
-	})
-	if err == nil && failed {
-		err = flows.ErrUnavailable
-	}
-	if err != nil {
-		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start")
+		// An answer that did not come does not say that nothing is written.
+		_ = s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start as it should")
 		forgetRecording(t.Call, rec)
 		return flows.Fail("not_recorded", err)
 	}
-	rec.Began = time.Now()
-	if rec.Masked {
-		s.quietly(func() error { return s.pbx.MaskRecording(rec.Name) }, "masking a recording")
-	}
 	t.Publish(recordingNotice(t, rec, "recording.started"))
+	if rec.Masked {
+		t.Publish(recordingNotice(t, rec, "recording.masked"))
+	}
 	t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec, limit) })
+	return nil
+}
+
+// beginRecording returns when Asterisk writes it, and writes silence if the call's recordings are masked.
+func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
+	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
+		return err
+	}
+	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
+		started, ok := ev.(flows.RecordingStarted)
+		return ok && started.Recording == rec.Name || rec.Over
+	})
+	rec.Began = time.Now()
+	switch {
+	case err != nil:
+		return err
+	case rec.Over:
+		return flows.ErrUnavailable
+	case rec.Masked:
+		return s.pbx.MaskRecording(rec.Name)
+	}
 	return nil
 }
 
 // watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
 func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Duration) error {
-	reason := "stopped"
-	done := func(ev flows.Event) bool {
-		end, ok := ev.(flows.RecordingDone)
-		if ok && end.Recording == rec.Name && end.Failed {
-			reason = "failed"
-		}
-		return ok && end.Recording == rec.Name
-	}
-	err := t.AwaitFor(limit, done)
+	over := func() bool { return rec.Over }
+	err := t.Until(limit, over)
 	if errors.Is(err, flows.ErrDetached) {
 		return err
 	}
-	took := time.Since(rec.Began)
+	took, reason := time.Since(rec.Began), "stopped"
 	if err != nil { // Asterisk's own limit runs late, so it is ended from here (ari-facts 5)
 		if reason = "call_ended"; errors.Is(err, flows.ErrTimeout) {
 			reason = "time_limit"
 		}
-		s.quietly(func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording")
-		_ = t.AwaitFor(2*time.Second, done)
+		if s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording") != nil {
+			rec.Failed = true
+		}
+		if errors.Is(t.Until(2*time.Second, over), flows.ErrDetached) {
+			return flows.ErrDetached
+		}
 	}
 	forgetRecording(t.Call, rec)
 	n := recordingNotice(t, rec, "recording.stored")
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
-	if reason == "failed" {
-		n.Result = "failed"
+	if rec.Failed {
+		n.Result, n.Reason = "failed", "failed"
 	}
 	t.Publish(n)
 	return nil
@@ -170,7 +174,17 @@ func (s *Set) mask(t *flows.Task, on bool) error {
 // recordingNotice is an event about a recording, under the account whose it is.
 func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Notice {
 	n := t.Notice(kind)
-	n.Account, n.Recording = rec.Account, rec.Name
+	if id := n.ID; rec.Account != n.Account { // whose leg pressed what is another account's business
+		n = flows.Notice{Type: kind, ID: id, Account: rec.Account}
+		for _, leg := range t.Call.Legs {
+			if leg.Owner.Account == rec.Account {
+				n = t.Call.NoticeAbout(leg, kind)
+				n.ID = id
+				break
+			}
+		}
+	}
+	n.Recording = rec.Name
 	n.ID += ":" + rec.Name
 	return n
 }

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"time"
 
 	"metaflows/flows"
@@ -36,17 +37,23 @@ func (x *blindTransfer) ringBack() (bool, error) {
 	}
 	leg, err := x.outbound(x.t, dialstring, x.transferee.ID, x.transferor.Role, nil)
 	if err != nil {
+		if errors.Is(err, flows.ErrDetached) {
+			return false, err
+		}
 		return false, x.t.Ending()
 	}
 	if err = x.call.Join(leg); err == nil {
 		x.tie(x.transferee, leg)
 		err = x.pbx.DialChannel(leg.ID, x.transferee.ID, x.ring)
 	}
+	if errors.Is(err, flows.ErrDetached) {
+		return false, err
+	}
 	if err != nil && !gone(err) {
 		x.call.Log.Warn("the transferor could not be rung back", "dialstring", dialstring, "error", err)
 	}
 	if err != nil {
-		x.drop(leg)
+		x.dropLeg(leg)
 		return false, nil
 	}
 	x.ringFor(leg)
@@ -55,7 +62,7 @@ func (x *blindTransfer) ringBack() (bool, error) {
 		return false, err
 	}
 	if !leg.Up() || x.transferee.Gone {
-		x.drop(leg)
+		x.dropLeg(leg)
 		return false, nil
 	}
 	leg.Answered = x.transferor.Answered
@@ -64,10 +71,10 @@ func (x *blindTransfer) ringBack() (bool, error) {
 	return true, nil
 }
 
-// drop ends a ring-back.
-func (x *blindTransfer) drop(leg *flows.Leg) {
+// dropLeg ends somebody who is rung.
+func (x *blindTransfer) dropLeg(leg *flows.Leg) {
 	if !leg.Gone {
-		x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "ending a ring-back")
+		x.drop(x.t, leg.ID, "ending somebody who is rung")
 	}
 	x.call.Release(leg)
 }

@@ -37,10 +37,10 @@ func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 // whisper plays media to one leg of a bridge until the wait returns.
 func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func() error) error {
 	snoop := t.Call.Name(flows.ArgSnoop)
+	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
 	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
 		return err
 	}
-	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
 	if err := t.AwaitFor(2*time.Second, startedAs(snoop)); err != nil {
 		return err
 	}

@@ -124,17 +124,13 @@ func (x *blindTransfer) run() error {
 	case x.t.Ending() != nil:
 		return err
 	case x.transferee.Gone:
-		x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
-		x.call.Release(target)
+		x.dropLeg(target)
 		return flows.Fail("transferee_gone", nil)
 	case target.Up():
 		return x.complete(target)
 	}
 	_ = x.t.Until(time.Second, func() bool { return target.Cause != 0 })
-	if !target.Gone { // its own timeout has not come
-		x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
-		x.call.Release(target)
-	}
+	x.dropLeg(target) // its own timeout may not have come
 	return x.giveBack(failureOf(target))
 }
 
@@ -154,9 +150,11 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
 		return nil
 	}
-	x.quietly(func() error { return x.pbx.Hangup(target.ID, causeNormal) }, "ending a transfer's target")
-	x.call.Release(target)
-	x.quietly(func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
+	if errors.Is(err, flows.ErrDetached) {
+		return err
+	}
+	x.dropLeg(target)
+	_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
 	return err
 }
 
@@ -165,7 +163,7 @@ func (x *blindTransfer) dismiss() {
 	leg := x.transferor
 	x.call.Release(leg)
 	x.t.Go("dismiss", func(t *flows.Task) error {
-		defer x.quietly(func() error { return x.pbx.Hangup(leg.ID, causeNormal) }, "hanging up the transferor")
+		defer x.drop(t, leg.ID, "hanging up the transferor")
 		return x.soundAlone(t, leg, confirmTone)
 	})
 }

@@ -19,6 +19,7 @@ type Call struct {
 	Recordings []*Recording
 
 	calls   *Calls
+	knowing []string // accounts that were told of the call
 	mail    *mailbox
 	all     []*Leg          // also those that have left
 	left    []*Leg          // those
@@ -41,6 +42,8 @@ type Recording struct {
 	Account string
 	Masked  bool
 	Began   time.Time
+	// Over: Asterisk does not write it any more. Failed: what it wrote is not whole.
+	Over, Failed bool
 }
 
 // matched is a code that was found and is to run.
@@ -98,7 +101,10 @@ func (c *Call) handle(ev Event) {
 		return
 	}
 	c.book(ev)
-	c.offer(ev)
+	wanted := c.offer(ev)
+	if started, ok := ev.(Started); ok && !wanted && c.leg(started.Channel.ID) == nil {
+		c.calls.stray(started)
+	}
 }
 
 // resync catches up with what became of the legs in a gap.
@@ -111,6 +117,10 @@ func (c *Call) resync(ev resync) {
 			c.handle(Lost{leg.ID})
 		case state != leg.State:
 			c.handle(StateChanged{leg.ID, state})
+		}
+		if there && leg.bridged && leg.Phone() { // what was confirmed in the gap is not known
+			leg.joins = nil
+			c.absorb(leg, leg.keypad.Absorb())
 		}
 	}
 }
@@ -132,6 +142,15 @@ func (c *Call) book(ev Event) {
 	case Started:
 		if leg := c.leg(ev.Replaces); ev.Replaces != "" && leg != nil {
 			c.replace(leg, ev.Channel)
+			if replaced := c.calls.cfg.Replaced; replaced != nil {
+				c.spawn("replaced", nil, nil, func(t *Task) error { return replaced(t, leg) })
+			}
+		}
+	case RecordingDone:
+		for _, rec := range c.Recordings {
+			if rec.Name == ev.Recording {
+				rec.Over, rec.Failed = true, ev.Failed
+			}
 		}
 	case StateChanged:
 		if leg := c.leg(ev.Channel); leg != nil {

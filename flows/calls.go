@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -21,6 +22,10 @@ type CallsConfig struct {
 	// Enter is what runs for a channel that the dialplan hands over, on a call of its own. The call is over when it
 	// returns.
 	Enter func(*Task, Started) error
+	// Stray hangs up a channel that belongs to no call any more. It may block. May be nil.
+	Stray func(channel string)
+	// Replaced is a task that runs when another channel has taken a leg's place. May be nil.
+	Replaced func(*Task, *Leg) error
 	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
 	Failed func(*Task)
 }
@@ -47,12 +52,22 @@ func (cs *Calls) Deliver(id string, ev Event) {
 	cs.mu.RLock()
 	c := cs.ids[id]
 	cs.mu.RUnlock()
-	if c != nil {
+	started, entered := ev.(Started)
+	switch {
+	case entered && started.Replaces == "" && !ours(started):
+		cs.begin(started) // also a channel that was given back and enters again while its call is being closed
+	case c != nil:
 		c.mail.put(ev)
-		return
+	case entered:
+		cs.stray(started)
 	}
-	if started, ok := ev.(Started); ok && started.Replaces == "" && !ours(started) {
-		cs.begin(started)
+}
+
+// stray: a channel of ours, or one in another's place, has come too late: nobody would ever talk to it.
+func (cs *Calls) stray(started Started) {
+	cs.cfg.Log.Info("a channel came too late for its call and is hung up", "channel", started.Channel.Name)
+	if cs.cfg.Stray != nil {
+		go cs.cfg.Stray(started.Channel.ID)
 	}
 }
 
@@ -75,6 +90,9 @@ const (
 // begin starts a call for a channel.
 func (cs *Calls) begin(started Started) {
 	id := started.Channel.ID
+	if !started.Stamp.IsZero() { // the same channel may enter again: that is another call
+		id += "-" + strconv.FormatInt(started.Stamp.UnixMilli(), 36)
+	}
 	c := &Call{
 		ID: id, Bridge: "mf-" + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(),
 	}
@@ -86,7 +104,7 @@ func (cs *Calls) begin(started Started) {
 	cs.live[c] = struct{}{}
 	cs.running.Add(1)
 	cs.mu.Unlock()
-	c.Register(id)
+	c.Register(started.Channel.ID)
 	go func() {
 		defer cs.running.Done()
 		c.run(func(t *Task) error { return cs.cfg.Enter(t, started) })

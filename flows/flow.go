@@ -60,7 +60,7 @@ func (t *Task) Notice(kind string) Notice {
 	if f.Match != nil {
 		n.Document, n.Digits = string(f.Match.Scope), len(f.Match.Collected)
 	}
-	if f.accepted {
+	if f.accepted && f.Presser == f.Owner {
 		n.Target = f.target
 	}
 	return n
@@ -87,7 +87,7 @@ func (c *Call) startFlow(m matched) {
 func (t *Task) runFlow() error {
 	f, action := t.Flow, t.Flow.Action
 	for depth := 0; f.node != nil; depth++ {
-		if f.Presser.Gone { // no further node runs
+		if f.Presser.Gone || t.ending != nil { // no further node runs
 			return nil
 		}
 		f.Action = fmt.Sprintf("%s.%d", action, depth)

@@ -84,6 +84,9 @@ func (c *Call) absorb(leg *Leg, on bool) {
 	leg.joins = append(leg.joins, on)
 	c.carry(leg, func() error { return c.calls.cfg.Line.AddToBridge(bridge, channel, on) }, func(err error) {
 		leg.turning = false
+		if err == nil && len(leg.joins) > 1 { // an earlier one was never confirmed, and will not be
+			leg.joins = leg.joins[len(leg.joins)-1:]
+		}
 		if err != nil && leg.bridged && leg.ID == channel {
 			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
 			leg.asked, leg.balked = !on, true

@@ -77,7 +77,7 @@ func (l *Leg) identify(vars map[string]string) {
 // reset gives the leg another channel, which is in no bridge and has done nothing yet.
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Cause, l.TechCause, l.Forward = ch, false, 0, 0, ""
-	l.bridged, l.asked, l.joins, l.since, l.echo = false, false, nil, nil, echo{}
+	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
 }
 
 // dialed books the progress of a dial. A Local channel may tell its answer only here.
@@ -114,7 +114,7 @@ func (l *Leg) Up() bool { return l.State == "Up" && !l.Gone }
 
 // confirm notes that the leg has entered its bridge at stamp, with the absorb of the request that this confirms.
 func (l *Leg) confirm(stamp time.Time) {
-	absorb := false // somebody else moved it
+	absorb := l.asked // somebody else moved it
 	if len(l.joins) > 0 {
 		absorb, l.joins = l.joins[0], l.joins[1:]
 	}

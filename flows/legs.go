@@ -39,17 +39,26 @@ func (c *Call) Accounts() []string {
 // what belongs to another. Each account is told once: called again, it tells those that have joined since.
 func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 	c := t.Call
-	for _, account := range c.Accounts() {
+	accounts := c.Accounts()
+	for _, account := range c.knowing { // whose leg has gone to another account's
+		if !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	c.knowing = accounts
+	for _, account := range accounts {
 		id := c.ID + ":" + kind + ":" + account
-		i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.Owner.Account == account })
-		if i < 0 || c.told[id] {
+		if c.told[id] {
 			continue
 		}
 		if c.told == nil {
 			c.told = map[string]bool{}
 		}
 		c.told[id] = true
-		n := c.NoticeAbout(c.all[i], kind)
+		n := Notice{Type: kind, Account: account}
+		if i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.Owner.Account == account }); i >= 0 {
+			n = c.NoticeAbout(c.all[i], kind)
+		}
 		n.ID = id
 		fill(&n)
 		c.publish(n)
@@ -68,6 +77,7 @@ func (c *Call) Release(leg *Leg) {
 func (c *Call) Drop(leg *Leg) {
 	c.Release(leg)
 	c.all = slices.DeleteFunc(c.all, func(l *Leg) bool { return l == leg })
+	c.knowing = slices.DeleteFunc(c.knowing, func(account string) bool { return !slices.Contains(c.Accounts(), account) })
 }
 
 // Join puts a leg into the call's bridge, and returns when it has been asked for.

@@ -158,7 +158,7 @@ func (s *scenario) begin() {
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
 	s.calls = flows.NewCalls(flows.CallsConfig{
 		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
-		Enter: set.Enter, Failed: set.Failed,
+		Enter: set.Enter, Failed: set.Failed, Stray: set.Stray, Replaced: set.Replaced,
 	})
 	s.pbx.Listen(s.calls)
 }

@@ -63,6 +63,7 @@ func (s *process) connect() (*telephony, error) {
 	in.calls = flows.NewCalls(flows.CallsConfig{
 		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
+		Stray: set.Stray, Replaced: set.Replaced,
 	})
 	return &telephony{client: client, calls: in.calls, channel: in.vars}, nil
 }
