@@ -52,6 +52,11 @@ var auditMaySubscribe = []string{EventSubjects, AuditInbox + ".>"}
 // name an event's subject as the place for an answer, and the server, which checks permissions for subjects but not for
 // replies, would store that answer as an event. An imported request's answer comes back to the importing account, where
 // no stream listens.
+//
+// What permissions cannot forbid to who may make consumers: a push consumer has stored events sent to any literal subject
+// inside EVENTS. So EVENTS holds nothing but the stream and its publisher, and the rule is that nobody ever subscribes there
+// to a subject that can be guessed: the publisher's only subscription is its inbox, whose name is random. What acts on
+// messages (documents, commands, live calls) belongs into DOCUMENTS, which imports nothing and exports nothing.
 func accounts(inside, audit string) string {
 	var exports, imports strings.Builder
 	for _, s := range auditMayPublish {

@@ -3,11 +3,13 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -201,18 +203,99 @@ func TestAuditCannotPublishByAnswer(t *testing.T) {
 	_ = c
 }
 
-// A push consumer's messages are sent by the server itself, to where the consumer says.
+// push makes a push consumer as the auditor, and gives the server's reason where it refuses.
+func (l *lab) push(to string, headersOnly bool) (refused string) {
+	l.Helper()
+	body, _ := json.Marshal(map[string]any{"stream_name": EventStream, "config": map[string]any{
+		"name": "p", "deliver_subject": to, "ack_policy": "none", "headers_only": headersOnly,
+	}})
+	m, err := l.auditor.Request("$JS.API.CONSUMER.CREATE."+EventStream+".p", body, 2*time.Second)
+	if err != nil {
+		l.Fatal(to, err)
+	}
+	var answer struct {
+		Name  string
+		Error struct{ Description string }
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil || (answer.Name == "p") == (answer.Error.Description != "") {
+		l.Fatalf("%s: %v: %s", to, err, m.Data)
+	}
+	return answer.Error.Description
+}
+
+// A push consumer's messages are sent by the server itself, to where the consumer says: never into the stream, and what
+// they ask of JetStream is not done, with a body or without.
 func TestAuditCannotPublishByPush(t *testing.T) {
 	l := newLab(t)
-	for _, to := range []string{
-		"metaflows.v1.event.acme.c1.call.ended", "$JS.API.STREAM.PURGE." + EventStream, "$JS.API.STREAM.DELETE." + EventStream, "_INBOX.x",
+	for to, refused := range map[string]string{
+		"metaflows.v1.event.acme.c1.call.ended": "cycle",
+		"metaflows.v1.event.>":                  "wildcard",
+		"$JS.API.STREAM.PURGE." + EventStream:   "",
+		"$JS.API.STREAM.DELETE." + EventStream:  "",
 	} {
-		body, _ := json.Marshal(map[string]any{"stream_name": EventStream, "config": map[string]any{"name": "p", "deliver_subject": to, "ack_policy": "none"}})
-		if _, err := l.auditor.Request("$JS.API.CONSUMER.CREATE."+EventStream+".p", body, 2*time.Second); err != nil {
-			t.Fatal(to, err)
+		for _, headersOnly := range []bool{false, true} {
+			if said := l.push(to, headersOnly); !strings.Contains(said, refused) || (said == "") != (refused == "") {
+				t.Errorf("%s: %q", to, said)
+			}
+			l.untouched(1, "a push consumer to "+to)
+			_, _ = l.auditor.Request("$JS.API.CONSUMER.DELETE."+EventStream+".p", nil, 2*time.Second)
 		}
-		l.untouched(1, "a push consumer to "+to)
-		_, _ = l.auditor.Request("$JS.API.CONSUMER.DELETE."+EventStream+".p", nil, 2*time.Second)
+	}
+}
+
+// Any other literal subject inside EVENTS can be reached by push. So nobody may subscribe there to one that can be guessed,
+// and nothing of it may arrive in DOCUMENTS.
+func TestPushReachesNobody(t *testing.T) {
+	l := newLab(t)
+	publisher, _ := jetstream.New(l.broker.Events()) // as package events publishes
+	ack, err := publisher.PublishAsync(event, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-ack.Ok()
+	const to = "metaflows.v1.command.acme.c1"
+	got := make(chan string, 8)
+	for name, nc := range map[string]*nats.Conn{"EVENTS": l.broker.Events(), "DOCUMENTS": l.broker.Documents()} {
+		if _, err := nc.Subscribe(to, func(*nats.Msg) { got <- name }); err != nil {
+			t.Fatal(err)
+		}
+		_ = nc.Flush()
+	}
+	if refused := l.push(to, false); refused != "" {
+		t.Fatalf("refused: %s; the rule in accounts.go is not needed any more", refused)
+	}
+	for range 2 {
+		select {
+		case in := <-got:
+			if in != "EVENTS" {
+				t.Error("an event came to", in)
+			}
+		case <-time.After(2 * time.Second):
+			t.Fatal("nothing came, also not where it is known to come")
+		}
+	}
+	select {
+	case in := <-got:
+		t.Error("an event came to", in)
+	case <-time.After(200 * time.Millisecond):
+	}
+	conns, err := l.broker.server.Connz(&server.ConnzOptions{Subscriptions: true, Username: true, Account: "EVENTS"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox := regexp.MustCompile(`^_INBOX_[A-Z2-7]{26}\.`)
+	var inboxes int
+	for _, c := range conns.Conns {
+		for _, subject := range c.Subs {
+			if inbox.MatchString(subject) {
+				inboxes++
+			} else if subject != to {
+				t.Errorf("%s subscribes to %s in EVENTS: an auditor can have events sent there", c.Name, subject)
+			}
+		}
+	}
+	if inboxes == 0 {
+		t.Error("no inbox was found: is this still the right place to look?")
 	}
 }
 

@@ -1,15 +1,18 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Config says which NATS to use. An empty URL is the embedded server.
@@ -33,6 +36,42 @@ type Broker struct {
 	unlock    func()
 	events    *nats.Conn
 	documents *nats.Conn
+	away      *away
+}
+
+// away is why there is no connection, as the last attempt has said.
+type away struct {
+	mu     sync.Mutex
+	reason error
+}
+
+// set says whether the reason is news.
+func (a *away) set(reason error) (news bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	news = reason != nil && (a.reason == nil || a.reason.Error() != reason.Error())
+	a.reason = reason
+	return news
+}
+
+func (a *away) get() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reason
+}
+
+// ErrListen: the embedded server cannot listen at Config.Listen. ErrFolder: it cannot use Config.Dir.
+var (
+	ErrListen = errors.New("cannot be listened on")
+	ErrFolder = errors.New("cannot be used")
+)
+
+// Explain says what an answer of NATS means where its own words do not.
+func Explain(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return fmt.Errorf("JetStream is not enabled on this NATS server or for this account: %w", err)
+	}
+	return err
 }
 
 // Open starts the embedded server, or begins to connect to the external one. It fails when the embedded server cannot
@@ -70,6 +109,11 @@ func (b *Broker) Err() error {
 		if nc.IsConnected() {
 			continue
 		}
+		if b.away != nil {
+			if err := b.away.get(); err != nil {
+				return fmt.Errorf("not connected: %w", err)
+			}
+		}
 		if err := nc.LastError(); err != nil {
 			return fmt.Errorf("not connected: %w", err)
 		}
@@ -92,7 +136,21 @@ func (b *Broker) Close() {
 }
 
 func external(cfg Config) (*Broker, error) {
-	opts := connection(cfg)
+	gone := &away{}
+	opts := append(connection(cfg),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if gone.set(err) {
+				cfg.Log.Warn("NATS cannot be reached, trying for ever", "url", Redacted(cfg.URL), "error", err)
+			}
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if gone.set(err); err != nil {
+				cfg.Log.Warn("NATS connection lost", "error", err)
+			}
+		}),
+		nats.ConnectHandler(func(nc *nats.Conn) { gone.connected(cfg.Log, nc) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { gone.connected(cfg.Log, nc) }),
+	)
 	if cfg.Creds != "" {
 		if _, err := os.ReadFile(cfg.Creds); err != nil {
 			return nil, fmt.Errorf("read NATS credentials: %w", err)
@@ -103,10 +161,12 @@ func external(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", Redacted(cfg.URL), err)
 	}
-	if !nc.IsConnected() {
-		cfg.Log.Warn("NATS is not reachable, trying for ever", "url", Redacted(cfg.URL), "error", nc.LastError())
-	}
-	return &Broker{log: cfg.Log, events: nc, documents: nc}, nil
+	return &Broker{log: cfg.Log, events: nc, documents: nc, away: gone}, nil
+}
+
+func (a *away) connected(log *slog.Logger, nc *nats.Conn) {
+	a.set(nil)
+	log.Info("NATS connected", "url", nc.ConnectedUrlRedacted())
 }
 
 // connection holds what every connection shares: it is retried for ever, also when the server refuses the login, since
@@ -132,20 +192,20 @@ func connection(cfg Config) []nats.Option {
 	}
 }
 
-// Redacted is a server URL list without its passwords and tokens, fit for a log.
+// Redacted is a server URL list without what is or may hold a password or token, fit for a log.
 func Redacted(urls string) string {
 	list := strings.Split(urls, ",")
 	for i, s := range list {
-		s = strings.TrimSpace(s)
-		u, err := url.Parse(s)
-		switch {
-		case err == nil && u.User != nil:
-			u.User = url.User("xxxxx")
-			s = u.String()
-		case strings.Contains(s, "@"):
-			s = "(hidden)"
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil || u.Host == "" {
+			list[i] = "(hidden)"
+			continue
 		}
-		list[i] = s
+		shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+		if u.User != nil {
+			shown.User = url.User("xxxxx")
+		}
+		list[i] = shown.String()
 	}
 	return strings.Join(list, ",")
 }

@@ -99,6 +99,8 @@ func TestRedacted(t *testing.T) {
 		"nats://h:4222":                     "nats://h:4222",
 		"nats://u:p@h:4222, nats://token@i": "nats://xxxxx@h:4222,nats://xxxxx@i",
 		"u:p%zz@h":                          "(hidden)",
+		"nats:secret":                       "(hidden)",
+		"nats://h:4222/?token=secret#x":     "nats://h:4222/",
 	} {
 		if got := Redacted(in); got != want {
 			t.Errorf("%q: %q", in, got)

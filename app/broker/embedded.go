@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,7 +31,9 @@ func embedded(cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	connect := func(user string) (*nats.Conn, error) {
-		return nats.Connect("", append(connection(cfg), nats.InProcessServer(b.server), nats.UserInfo(user, inside))...)
+		// An inbox that cannot be guessed: see accounts. The client's own has a part of 6 characters only.
+		inbox := nats.CustomInboxPrefix("_INBOX_" + rand.Text())
+		return nats.Connect("", append(connection(cfg), inbox, nats.InProcessServer(b.server), nats.UserInfo(user, inside))...)
 	}
 	if b.events, err = connect(eventsUser); err == nil {
 		b.documents, err = connect(documentsUser)
@@ -72,6 +75,9 @@ func (b *Broker) serve(cfg Config, inside string) error {
 	select {
 	case reason := <-fatal:
 		ns.Shutdown()
+		if strings.HasPrefix(reason, "Error listening") {
+			return fmt.Errorf("NATS address %s %w: %s", cfg.Listen, ErrListen, reason)
+		}
 		return fmt.Errorf("embedded NATS: %s", reason)
 	case ok := <-ready:
 		if !ok {
@@ -106,18 +112,18 @@ func listen(opts *server.Options, address string) error {
 // the process, however it ends.
 func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("data folder %w: %w", ErrFolder, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("data folder %w: %w", ErrFolder, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("data folder %s is in use by another metaflows process", dir)
+			return nil, fmt.Errorf("data folder %s %w: it is in use by another metaflows process", dir, ErrFolder)
 		}
-		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
+		return nil, fmt.Errorf("data folder %s %w: lock: %w", dir, ErrFolder, err)
 	}
 	return func() { _ = f.Close() }, nil
 }

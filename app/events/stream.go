@@ -63,5 +63,5 @@ func wrapStream(verb string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s stream %s: %w", verb, streamName, err)
+	return fmt.Errorf("%s stream %s: %w", verb, streamName, broker.Explain(err))
 }

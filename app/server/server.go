@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -69,6 +71,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	defer running.Wait()
 	defer end()
 
+	if err := s.dataFolder(); err != nil {
+		return err
+	}
 	token, err := s.adminToken()
 	if err != nil {
 		return err
@@ -138,6 +143,28 @@ func (s *process) finishEvents(wait time.Duration) error {
 	return nil
 }
 
+// dataFolder makes the folder for what is kept on disk, where anything is.
+func (s *process) dataFolder() error {
+	if s.cfg.AdminToken != "" && s.cfg.NATS.URL != "" {
+		return nil
+	}
+	err := os.MkdirAll(s.cfg.DataDir, 0o700)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(s.cfg.DataDir, ".writable-*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	return s.folderError(err)
+}
+
+func (s *process) folderError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("METAFLOWS_DATA_DIR=%q cannot be used: %w; accepted is a folder that can be written, one for each process", s.cfg.DataDir, err)
+}
+
 // adminToken is the one that was given, or the one kept in the data folder.
 func (s *process) adminToken() (string, error) {
 	if s.cfg.AdminToken != "" {
@@ -169,7 +196,13 @@ func (s *process) openBroker() error {
 		cfg.MaxStore = int64(s.cfg.Events.MaxBytes) + otherStore
 	}
 	var err error
-	if s.broker, err = broker.Open(cfg); err != nil {
+	s.broker, err = broker.Open(cfg)
+	switch {
+	case errors.Is(err, broker.ErrListen):
+		return fmt.Errorf("METAFLOWS_NATS_LISTEN=%q: %w; accepted is host:port of a free port, or off", s.cfg.NATS.Listen, err)
+	case errors.Is(err, broker.ErrFolder):
+		return s.folderError(err)
+	case err != nil:
 		return err
 	}
 	if s.addr.NATS = s.broker.Addr(); s.addr.NATS != "" {
@@ -199,7 +232,7 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 	}
 	listener, err := net.Listen("tcp", s.cfg.HTTP.Addr)
 	if err != nil {
-		return fmt.Errorf("METAFLOWS_HTTP_ADDR=%q cannot be listened on: %w", s.cfg.HTTP.Addr, err)
+		return fmt.Errorf("METAFLOWS_HTTP_ADDR=%q cannot be listened on: %w; accepted is host:port of a free port", s.cfg.HTTP.Addr, err)
 	}
 	s.addr.HTTP = listener.Addr().String()
 	s.http = &http.Server{
@@ -215,11 +248,20 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 	return nil
 }
 
+// hostOf is the host and port of a URL.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "METAFLOWS_ARI_URL"
+	}
+	return u.Host
+}
+
 // parts is what /readyz tells.
 func (s *process) parts() []rest.Part {
 	asterisk := error(nil)
 	if status := s.telephony.client.Status(); !status.Connected {
-		asterisk = errors.New(status.Problem)
+		asterisk = fmt.Errorf("Asterisk at %s: %s", hostOf(s.cfg.ARI.URL), status.Problem)
 	} else {
 		asterisk = s.telephony.channel.err()
 	}

@@ -152,7 +152,7 @@ func TestWithoutAsterisk(t *testing.T) {
 			Problem string
 		}
 	}
-	if err := json.Unmarshal([]byte(body), &ready); err != nil || status != 503 || ready.Parts["asterisk"].OK || ready.Parts["asterisk"].Problem == "" ||
+	if err := json.Unmarshal([]byte(body), &ready); err != nil || status != 503 || ready.Parts["asterisk"].OK || !strings.HasPrefix(ready.Parts["asterisk"].Problem, "Asterisk at 127.0.0.1:1: ") ||
 		!ready.Parts["nats"].OK || !ready.Parts["documents"].OK || len(ready.Parts) != 3 {
 		t.Error(status, body)
 	}
@@ -229,12 +229,20 @@ func TestGivenToken(t *testing.T) {
 
 func TestStartFailsInOneLine(t *testing.T) {
 	l := start(t, settingsFor(t.TempDir()))
+	weak := t.TempDir()
+	if err := os.WriteFile(filepath.Join(weak, "audit.password"), []byte("too short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, change := range map[string]func(*config.Config){
 		"in use by another metaflows": func(c *config.Config) { c.DataDir = filepath.Dir(l.AdminTokenFile) },
-		"METAFLOWS_HTTP_ADDR":         func(c *config.Config) { c.HTTP.Addr = l.HTTP },
-		"address already in use":      func(c *config.Config) { c.NATS.Listen = l.NATS },
-		"ARI URL":                     func(c *config.Config) { c.ARI.URL = "ftp://x" },
-		"admin token":                 func(c *config.Config) { c.DataDir = "/dev/null/x" },
+		`METAFLOWS_DATA_DIR="` + filepath.Dir(l.AdminTokenFile) + `" cannot be used`: func(c *config.Config) { c.DataDir = filepath.Dir(l.AdminTokenFile) },
+		`METAFLOWS_NATS_LISTEN="192.0.2.1:4222"`:                                     func(c *config.Config) { c.NATS.Listen = "192.0.2.1:4222" },
+		`METAFLOWS_NATS_LISTEN="` + l.NATS + `"`:                                     func(c *config.Config) { c.NATS.Listen = l.NATS },
+		filepath.Join(weak, "audit.password") + " has a wrong content":               func(c *config.Config) { c.DataDir = weak },
+		"METAFLOWS_HTTP_ADDR":                                                        func(c *config.Config) { c.HTTP.Addr = l.HTTP },
+		"address already in use":                                                     func(c *config.Config) { c.NATS.Listen = l.NATS },
+		"ARI URL":                                                                    func(c *config.Config) { c.ARI.URL = "ftp://x" },
+		`METAFLOWS_DATA_DIR="/dev/null/x" cannot be used`:                            func(c *config.Config) { c.DataDir = "/dev/null/x" },
 	} {
 		cfg := settingsFor(t.TempDir())
 		change(&cfg)
@@ -254,13 +262,28 @@ func TestExternalNATSComesLater(t *testing.T) {
 	nc := brokertest.Start(t)
 	nc.Stop()
 	cfg := settingsFor(t.TempDir())
-	cfg.NATS.URL = nc.URL()
+	cfg.NATS.URL = strings.Replace(nc.URL(), "nats://", "nats://metaflows:hunter2@", 1)
 	l := start(t, cfg)
 	if status, _ := l.do("GET", "/v2/accounts/acme/metaflows", ""); status != 503 {
 		t.Error(status)
 	}
 	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, `"nats":{"ok":false`) || !strings.Contains(body, `"documents":{"ok":false`) {
 		t.Error(body)
+	}
+	if status, body := l.do("POST", "/v2/accounts/acme/metaflows", document); status != 503 {
+		t.Error(status, body)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, body := l.do("GET", "/readyz", ""); strings.Contains(body, "connection refused") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("readyz does not give the reason")
+		}
+	}
+	if log := l.log.String(); !strings.Contains(log, "NATS cannot be reached") || !strings.Contains(log, "connection refused") ||
+		strings.Contains(log, "headers not supported") || strings.Contains(log, "hunter2") {
+		t.Error(log)
 	}
 	nc.Again()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -270,6 +293,22 @@ func TestExternalNATSComesLater(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(status, body)
+		}
+	}
+}
+
+// A NATS server without JetStream is of no use, and is told as what it is.
+func TestExternalNATSWithoutJetStream(t *testing.T) {
+	cfg := settingsFor(t.TempDir())
+	cfg.NATS.URL = brokertest.Plain(t)
+	l := start(t, cfg)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		_, body := l.do("GET", "/readyz", "")
+		if strings.Count(body, "JetStream is not enabled") == 2 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(body)
 		}
 	}
 }

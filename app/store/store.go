@@ -118,6 +118,9 @@ func (s *Store) change(ctx context.Context, p Place, m *nats.Msg, doc *Document)
 	if doc != nil {
 		m.Data = doc.Raw
 	}
+	if !s.cfg.Conn.IsConnected() { // the client would say something else: it does not know yet what the server can
+		return 0, fmt.Errorf("%w: store %s: NATS is not connected", ErrUnavailable, p.Path())
+	}
 	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectStream("KV_"+Bucket))
 	if err != nil {

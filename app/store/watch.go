@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/app/broker"
 	"metaflows/flows"
 )
 
@@ -90,7 +91,7 @@ func (s *Store) open(ctx context.Context) (jetstream.KeyWatcher, error) {
 		err = s.recognize(short, kv)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", Bucket, err)
+		return nil, fmt.Errorf("open bucket %s: %w", Bucket, broker.Explain(err))
 	}
 	watcher, err := kv.Watch(ctx, keyPrefix+".>")
 	if err != nil {

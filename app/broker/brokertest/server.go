@@ -25,6 +25,15 @@ func Start(t *testing.T) *Server {
 	return s
 }
 
+// Plain runs a server without JetStream until the test ends, and gives its URL.
+func Plain(t *testing.T) string {
+	t.Helper()
+	s := &Server{t: t, opts: server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true}}
+	s.Again()
+	t.Cleanup(s.Stop)
+	return s.URL()
+}
+
 // URL is where it listens.
 func (s *Server) URL() string { return s.ns.ClientURL() }
 
