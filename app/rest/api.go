@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 
 	"metaflows/app/store"
 	"metaflows/flows"
@@ -63,10 +64,18 @@ func New(cfg Config) (*API, error) {
 	a.mux.HandleFunc("/v2/accounts/{account}/metaflows", a.metaflows(flows.ScopeAccount))
 	a.mux.HandleFunc("/v2/accounts/{account}/users/{id}/metaflows", a.metaflows(flows.ScopeUser))
 	a.mux.HandleFunc("/v2/accounts/{account}/devices/{id}/metaflows", a.metaflows(flows.ScopeDevice))
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.begin(w, r).fail(http.StatusNotFound, "not_found", map[string]string{"message": "not found"})
-	})
+	a.mux.HandleFunc("/", a.notFound)
 	return a, nil
+}
+
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	a.begin(w, r).fail(http.StatusNotFound, "not_found", map[string]string{"message": "not found"})
+}
+
+// clean says whether a path has no empty part and none that is . or .., but for a slash at its end.
+func clean(p string) bool {
+	c := path.Clean(p)
+	return p == c || c != "/" && p == c+"/"
 }
 
 // ServeHTTP answers a request, whatever happens in it.
@@ -80,5 +89,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.begin(w, r).fail(http.StatusInternalServerError, "unspecified_fault", map[string]string{"message": "unspecified fault"})
 		}
 	}()
+	if !clean(r.URL.EscapedPath()) { // the mux would redirect, in HTML
+		a.notFound(w, r)
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }

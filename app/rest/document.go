@@ -88,26 +88,42 @@ func (s *schemas) node(p *problems, warnings *[]warning, at []string, module str
 	}
 	repair(data, schema)
 	p.check(below(at, "data"), data, schema)
-	is := func(key, text string) bool {
-		v := data.get(key)
-		return v != nil && v.kind == isString && v.text == text
+	if u := data.get("url"); module == "record_call" && u != nil && u.kind == isString && !isClientURL(u.text) {
+		p.add(dotted(below(at, "data", "url")...), "error", detail{"message": "invalid client URL", "value": u})
 	}
-	switch module {
-	case "transfer":
-		if is("transfer_type", "attended") {
-			warn("attended transfers are stored, but this version cannot do them", "data", "transfer_type")
-		}
-	case "record_call":
-		if is("format", "mp3") {
-			warn("this version records wav only; the action will fail", "data", "format")
-		}
-		if u := data.get("url"); u != nil && u.kind == isString {
-			if !isClientURL(u.text) {
-				p.add(dotted(below(at, "data", "url")...), "error", detail{"message": "invalid client URL", "value": u})
-			}
-			warn("this version does not deliver recordings to a URL", "data", "url")
+	for _, m := range data.members {
+		if message := s.notBuilt(module, m.key, m.value); message != "" {
+			warn(message, "data", m.key)
 		}
 	}
+}
+
+// built are the keys of the modules' schemas that this version obeys (package actions).
+var built = map[string][]string{
+	"record_call": {"action", "format", "time_limit"},
+	"transfer":    {"captures", "target", "timeout", "transfer_type"},
+}
+
+// notBuilt says what this version does not do of a value in a module's data; "" where it does all of it. A key that is not
+// in the schema is nobody's promise, and a default asks for nothing.
+func (s *schemas) notBuilt(module, key string, v *value) string {
+	switch {
+	case module == "transfer" && key == "transfer_type" && v.kind == isString && v.text == "attended":
+		return "attended transfers are stored, but this version cannot do them; the action will fail"
+	case module == "record_call" && key == "format" && v.kind == isString && v.text == "mp3":
+		return "this version records wav only; the action will fail"
+	case s.module(module).Properties[key] == nil, slices.Contains(built[module], key):
+		return ""
+	}
+	for _, d := range s.defaults["metaflows."+module] {
+		if d.key == key && string(d.value.encode()) == string(v.encode()) {
+			return ""
+		}
+	}
+	if module == "record_call" && key == "url" {
+		return "this version does not deliver recordings to a URL; the file stays in Asterisk's recording folder"
+	}
+	return key + " is stored, but this version does not obey it"
 }
 
 // check validates one value by one schema.

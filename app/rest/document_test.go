@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,34 @@ func TestWarnings(t *testing.T) {
 		w := l.do("POST", uri, `{"data":{"numbers":{"1":`+data+`}}}`)
 		if w.Code != 200 || !strings.Contains(w.Body.String(), `"path":"`+path+`","code":"unsupported"`) {
 			t.Errorf("%s: %s", data, w.Body)
+		}
+	}
+	// Each key of a schema is obeyed or warned of, at its place and once; defaults and strangers are not.
+	for module, keys := range map[string]map[string]string{
+		"record_call": {
+			"label": `"l"`, "media_name": `"m"`, "method": `"put"`, "origin": `"o"`, "record_min_sec": "3", "record_on_answer": "true",
+			"record_on_bridge": `"true"`, "record_sample_rate": "8000", "url": `"http://example.com"`, "format": `"mp3"`,
+		},
+		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`},
+	} {
+		for key := range l.api.schemas.module(module).Properties {
+			if keys[key] == "" && !slices.Contains(built[module], key) {
+				t.Errorf("%s: no case for %s", module, key)
+			}
+		}
+		for key, v := range keys {
+			w := l.do("POST", uri, fmt.Sprintf(`{"data":{"numbers":{"1":{"module":"none","children":{"_":{"module":%q,"data":{%q:%s}}}}}}}`, module, key, v))
+			if s := w.Body.String(); w.Code != 200 || strings.Count(s, `"code":"unsupported"`) != 1 || !strings.Contains(s, `"path":"numbers.1.children._.data.`+key+`"`) {
+				t.Errorf("%s %s: %s", module, key, s)
+			}
+		}
+	}
+	for _, node := range []string{
+		`{"module":"record_call","data":{"action":"start","format":"wav","time_limit":60,"record_on_answer":false,"record_on_bridge":"false","x":1}}`,
+		`{"module":"transfer","data":{"target":"1","captures":["no_match"],"timeout":20,"transfer_type":"blind","takeback_dtmf":"*1","moh":"x"}}`,
+	} {
+		if w := l.do("POST", uri, `{"data":{"numbers":{"1":`+node+`}}}`); w.Code != 200 || strings.Contains(w.Body.String(), "warnings") {
+			t.Error(w.Body)
 		}
 	}
 	if w := l.do("POST", uri, seedPost); strings.Contains(w.Body.String(), "warnings") {
