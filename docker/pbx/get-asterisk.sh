@@ -4,6 +4,8 @@
 #   root <folder>  a root folder of its own in the cache, to be run with chroot
 # Everything meant for people goes to standard error. Quick when it is already there.
 #
+# "get-asterisk.sh install <package>..." only installs packages, as root.
+#
 # METAFLOWS_ASTERISK_SUITE  the Debian suite to take it from (default forky)
 # METAFLOWS_ASTERISK_ROOT   1: do not look on PATH
 set -eu
@@ -17,6 +19,31 @@ root=$cache/asterisk-$suite
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "get-asterisk: $*"; exit 1; }
+
+# install PACKAGE...: from the repositories of this system. Old lists are better than none, so an update that fails ends nothing.
+install() {
+	command -v apt-get >/dev/null || fail "apt-get is not here (Debian and Ubuntu have it). Install in your system's way: $*"
+	[ "$(id -u)" = 0 ] || fail "only root can install packages. Type: sudo apt-get install $*"
+	lists=$(mktemp)
+	if ! apt-get update >"$lists" 2>&1; then
+		cat "$lists" >&2
+		if grep -Eq "$outdated" "$lists"; then
+			say "get-asterisk: a Release file of this system's repositories has run out of date; again without that one check (signatures are still checked)"
+			apt-get -o Acquire::Check-Valid-Until=false update >&2 || say "get-asterisk: apt-get update failed; going on with the lists that are here"
+		else
+			say "get-asterisk: apt-get update failed; going on with the lists that are here"
+		fi
+	fi
+	rm -f "$lists"
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >&2 </dev/null
+}
+outdated='is expired|is not valid any ?more|invalid since'
+
+if [ "${1:-}" = install ]; then
+	shift
+	install "$@" || fail "these packages could not be installed: $*"
+	exit 0
+fi
 
 # new_enough VERSION-LINE: "Asterisk 22.10.1~dfsg..." or "Asterisk certified/..."
 new_enough() {
@@ -39,7 +66,7 @@ if [ -x "$root/usr/sbin/asterisk" ]; then
 fi
 
 [ "$(id -u)" = 0 ] || fail "no Asterisk >= $oldest here, and a root folder can only be made and run by root. Type your command again with sudo, for example:
-  sudo -E make test
+  sudo -E env \"PATH=\$PATH\" make test
 or install Asterisk $oldest or newer and put it on PATH."
 
 # One at a time: the others wait here and then find the folder made.
@@ -52,11 +79,14 @@ if [ -x "$root/usr/sbin/asterisk" ]; then
 	exit 0
 fi
 
-if ! command -v mmdebstrap >/dev/null; then
+# Debian's keys are on every Debian; other systems, as Ubuntu, have them in this package.
+needed=
+command -v mmdebstrap >/dev/null || needed=mmdebstrap
+ls /usr/share/keyrings/debian-archive-keyring.[gp]* >/dev/null 2>&1 || needed="$needed debian-archive-keyring"
+if [ -n "$needed" ]; then
 	command -v apt-get >/dev/null || fail "neither Asterisk >= $oldest nor apt-get is here. Install Asterisk $oldest and put it on PATH."
-	say "get-asterisk: installing the package mmdebstrap (the only thing that is installed in this system)"
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mmdebstrap; } >&2 9>&- ||
-		fail "mmdebstrap could not be installed. Type: apt-get update && apt-get install mmdebstrap"
+	say "get-asterisk: installing in this system, which is all that is changed in it:" $needed
+	install $needed 9>&- || fail "could not be installed: $needed. Type: apt-get update && apt-get install $needed"
 fi
 
 # Leftovers of a run that was killed: the lock is ours, so nobody is using them.
@@ -83,7 +113,7 @@ make() {
 
 say "get-asterisk: making $root from Debian $suite (about half a minute, once)"
 if ! make; then
-	if grep -Eq 'is expired|is not valid anymore|invalid since' "$log"; then
+	if grep -Eq "$outdated" "$log"; then
 		say "get-asterisk: the mirror's Release file has run out of date; going on without that one check (signatures are still checked)"
 		make --aptopt='Acquire::Check-Valid-Until "false"' || { tail -n 20 "$log" >&2; fail "mmdebstrap failed, see $log"; }
 	else

@@ -115,7 +115,7 @@ func folderOf(file, holds string) string {
 func (i *Install) choose() error {
 	if os.Geteuid() != 0 {
 		if i.Root != "" {
-			return fmt.Errorf("the Asterisk in %s can only be run by root, since only root may change into a root folder. Type: sudo -E <the same command>, or install Asterisk 22 and put it on PATH", i.Root)
+			return fmt.Errorf("the Asterisk in %s can only be run by root, since only root may change into a root folder. Type: sudo -E env \"PATH=$PATH\" <the same command>, or install Asterisk 22 and put it on PATH", i.Root)
 		}
 		return nil
 	}
