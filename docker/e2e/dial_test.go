@@ -164,6 +164,28 @@ func TestAfterTheCall(t *testing.T) {
 	})
 }
 
+// A caller whose first callee is busy is dialled on by the next line: the same channel, another call.
+func TestEntersAgain(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", twoCodes)
+	bob, carol := l.phone("bob"), l.phone("carol")
+	bob.Behave(phone.Busy())
+	a, err := l.phone("alice").Call(l.soon(10*time.Second), "backup")
+	l.must(err)
+	c := l.incoming(carol)
+	l.talk(a, c)
+	l.press(c, "*0")
+	l.ended(c)
+	l.ended(a)
+	first, second := l.event("call.ended", 1), l.event("call.ended", 2)
+	if first.Call == second.Call || first.Reason != "busy" || second.Reason != "hangup" {
+		t.Errorf("the calls ended as %s %q and %s %q, want two calls, busy and hangup", first.Call, first.Reason, second.Call, second.Reason)
+	}
+	if l.event("call.started", 1).UniqueID != l.event("call.started", 2).UniqueID {
+		t.Error("the two calls are of different channels")
+	}
+}
+
 // The document is read when the binding digit is pressed: a change holds from the next code on.
 func TestDocumentChangedInMidCall(t *testing.T) {
 	l := newLab(t)

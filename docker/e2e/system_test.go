@@ -75,9 +75,17 @@ type event struct {
 	At      time.Time
 }
 
+// backupLine dials a second phone when the first is not reached: the caller enters the application twice.
+const backupLine = `
+[acme](+)
+exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
+ same => n,Stasis(metaflows,dial,PJSIP/carol,20)
+ same => n,Goto(after,${EXTEN},1)
+`
+
 // startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
 func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter, *http.Request) bool) (*system, error) {
-	asterisk, err := pbx.Start(ctx, pbx.Options{})
+	asterisk, err := pbx.Start(ctx, pbx.Options{Append: map[string]string{"extensions.conf": backupLine}})
 	if err != nil {
 		return nil, err
 	}
