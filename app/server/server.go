@@ -261,7 +261,7 @@ func hostOf(address string) string {
 func (s *process) parts() []rest.Part {
 	asterisk := error(nil)
 	if status := s.telephony.client.Status(); !status.Connected {
-		asterisk = fmt.Errorf("Asterisk at %s: %s", hostOf(s.cfg.ARI.URL), status.Problem)
+		asterisk = errors.New("Asterisk at " + hostOf(s.cfg.ARI.URL) + ": " + status.Problem)
 	} else {
 		asterisk = s.telephony.channel.err()
 	}
