@@ -34,6 +34,20 @@ func Plain(t *testing.T) string {
 	return s.URL()
 }
 
+// Configured runs a server with JetStream and the accounts of a configuration until the test ends, and gives its address,
+// host:port.
+func Configured(t *testing.T, accounts string) string {
+	t.Helper()
+	s := &Server{t: t}
+	if err := s.opts.ProcessConfigString(accounts); err != nil {
+		t.Fatal(err)
+	}
+	s.opts.Host, s.opts.Port, s.opts.JetStream, s.opts.StoreDir, s.opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir(), true
+	s.Again()
+	t.Cleanup(s.Stop)
+	return s.ns.Addr().String()
+}
+
 // URL is where it listens.
 func (s *Server) URL() string { return s.ns.ClientURL() }
 

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
+	"metaflows/app/broker/brokertest"
+)
+
+// The accounts that README.md gives for an external NATS are enough for metaflows, and for an auditor with a pull consumer
+// that was made for it; the auditor can make none.
+func TestReadmeAccounts(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "```\naccounts {")
+	accounts, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatal("README.md has no accounts")
+	}
+	accounts = "accounts {" + strings.ReplaceAll(accounts, `password: "..."`, `password: "secret"`)
+	// What README.md says to add for a pull consumer, at its three places, and an administrator who makes it.
+	for _, subject := range []string{"$JS.API.CONSUMER.MSG.NEXT.METAFLOWS_EVENTS.billing", "$JS.ACK.METAFLOWS_EVENTS.billing.>"} {
+		accounts = strings.Replace(accounts, "    exports: [\n", "    exports: [\n      {service: \""+subject+"\", response_type: Stream, accounts: [AUDIT]}\n", 1)
+		accounts = strings.Replace(accounts, "    imports: [\n", "    imports: [\n      {service: {account: METAFLOWS, subject: \""+subject+"\"}}\n", 1)
+		accounts = strings.Replace(accounts, `"$JS.API.INFO", "$JS.API.STREAM`, `"`+subject+`", "$JS.API.INFO", "$JS.API.STREAM`, 1)
+	}
+	accounts = strings.Replace(accounts, "    users: [{user: metaflows", "    users: [{user: admin, password: \"secret\"}, {user: metaflows", 1)
+	address := brokertest.Configured(t, accounts)
+
+	cfg := settingsFor(t.TempDir())
+	cfg.NATS.URL = "nats://metaflows:secret@" + address
+	l := start(t, cfg)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, body := l.do("GET", "/readyz", "")
+		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(body)
+		}
+	}
+	if status, body := l.do("POST", "/v2/accounts/acme/metaflows", document); status != 200 {
+		t.Fatal(status, body)
+	}
+
+	login := func(user string, opts ...nats.Option) jetstream.JetStream {
+		nc, err := nats.Connect("nats://"+address, append(opts, nats.UserInfo(user, "secret"))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return js
+	}
+	if _, err := login("admin").CreateConsumer(t.Context(), broker.EventStream, jetstream.ConsumerConfig{Durable: "billing"}); err != nil {
+		t.Fatal(err)
+	}
+	audit := login(broker.AuditUser, nats.CustomInboxPrefix(broker.AuditInbox))
+	answers := audit.Conn().NewInbox()
+	sub, err := audit.Conn().SubscribeSync(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := audit.Conn().PublishRequest("$JS.API.CONSUMER.MSG.NEXT.METAFLOWS_EVENTS.billing", answers, []byte(`{"batch":1,"expires":5000000000}`)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := sub.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(m.Subject, ".document.changed") {
+		t.Error(m.Subject)
+	}
+	if _, err := audit.Conn().Request(m.Reply, []byte("+ACK"), 2*time.Second); err != nil {
+		t.Error("the acknowledgement:", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := audit.CreateConsumer(ctx, broker.EventStream, jetstream.ConsumerConfig{Durable: "mine"}); err == nil {
+		t.Error("the auditor made a consumer")
+	}
+}
