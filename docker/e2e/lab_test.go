@@ -15,7 +15,7 @@ import (
 
 func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
-// lab is one test's view of a system. What the test began is ended, and checked to be gone, at its end.
+// lab is one test's view of a system. What the test began on the shared one is checked to be gone at its end.
 type lab struct {
 	*testing.T
 	*system
@@ -25,13 +25,17 @@ type lab struct {
 	logged int       // of metaflows' log
 }
 
-func newLab(t *testing.T) *lab { return labOn(t, shared) }
+func newLab(t *testing.T) *lab {
+	l := labOn(t, shared)
+	t.Cleanup(l.nothingLeft)
+	return l
+}
 
+// labOn is a view of a system of the test's own.
 func labOn(t *testing.T, s *system) *lab {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	l := &lab{T: t, system: s, ctx: ctx, began: time.Now().Truncate(time.Millisecond), lines: len(s.Server.Log()), logged: len(s.log.String())}
-	t.Cleanup(l.nothingLeft)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("events:%s\nlog:\n%s", l.story(), l.log.String()[l.logged:])

@@ -55,6 +55,7 @@ func TestDigitsThatWereNoCodeAreNowhere(t *testing.T) {
 		l.hangUp(a)
 		l.ended(b)
 		l.event("call.ended", 1)
+		l.nothingLeft()
 	})
 	if err := s.stop(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"metaflows/docker/phone"
+)
+
+// The application stops: calls go on talking, nobody is left over when they end, and new calls go through by Dial().
+func TestApplicationAway(t *testing.T) {
+	s, err := startSystem(context.Background(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.stop() })
+	l := labOn(t, s)
+	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
+	mallory, outside := l.phone("mallory"), l.phone("outside")
+
+	a, b := l.call(alice, "1002", bob)
+	c, d := l.call(carol, "1004", dave)
+	l.press(b, "*") // armed: absorb is on when it stops
+	outside.Behave(phone.RingForever())
+	m, err := mallory.Dial(l.ctx, "1006")
+	l.must(err)
+	o, err := outside.Incoming(l.soon(5 * time.Second))
+	l.must(err)
+	l.must(o.WaitRinging(l.soon(5 * time.Second)))
+	l.must(m.WaitRinging(l.soon(5 * time.Second)))
+
+	l.must(s.end())
+	l.talk(a, b)
+	l.talk(c, d)
+
+	l.hangUp(a) // the caller hangs up
+	l.ended(b)
+	l.hangUp(d) // the callee hangs up
+	l.ended(c)
+	l.must(m.Cancel(l.soon(5 * time.Second))) // a caller gives up
+	l.ended(o)
+
+	a, b = l.call(alice, "1002", bob)
+	l.asteriskSays("app_dial.c", "PJSIP/bob")
+	l.hangUp(b)
+	l.ended(a)
+	// The bridges are the next start's to remove.
+	ctx := l.soon(5 * time.Second)
+	for {
+		channels, err := l.Channels(ctx)
+		l.must(err)
+		if len(channels) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("channels are left: %v", channels)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
