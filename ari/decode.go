@@ -21,12 +21,14 @@ func decode(k kind, frame []byte, arrived time.Time) (id string, ev flows.Event,
 		id, ev = decodeStarted(frame)
 	case kindEnded:
 		id, ev = decodeDestroyed(frame)
+	case kindDigit:
+		id, ev = decodeDigit(frame, arrived)
 	case kindV5:
 		said, err := v5.DecodeEvent(frame)
 		if err != nil {
 			return "", nil, errFrame
 		}
-		id, ev = translate(said, arrived)
+		id, ev = translate(said)
 	}
 	if id == "" {
 		return "", nil, errFrame
@@ -35,19 +37,8 @@ func decode(k kind, frame []byte, arrived time.Time) (id string, ev flows.Event,
 }
 
 // translate takes from v5's events what we use. An id of "" means that something is missing.
-func translate(said v5.Event, arrived time.Time) (id string, ev flows.Event) {
+func translate(said v5.Event) (id string, ev flows.Event) {
 	switch e := said.(type) {
-	case *v5.ChannelDtmfReceived:
-		if len(e.Digit) != 1 || e.DurationMs < 0 {
-			return "", nil
-		}
-		return e.Channel.ID, flows.Digit{
-			Channel:  e.Channel.ID,
-			Key:      e.Digit[0],
-			Duration: time.Duration(e.DurationMs) * time.Millisecond,
-			Stamp:    time.Time(e.Timestamp),
-			Arrived:  arrived,
-		}
 	case *v5.ChannelEnteredBridge:
 		if e.Bridge.ID == "" {
 			return "", nil
@@ -111,6 +102,26 @@ func decodeDestroyed(frame []byte) (id string, ev flows.Event) {
 		return "", nil
 	}
 	return e.Channel.ID, flows.Destroyed{Channel: e.Channel.ID, Cause: e.Cause, TechCause: e.TechCause}
+}
+
+// decodeDigit decodes a ChannelDtmfReceived: it is what there is most of, and v5 decodes the whole channel with it.
+func decodeDigit(frame []byte, arrived time.Time) (id string, ev flows.Event) {
+	var e struct {
+		Type      string      `json:"type"`
+		Timestamp v5.DateTime `json:"timestamp"`
+		Digit     string      `json:"digit"`
+		Duration  int64       `json:"duration_ms"`
+		Channel   struct {
+			ID string `json:"id"`
+		} `json:"channel"`
+	}
+	if json.Unmarshal(frame, &e) != nil || e.Type != "ChannelDtmfReceived" || len(e.Digit) != 1 || e.Duration < 0 {
+		return "", nil
+	}
+	return e.Channel.ID, flows.Digit{
+		Channel: e.Channel.ID, Key: e.Digit[0], Duration: time.Duration(e.Duration) * time.Millisecond,
+		Stamp: time.Time(e.Timestamp), Arrived: arrived,
+	}
 }
 
 // channelData is Asterisk's Channel as far as we use it.

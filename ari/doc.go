@@ -29,9 +29,10 @@
 // whose bus drops events without a word. Asterisk filters out the types that we do not use (eventFilter, set at each
 // connect); what comes all the same is skipped by its type's name before it is decoded. Decoded are
 //
-//	by v5.DecodeEvent     ChannelDtmfReceived, ChannelEnteredBridge, ChannelLeftBridge, ChannelStateChange, Dial, StasisEnd,
+//	by v5.DecodeEvent     ChannelEnteredBridge, ChannelLeftBridge, ChannelStateChange, Dial, StasisEnd,
 //	                      PlaybackStarted, PlaybackFinished, RecordingStarted, RecordingFinished, RecordingFailed
-//	by structs of ours    StasisStart (v5 lacks protocol_id and dialplan.app_data), ChannelDestroyed (it lacks tech_cause)
+//	by structs of ours    StasisStart (v5 lacks protocol_id and dialplan.app_data), ChannelDestroyed (it lacks tech_cause),
+//	                      ChannelDtmfReceived (there are most of them, and v5 decodes the whole channel each time)
 //
 // Types that nobody has told us of are counted and logged once; frames that cannot be understood are counted and logged
 // without their content, which may be a digit. Neither is fatal.
@@ -42,8 +43,8 @@
 // work with it is never registered and calls go on as if it were away. Then the websocket is opened, the filter set and
 // Config.OnConnect run, which lists what there is and tells the calls what they have missed (flows.Resumed, flows.Lost).
 // From the opening on, frames are read and their events kept; they are delivered when OnConnect has returned. So nothing
-// is missed, and what happened between opening and listing is both in the list and an event: a handler takes a
-// flows.Started of a channel that it knows already as a repetition.
+// is missed, and what happened between opening and listing is both in the list and an event: what
+// OnConnect tells the calls must bear being told twice.
 //
 // A ping every 2 s that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s. When another
 // instance connects with the same application, Asterisk gives it all events and tells us (ApplicationReplaced): the

@@ -11,6 +11,7 @@ const (
 	kindSkipped              // a type that we do not use
 	kindStarted              // decoded by a struct of our own
 	kindEnded                // decoded by a struct of our own
+	kindDigit                // decoded by a struct of our own
 	kindV5                   // decoded by ari/v5
 	kindReplaced             // the application was taken over
 )
@@ -21,7 +22,7 @@ var kinds = map[string]kind{
 	"StasisStart":          kindStarted,
 	"ChannelDestroyed":     kindEnded,
 	"ApplicationReplaced":  kindReplaced,
-	"ChannelDtmfReceived":  kindV5,
+	"ChannelDtmfReceived":  kindDigit,
 	"ChannelEnteredBridge": kindV5,
 	"ChannelLeftBridge":    kindV5,
 	"ChannelStateChange":   kindV5,
