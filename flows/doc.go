@@ -29,4 +29,9 @@
 //
 // When a call is over its tasks' waits return ErrCallEnded and their defers still work. When the process stops the PBX
 // refuses every command first; then waits return ErrDetached, and nothing is undone that a restart takes up.
+//
+// # Sources
+//
+// Comments give the source of a rule: "design 4" is a section of the project's design, "ari-facts 15" one of its
+// observations of a running Asterisk, "kazoo-facts 3" one of what Kazoo does; Asterisk's and Kazoo's own files are named.
 package flows
