@@ -87,6 +87,9 @@ const (
 	ArgSnoop = "snoop"
 )
 
+// BridgePrefix begins the id of every bridge of ours.
+const BridgePrefix = "mf-"
+
 // begin starts a call for a channel.
 func (cs *Calls) begin(started Started) {
 	id := started.Channel.ID
@@ -94,7 +97,7 @@ func (cs *Calls) begin(started Started) {
 		id += "-" + strconv.FormatInt(started.Stamp.UnixMilli(), 36)
 	}
 	c := &Call{
-		ID: id, Bridge: "mf-" + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(),
+		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(),
 	}
 	cs.mu.Lock()
 	if cs.stopped {
@@ -130,6 +133,13 @@ func (cs *Calls) Resync(channels []Channel) {
 type resync struct{ states map[string]string }
 
 func (resync) event() {}
+
+// Has says whether a live call has registered the id.
+func (cs *Calls) Has(id string) bool {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	return cs.ids[id] != nil
+}
 
 // Len is the number of live calls.
 func (cs *Calls) Len() int {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"metaflows/actions"
 	"metaflows/app/config"
@@ -45,6 +47,24 @@ func (i *inbox) resync(_ context.Context, client *ari.Client) error {
 		channels[n] = entry.Channel
 	}
 	i.calls.Resync(channels)
+	return i.tidy(client)
+}
+
+// tidy removes bridges of ours that a process before this one has left empty: Asterisk keeps them for ever. A live call's
+// is registered before it is made.
+func (i *inbox) tidy(client *ari.Client) error {
+	bridges, err := client.Bridges()
+	if err != nil {
+		return err
+	}
+	for _, b := range bridges {
+		if !strings.HasPrefix(b.ID, flows.BridgePrefix) || len(b.Channels) > 0 || i.calls.Has(b.ID) {
+			continue
+		}
+		if err := client.DeleteBridge(b.ID); err != nil && !errors.Is(err, flows.ErrGone) {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -45,13 +45,12 @@ func TestApplicationAway(t *testing.T) {
 	l.asteriskSays("app_dial.c", "PJSIP/bob")
 	l.hangUp(b)
 	l.ended(a)
-	// The bridges are the next start's to remove.
 	ctx := l.soon(5 * time.Second)
 	for {
 		channels, err := l.Channels(ctx)
 		l.must(err)
 		if len(channels) == 0 {
-			return
+			break
 		}
 		select {
 		case <-ctx.Done():
@@ -59,4 +58,15 @@ func TestApplicationAway(t *testing.T) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+
+	// Started again: the bridges that were left are removed, and codes work.
+	s.reader.Stop()
+	s.audit.Close()
+	l.must(s.startApplication(context.Background(), nil))
+	l.nothingLeft()
+	l.document("acme", twoCodes)
+	a, b = l.call(alice, "1002", bob)
+	l.press(b, "*0")
+	l.ended(b)
+	l.ended(a)
 }

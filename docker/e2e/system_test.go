@@ -93,10 +93,15 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 		return nil, err
 	}
 	s := &system{Server: asterisk, dir: dir, wake: make(chan struct{})}
-	ariURL, closeProxy := asterisk.ARIURL, func() {}
+	return s, s.startApplication(ctx, fault)
+}
+
+// startApplication starts metaflows and the auditor, for the first time or again.
+func (s *system) startApplication(ctx context.Context, fault func(http.ResponseWriter, *http.Request) bool) (err error) {
+	ariURL, closeProxy := s.ARIURL, func() {}
 	if fault != nil {
-		if ariURL, closeProxy, err = proxy(asterisk.ARIURL, fault); err != nil {
-			return nil, errors.Join(err, asterisk.Stop())
+		if ariURL, closeProxy, err = proxy(s.ARIURL, fault); err != nil {
+			return errors.Join(err, s.Stop())
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -115,12 +120,12 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 	case s.Addresses = <-listening:
 	case err := <-ended:
 		ended <- err
-		return nil, errors.Join(err, s.stop())
+		return errors.Join(err, s.stop())
 	}
 	if err := s.ready(); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return errors.Join(err, s.stop())
 	}
-	return s, nil
+	return nil
 }
 
 func (s *system) config(ariURL string) config.Config {
