@@ -93,7 +93,8 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 		return nil, err
 	}
 	s := &system{Server: asterisk, dir: dir, wake: make(chan struct{})}
-	return s, s.startApplication(ctx, fault)
+	err = s.startApplication(ctx, fault)
+	return s, err
 }
 
 // startApplication starts metaflows and the auditor, for the first time or again.
