@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -64,9 +65,27 @@ func TestApplicationAway(t *testing.T) {
 	s.audit.Close()
 	l.must(s.startApplication(context.Background(), nil))
 	l.nothingLeft()
-	l.document("acme", twoCodes)
+	status, body, err := l.request(http.MethodPost, "/v2/accounts/acme/metaflows", `{"data":`+twoCodes+`}`)
+	if err != nil || status != http.StatusOK {
+		t.Fatal(status, body, err)
+	}
 	a, b = l.call(alice, "1002", bob)
 	l.press(b, "*0")
 	l.ended(b)
+	l.ended(a)
+
+	// Who has picked a call up ends with the other party, too.
+	bob.Behave(phone.RingForever())
+	bob.ForgetIncoming()
+	a, err = alice.Dial(l.ctx, "1002")
+	l.must(err)
+	l.must(a.WaitRinging(l.soon(5 * time.Second)))
+	d, err = dave.Call(l.soon(5*time.Second), "*8")
+	l.must(err)
+	l.talk(a, d)
+	l.press(d, "*5") // the application has caught up with the pickup when the other party hears this
+	l.gets(a, "*5")
+	l.must(s.end())
+	l.hangUp(d)
 	l.ended(a)
 }
