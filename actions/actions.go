@@ -3,6 +3,7 @@
 package actions
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -55,8 +56,16 @@ func (s *Set) Stray(channel string) {
 	s.quietly(func() error { return s.pbx.Hangup(channel, causeNormal) }, "hanging up a stray channel")
 }
 
-// Replaced gives a channel that has taken a leg's place what that leg's channel had.
-func (s *Set) Replaced(t *flows.Task, leg *flows.Leg) error {
+// Replaced gives a channel that has taken a leg's place what that leg's channel had. Asterisk exchanges the insides of the
+// two until the one that left is out of the application: what is set before can end on the wrong one.
+func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
+	err := t.AwaitFor(time.Second, func(ev flows.Event) bool {
+		gone, ok := ev.(flows.Left)
+		return ok && gone.Channel == left
+	})
+	if err != nil && !errors.Is(err, flows.ErrTimeout) {
+		return err
+	}
 	if leg.Context == "" && !leg.Outsider() {
 		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
 		if err != nil {

@@ -143,7 +143,7 @@ func (c *Call) book(ev Event) {
 		if leg := c.leg(ev.Replaces); ev.Replaces != "" && leg != nil {
 			c.replace(leg, ev.Channel)
 			if replaced := c.calls.cfg.Replaced; replaced != nil {
-				c.spawn("replaced", nil, nil, func(t *Task) error { return replaced(t, leg) })
+				c.spawn("replaced", nil, nil, func(t *Task) error { return replaced(t, leg, ev.Replaces) })
 			}
 		}
 	case RecordingDone:

@@ -24,8 +24,9 @@ type CallsConfig struct {
 	Enter func(*Task, Started) error
 	// Stray hangs up a channel that belongs to no call any more. It may block. May be nil.
 	Stray func(channel string)
-	// Replaced is a task that runs when another channel has taken a leg's place. May be nil.
-	Replaced func(*Task, *Leg) error
+	// Replaced is a task that runs when another channel has taken a leg's place; left is the channel that had it. May be
+	// nil.
+	Replaced func(t *Task, leg *Leg, left string) error
 	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
 	Failed func(*Task)
 }
