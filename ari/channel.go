@@ -16,13 +16,6 @@ import (
 // The channels' part of actions.PBX.
 // https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/Channels_REST_API/
 
-// First argument with which channels of our own making enter the application; what the dialplan gives to Stasis() can
-// never be taken for them, because they are known by their ids.
-const (
-	argLeg   = "leg"
-	argSnoop = "snoop"
-)
-
 // relayed is a variable that nobody reads: to set it takes as long as the channel is busy with digits.
 const relayed = "METAFLOWS_RELAYED"
 
@@ -37,7 +30,7 @@ func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
 	query := url.Values{
 		"endpoint":  {spec.Endpoint},
 		"app":       {c.cfg.Application},
-		"appArgs":   {strings.Join(append([]string{argLeg}, spec.Args...), ",")},
+		"appArgs":   {strings.Join(append([]string{flows.ArgLeg}, spec.Args...), ",")},
 		"channelId": {spec.ID},
 	}
 	if spec.Originator != "" {
@@ -147,7 +140,7 @@ func (c *Client) StopMOH(channel string) error {
 // with the argument "snoop".
 func (c *Client) Snoop(channel, snoop string) error {
 	_, err := c.v5.Channel().Snoop(channelKey(channel), url.PathEscape(snoop), &v5.SnoopOptions{
-		App: c.cfg.Application, AppArgs: argSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
+		App: c.cfg.Application, AppArgs: flows.ArgSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
 	return fail("snoop on", channel, err)
 }
 
