@@ -56,6 +56,11 @@ func (s *Set) Stray(channel string) {
 	s.quietly(func() error { return s.pbx.Hangup(channel, causeNormal) }, "hanging up a stray channel")
 }
 
+// Return lets a channel go on in the dialplan that a process before this one was giving back.
+func (s *Set) Return(channel string) {
+	s.quietly(func() error { return s.pbx.Continue(channel) }, "giving a channel back to the dialplan")
+}
+
 // Replaced gives a channel that has taken a leg's place what that leg's channel had. Asterisk exchanges the insides of the
 // two until the one that left is out of the application: what is set before can end on the wrong one.
 func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
@@ -73,21 +78,19 @@ func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
 		}
 		leg.Context = own["TRANSFER_CONTEXT"]
 	}
-	vars := map[string]string{
-		"METAFLOWS_CALL": t.Call.ID, "METAFLOWS_ROLE": leg.Role, "CHANNEL(hangup_handler_push)": orphanHandler,
-	}
+	vars := map[string]string{flows.VarCall: t.Call.ID, flows.VarRole: leg.Role, pushHandler: orphanHandler}
 	peer := t.Call.Peer(leg)
 	if peer != nil && t.Call.Answered() && !peer.Goes {
-		vars["METAFLOWS_PARTNER"] = peer.Name
+		vars[flows.VarPartner] = peer.Name
 	}
-	if err := s.insist(t, func() error { return s.pbx.SetVariables(leg.ID, vars) }, "telling a channel whose place it has taken"); err != nil {
+	if err := s.insist(t, func() error { return s.tell(t, leg, vars) }, "telling a channel whose place it has taken"); err != nil {
 		return err
 	}
 	if peer == nil || leg.Goes || !t.Call.Answered() && peer.Role != flows.RoleCaller {
 		return nil
 	}
 	return s.insist(t, func() error {
-		return s.pbx.SetVariables(peer.ID, map[string]string{"METAFLOWS_PARTNER": leg.Name})
+		return s.tell(t, peer, map[string]string{flows.VarPartner: leg.Name})
 	}, "naming the partner")
 }
 

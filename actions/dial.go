@@ -21,39 +21,55 @@ const guardTime = 10 * time.Second
 // also when the application does not (asterisk-conf ships it).
 const orphanHandler = "metaflows-orphan,s,1"
 
+// The functions that put a hangup handler onto a channel and take the last one off.
+const (
+	pushHandler = "CHANNEL(hangup_handler_push)"
+	popHandler  = "CHANNEL(hangup_handler_pop)"
+)
+
+// handDown is flows.VarDialled as whoever dials has it: the channel that is dialled inherits it.
+const handDown = "_" + flows.VarDialled
+
 // dialling is one Stasis(metaflows,dial,...) on its way.
 type dialling struct {
 	*Set
-	t      *flows.Task
-	call   *flows.Call
-	caller *flows.Leg
-	args   dialArgs
-	own    map[string]string // the caller's values that are put back
-	began  time.Time
-	pushed int // hangup handlers of ours on the caller's channel
+	t                 *flows.Task
+	call              *flows.Call
+	caller            *flows.Leg // nil on a call that was taken up after its caller had gone
+	args              dialArgs
+	own               map[string]string // the caller's values that are put back
+	began, answeredAt time.Time
+	pushed            int  // hangup handlers of ours on the caller's channel
+	made              bool // several callees: all that can be dialled have a channel, and are dialled from here on
+	resumed           bool // a process before this one began it
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
 func (d *dialling) dial(words []string) error {
-	t, caller := d.t, d.caller
 	var err error
 	if d.args, err = parseDial(words); err != nil {
-		t.Call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", caller.Name, "error", err)
+		d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Name, "error", err)
 		return d.giveBack(statusInvalid)
 	}
 	if err := d.prepare(true); err != nil {
 		return d.abandon(err)
 	}
-	if !caller.Outsider() { // else the callee's account decides where its story is told
+	if !d.caller.Outsider() { // else the callee's account decides where its story is told
 		d.started()
 	}
-	var callee *flows.Leg
-	var status string
-	if len(d.args.targets) == 1 && !d.args.ringing && !d.args.music {
-		callee, status, err = d.ringOne()
-	} else {
-		callee, status, err = d.ringAll()
+	return d.conclude(d.ring())
+}
+
+// ring rings the callees and returns the one that has answered, or how the dialling has failed.
+func (d *dialling) ring() (*flows.Leg, string, error) {
+	if d.args.single() {
+		return d.ringOne()
 	}
+	return d.ringAll()
+}
+
+// conclude goes on with what the ringing has come to.
+func (d *dialling) conclude(callee *flows.Leg, status string, err error) error {
 	if err != nil {
 		return d.abandon(err)
 	}
@@ -63,7 +79,12 @@ func (d *dialling) dial(words []string) error {
 	if err := d.answered(callee); err != nil {
 		return d.abandon(err)
 	}
-	if err := t.Until(0, t.Call.Over); err != nil {
+	return d.talk()
+}
+
+// talk stays until the call is over.
+func (d *dialling) talk() error {
+	if err := d.t.Until(0, d.call.Over); err != nil {
 		return err
 	}
 	return d.hangUp(time.Now())
@@ -82,14 +103,14 @@ func (d *dialling) prepare(rings bool) error {
 		d.caller.Context = firstOf(d.own["TRANSFER_CONTEXT"], d.caller.Channel.Context)
 	}
 	vars := map[string]string{
-		"METAFLOWS_CALL": d.call.ID, "METAFLOWS_ROLE": flows.RoleCaller, "CHANNEL(hangup_handler_push)": orphanHandler,
+		flows.VarCall: d.call.ID, flows.VarRole: flows.RoleCaller, pushHandler: orphanHandler,
 	}
 	if rings {
 		guard := d.args.seconds + guardTime
 		if own := d.ownTimeout(); own > 0 {
 			guard = min(guard, own)
 		}
-		for _, name := range []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", "METAFLOWS_HANGUPCAUSE"} {
+		for _, name := range []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", flows.VarHangupCause} {
 			vars[name] = "" // an earlier call's
 		}
 		vars["DIALSTATUS"] = statusCancel
@@ -97,11 +118,12 @@ func (d *dialling) prepare(rings bool) error {
 		vars["CHANNEL(namedcallgroup)"] = ""
 		vars["TIMEOUT(absolute)"] = seconds(guard)
 	}
-	if err := d.pbx.SetVariables(d.caller.ID, vars); err != nil {
-		return err
-	}
 	d.pushed++
-	return nil
+	err = d.tell(vars)
+	if err != nil {
+		d.pushed--
+	}
+	return err
 }
 
 // ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
@@ -129,7 +151,7 @@ func (d *dialling) restore() map[string]string {
 // callee makes the channel of a dialstring and waits until it is in the application. A nil leg without an error says that
 // it cannot be dialled.
 func (d *dialling) callee(target string) (*flows.Leg, error) {
-	leg, err := d.outbound(d.t, target, d.caller.ID, flows.RoleCallee, nil)
+	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, nil)
 	if err != nil {
 		if ending := d.t.Ending(); ending != nil {
 			return nil, ending
@@ -137,19 +159,21 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 		d.call.Log.Info("a callee cannot be dialled", "dialstring", target, "error", err)
 		return nil, nil
 	}
-	leg.LinkedID = d.caller.LinkedID
 	d.started()
 	return leg, nil
 }
 
 // started tells every account on the call, once, that there is one.
-func (d *dialling) started() { d.t.PublishAll("call.started", func(*flows.Notice) {}) }
+func (d *dialling) started() {
+	d.t.PublishAll("call.started", func(n *flows.Notice) { n.Time = d.began })
+}
 
-// outbound makes a channel of ours, waits until it is in the application and makes it a leg of the call.
-func (s *Set) outbound(t *flows.Task, target, originator, role string, variables map[string]string) (*flows.Leg, error) {
+// outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
+// the call.
+func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role string, variables map[string]string) (*flows.Leg, error) {
 	id := t.Call.Name(flows.ArgLeg)
-	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator, Args: []string{t.Call.ID}, Variables: map[string]string{
-		"METAFLOWS_CALL": t.Call.ID, "METAFLOWS_ROLE": role, "CHANNEL(hangup_handler_push)": orphanHandler,
+	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
+		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, target, originator.LinkedID), pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
 	var entered *flows.Started
@@ -178,17 +202,33 @@ func (s *Set) outbound(t *flows.Task, target, originator, role string, variables
 		return nil, fmt.Errorf("%s did not enter the application: %w", target, err)
 	}
 	leg := flows.NewLeg(entered.Channel, role)
-	leg.Dialled = target
+	leg.Dialled, leg.LinkedID = target, originator.LinkedID
+	t.Call.Add(leg)
+	if err := s.identify(t, leg); err != nil {
+		s.drop(t, id, "ending a channel that cannot be asked")
+		t.Call.Drop(leg)
+		return nil, err
+	}
+	return leg, nil
+}
+
+// identify completes whose leg it is, and keeps that on its channel where a dial could give it more: it lets what the
+// caller hands down reach every variable that the endpoint does not set (ari-facts 14).
+func (s *Set) identify(t *flows.Task, leg *flows.Leg) error {
+	if !leg.Phone() || leg.Context != "" && leg.Owner.User != "" && leg.Owner.Device != "" {
+		return nil
+	}
 	if leg.Context == "" && !leg.Outsider() {
-		own, err := s.pbx.Variables(id, "TRANSFER_CONTEXT")
+		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
 		if err != nil && !gone(err) {
-			s.drop(t, id, "ending a channel that cannot be asked")
-			return nil, err
+			return err
 		}
 		leg.Context = own["TRANSFER_CONTEXT"]
 	}
-	t.Call.Add(leg)
-	return leg, nil
+	if err := s.tell(t, leg, nil); err != nil && !gone(err) {
+		return err
+	}
+	return nil
 }
 
 // ringOne dials a single callee inside the bridge: ringing, early media and the answer reach the caller without us, also
@@ -198,16 +238,23 @@ func (d *dialling) ringOne() (*flows.Leg, string, error) {
 	if callee == nil {
 		return nil, statusUnavailable, err
 	}
+	return d.ringIn(callee)
+}
+
+// ringIn puts the callee into the caller's bridge and dials it there, unless that was done.
+func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 	if err := d.bridge(d.caller, callee); err != nil {
 		return nil, "", err
 	}
-	if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"METAFLOWS_PARTNER": callee.Name}); err != nil {
-		return nil, "", err
+	if !callee.Called {
+		if err := d.tell(map[string]string{flows.VarPartner: callee.Name, handDown: "1"}); err != nil {
+			return nil, "", err
+		}
+		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.rest()); err != nil && !gone(err) {
+			return nil, "", err
+		}
 	}
-	if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.args.seconds); err != nil && !gone(err) {
-		return nil, "", err
-	}
-	if err := d.t.Until(d.args.seconds+guardTime, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
+	if err := d.t.Until(d.rest()+guardTime, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
 		return nil, "", err
 	}
 	switch {
@@ -218,6 +265,14 @@ func (d *dialling) ringOne() (*flows.Leg, string, error) {
 	}
 	d.awaitCause(callee)
 	return nil, d.statusOf(callee), nil
+}
+
+// rest is what is left of the dial time; it is the whole of it but after a restart.
+func (d *dialling) rest() time.Duration {
+	if !d.resumed {
+		return d.args.seconds
+	}
+	return max(time.Second, d.args.seconds-time.Since(d.began))
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
@@ -233,13 +288,16 @@ func (d *dialling) statusOf(leg *flows.Leg) string {
 	return statusOf(leg)
 }
 
-// bridge makes the call's bridge and puts legs into it.
+// bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.
 func (s *Set) bridgeLegs(call *flows.Call, legs ...*flows.Leg) error {
 	call.Register(call.Bridge)
-	if err := s.pbx.CreateBridge(call.Bridge); err != nil {
+	if err := s.pbx.CreateBridge(call.Bridge); err != nil && !errors.Is(err, flows.ErrConflict) {
 		return err
 	}
 	for _, leg := range legs {
+		if leg.Bridged() {
+			continue
+		}
 		if err := call.Join(leg); err != nil && !gone(err) {
 			return err
 		}
@@ -252,7 +310,7 @@ func (d *dialling) bridge(legs ...*flows.Leg) error { return d.bridgeLegs(d.call
 // answered tells both channels what the dialplan and a restart must know, and lets codes work.
 func (d *dialling) answered(callee *flows.Leg) error {
 	now := time.Now()
-	callee.Answered, d.caller.Answered = now, now
+	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
 	d.caller.Goes = d.args.goOn
 	d.call.Open()
 	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing (ari-facts 2.2).
@@ -261,19 +319,20 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	if err != nil {
 		return err
 	}
+	partner := map[string]string{}
 	if !d.args.goOn {
-		if err := d.insist(d.t, func() error {
-			return d.pbx.SetVariables(callee.ID, map[string]string{"METAFLOWS_PARTNER": d.caller.Name})
-		}, "naming the partner"); err != nil {
-			return err
-		}
+		partner[flows.VarPartner] = d.caller.Name
+	}
+	if err := d.insist(d.t, func() error { return d.Set.tell(d.t, callee, partner) }, "naming the partner"); err != nil {
+		return err
 	}
 	vars := d.restore()
-	vars["METAFLOWS_PARTNER"] = callee.Name
+	d.own = nil
+	vars[flows.VarPartner] = callee.Name
 	vars["DIALSTATUS"] = statusAnswer
 	vars["DIALEDPEERNAME"] = callee.Name
 	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(now.Unix(), 10)
-	return d.insist(d.t, func() error { return d.pbx.SetVariables(d.caller.ID, vars) }, "telling the caller's channel of the answer")
+	return d.insist(d.t, func() error { return d.tell(vars) }, "telling the caller's channel of the answer")
 }
 
 func firstOf(words ...string) string {

@@ -64,15 +64,19 @@ func (d *dialling) lastCause() int {
 	return causeNormal
 }
 
-// leave gives the caller back to the dialplan, without anything of ours but what vars says.
+// leave gives the caller back to the dialplan, without anything of ours but what vars says. One request empties all of it
+// and says by METAFLOWS_HANGUPCAUSE that the caller is on its way, so that a restart does not take it for a new one.
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
-	for _, name := range []string{"METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_STATE", "METAFLOWS_PARTNER"} {
+	d.popHandlers(d.pushed - 1)
+	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
 		vars[name] = ""
+	}
+	if d.pushed > 0 {
+		vars[popHandler] = ""
 	}
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
-		d.popHandlers(d.pushed)
 		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
 	}
 	if err != nil {
@@ -83,12 +87,11 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 // popHandlers takes the last handlers that we pushed off the caller.
 func (d *dialling) popHandlers(n int) {
 	for range n {
-		if d.insist(d.t, func() error {
-			return d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""})
-		}, "taking a hangup handler off the caller") != nil {
+		d.pushed--
+		if d.insist(d.t, func() error { return d.tell(map[string]string{popHandler: ""}) }, "taking a hangup handler off the caller") != nil {
+			d.pushed++
 			return
 		}
-		d.pushed--
 	}
 }
 
@@ -97,8 +100,8 @@ func (d *dialling) close(reason string) {
 	d.t.Quiet()
 	d.quietly(func() error { return d.pbx.DeleteBridge(d.call.Bridge) }, "removing the bridge")
 	var talked time.Duration
-	if !d.caller.Answered.IsZero() {
-		talked = time.Since(d.caller.Answered)
+	if !d.answeredAt.IsZero() {
+		talked = time.Since(d.answeredAt)
 	}
 	d.t.PublishAll("call.ended", func(n *flows.Notice) {
 		n.Reason, n.Duration = reason, talked.Milliseconds()
@@ -121,19 +124,33 @@ func (d *dialling) abandon(err error) error {
 // keep answers a channel that came alone and keeps it until it hangs up.
 func (d *dialling) keep() error {
 	d.started()
-	err := d.prepare(false)
-	if err == nil {
-		err = d.pbx.Answer(d.caller.ID)
+	if err := d.prepare(false); err != nil {
+		return d.abandon(err)
 	}
+	return d.lone()
+}
+
+// lone answers and keeps a channel that is prepared.
+func (d *dialling) lone() error {
+	err := d.pbx.Answer(d.caller.ID)
 	if err == nil {
 		err = d.bridge(d.caller)
+	}
+	if err == nil && d.caller.Answered.IsZero() {
+		d.caller.Answered = time.Now()
+		err = d.tell(nil)
 	}
 	if err != nil {
 		return d.abandon(err)
 	}
-	d.caller.Answered = time.Now()
+	d.answeredAt = d.caller.Answered
 	d.call.Open()
 	d.t.PublishAll("call.answered", func(*flows.Notice) {})
+	return d.stay()
+}
+
+// stay keeps a channel that is alone until it hangs up.
+func (d *dialling) stay() error {
 	if err := d.t.Until(0, func() bool { return d.caller.Gone }); err != nil {
 		return err
 	}

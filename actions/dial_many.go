@@ -16,25 +16,42 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	stop = sync.OnceFunc(stop)
-	defer stop()
 	var rung []*flows.Leg
 	for _, target := range d.args.targets {
 		callee, err := d.callee(target)
 		if err != nil {
+			stop()
 			return nil, "", err
 		}
 		if callee == nil {
 			continue
 		}
 		rung = append(rung, callee)
-		if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"CHANNEL(hangup_handler_push)": orphanHandler + "(" + callee.Name + ")"}); err != nil {
+		d.pushed++
+		if err := d.tell(map[string]string{pushHandler: orphanHandler + "(" + callee.Name + ")"}); err != nil {
+			d.pushed--
+			stop()
 			return nil, "", err
 		}
-		d.pushed++
 	}
+	d.made = true
+	if err := d.tell(map[string]string{handDown: "1"}); err != nil {
+		stop()
+		return nil, "", err
+	}
+	return d.ringThem(rung, stop)
+}
+
+// ringThem dials those that have not been dialled and waits for the first answer; stop ends what the caller hears
+// meanwhile.
+func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string, error) {
+	stop = sync.OnceFunc(stop)
+	defer stop()
 	for _, callee := range rung {
-		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.args.seconds); err != nil && !gone(err) {
+		if callee.Called {
+			continue
+		}
+		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.rest()); err != nil && !gone(err) {
 			if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
 				return nil, "", err
 			}
@@ -43,7 +60,7 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 		}
 	}
 	var first *flows.Leg
-	err = d.t.Until(d.args.seconds+guardTime, func() bool {
+	err := d.t.Until(d.rest()+guardTime, func() bool {
 		left := len(rung)
 		for _, callee := range rung {
 			if callee.Up() {
@@ -65,7 +82,7 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 	if first == nil {
 		return nil, d.worst(rung), nil
 	}
-	if err := d.pbx.SetVariables(d.caller.ID, map[string]string{"METAFLOWS_PARTNER": first.Name}); err != nil {
+	if err := d.tell(map[string]string{flows.VarPartner: first.Name}); err != nil {
 		return nil, "", err
 	}
 	d.popHandlers(d.pushed - 1) // no cancelled callee counts any more
@@ -95,12 +112,21 @@ func (d *dialling) dismiss(callee *flows.Leg) {
 func (d *dialling) entertain() (stop func(), err error) {
 	id := d.caller.ID
 	if !d.args.music {
-		return func() { d.quietly(func() error { return d.pbx.StopRinging(id) }, "ending the ringing") }, d.pbx.Ring(id)
+		return d.hush, d.pbx.Ring(id)
 	}
 	if err := d.pbx.Progress(id); err != nil {
 		return nil, err
 	}
-	return func() { d.quietly(func() error { return d.pbx.StopMOH(id) }, "ending the music") }, d.pbx.StartMOH(id, d.args.class)
+	return d.hush, d.pbx.StartMOH(id, d.args.class)
+}
+
+// hush ends what the caller hears while it waits.
+func (d *dialling) hush() {
+	if d.args.music {
+		d.quietly(func() error { return d.pbx.StopMOH(d.caller.ID) }, "ending the music")
+		return
+	}
+	d.quietly(func() error { return d.pbx.StopRinging(d.caller.ID) }, "ending the ringing")
 }
 
 // worst is the DIALSTATUS when none of the callees was reached.

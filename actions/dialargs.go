@@ -18,6 +18,9 @@ type dialArgs struct {
 	class   string
 }
 
+// single: one callee, who is dialled inside the bridge.
+func (a dialArgs) single() bool { return len(a.targets) == 1 && !a.ringing && !a.music }
+
 // defaultDial is how long it rings where the dialplan does not say.
 const defaultDial = 30 * time.Second
 

@@ -50,6 +50,8 @@ type PBX interface {
 	// Record starts a recording of a bridge. name may have folders.
 	Record(bridge, name, format string) error
 	StopRecording(name string) error
+	// Recording says whether one of that name is being written now, and else whether one is kept.
+	Recording(name string) (live, stored bool, err error)
 	// MaskRecording writes silence until UnmaskRecording.
 	MaskRecording(name string) error
 	UnmaskRecording(name string) error

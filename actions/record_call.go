@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"metaflows/flows"
@@ -74,16 +73,18 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
 		limit = min(limit, d)
 	}
-	rec := &flows.Recording{
-		Name:    account + "/" + t.Call.ID + "/" + strconv.Itoa(t.Call.Count()),
-		Account: account,
-		Masked:  slices.ContainsFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Masked }),
-	}
-	t.Call.Register(rec.Name)
+	rec := t.Call.NewRecording(account)
+	rec.Masked = slices.ContainsFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Masked })
+	rec.Began = time.Now()
+	rec.Until = rec.Began.Add(limit)
 	t.Accept("")
 	// From here on it is the account's one, also for a key that is pressed while it starts.
 	t.Call.Recordings = append(t.Call.Recordings, rec)
-	if err := s.beginRecording(t, rec); err != nil {
+	err := s.tell(t, t.Leg, nil)
+	if err == nil {
+		err = s.beginRecording(t, rec)
+	}
+	if err != nil {
 		if errors.Is(err, flows.ErrDetached) || errors.Is(t.Ending(), flows.ErrDetached) {
 			return err
 		}
@@ -96,8 +97,17 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 	if rec.Masked {
 		t.Publish(recordingNotice(t, rec, "recording.masked"))
 	}
-	t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec, limit) })
+	s.watch(t, rec)
 	return nil
+}
+
+// watch stays with a recording beside the task, and lets the other legs know of it, too: one that goes must not take the
+// knowledge with it.
+func (s *Set) watch(t *flows.Task, rec *flows.Recording) {
+	t.Go("recording", func(t *flows.Task) error {
+		s.tellOthers(t, t.Leg)
+		return s.watchRecording(t, rec)
+	})
 }
 
 // beginRecording returns when Asterisk writes it, and writes silence if the call's recordings are masked.
@@ -109,7 +119,6 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 		started, ok := ev.(flows.RecordingStarted)
 		return ok && started.Recording == rec.Name || rec.Over
 	})
-	rec.Began = time.Now()
 	switch {
 	case err != nil:
 		return err
@@ -122,9 +131,8 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 }
 
 // watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
-func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Duration) error {
-	over := func() bool { return rec.Over }
-	err := t.Until(limit, over)
+func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
+	err := s.recordingOver(t, rec, time.Until(rec.Until))
 	if errors.Is(err, flows.ErrDetached) {
 		return err
 	}
@@ -136,10 +144,40 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Dur
 		if s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording") != nil {
 			rec.Failed = true
 		}
-		if errors.Is(t.Until(2*time.Second, over), flows.ErrDetached) {
+		if errors.Is(t.Until(2*time.Second, func() bool { return rec.Over }), flows.ErrDetached) {
 			return flows.ErrDetached
 		}
 	}
+	s.recordingStored(t, rec, took, reason)
+	if t.Ending() == nil {
+		s.tellOthers(t, nil)
+	}
+	return nil
+}
+
+// recordingOver waits until a recording is over. After a gap in the connection it asks whether it still is.
+func (s *Set) recordingOver(t *flows.Task, rec *flows.Recording, limit time.Duration) error {
+	deadline := time.Now().Add(max(limit, time.Millisecond))
+	for !rec.Over {
+		resumed := false
+		err := t.AwaitFor(max(time.Until(deadline), time.Millisecond), func(ev flows.Event) bool {
+			_, resumed = ev.(flows.Resumed)
+			return resumed || rec.Over
+		})
+		if err != nil {
+			return err
+		}
+		if resumed && !rec.Over {
+			if live, _, err := s.pbx.Recording(rec.Name); err == nil && !live {
+				rec.Over = true
+			}
+		}
+	}
+	return nil
+}
+
+// recordingStored tells of a recording that is over.
+func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Duration, reason string) {
 	forgetRecording(t.Call, rec)
 	n := recordingNotice(t, rec, "recording.stored")
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
@@ -147,6 +185,32 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording, limit time.Dur
 		n.Result, n.Reason = "failed", "failed"
 	}
 	t.Publish(n)
+}
+
+// takeUpRecordings goes on with the recordings that a process before this one has noted: Asterisk is asked what became
+// of them.
+func (s *Set) takeUpRecordings(t *flows.Task) error {
+	for _, rec := range slices.Clone(t.Call.Recordings) {
+		live, stored, err := s.pbx.Recording(rec.Name)
+		switch {
+		case err != nil:
+			return err
+		case !live && stored:
+			s.recordingStored(t, rec, time.Since(rec.Began), "stopped")
+		case !live: // it was never begun
+			forgetRecording(t.Call, rec)
+		default:
+			// Asterisk does not say whether it writes silence.
+			mask := s.pbx.UnmaskRecording
+			if rec.Masked {
+				mask = s.pbx.MaskRecording
+			}
+			if err := mask(rec.Name); err != nil && !gone(err) {
+				return err
+			}
+			t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
+		}
+	}
 	return nil
 }
 
@@ -161,30 +225,46 @@ func (s *Set) mask(t *flows.Task, on bool) error {
 		command, kind = s.pbx.MaskRecording, "recording.masked"
 	}
 	t.Accept("")
-	for _, rec := range t.Call.Recordings {
-		if err := command(rec.Name); err != nil && !gone(err) {
-			return err
+	was := make([]bool, len(t.Call.Recordings))
+	for i, rec := range t.Call.Recordings {
+		was[i], rec.Masked = rec.Masked, on
+	}
+	err := s.tell(t, t.Leg, nil)
+	for i, rec := range t.Call.Recordings {
+		if err == nil {
+			err = command(rec.Name)
 		}
-		rec.Masked = on
+		if err != nil && !gone(err) {
+			rec.Masked = was[i]
+			continue
+		}
+		err = nil
 		t.Publish(recordingNotice(t, rec, kind))
 	}
-	return nil
+	s.tellOthers(t, t.Leg)
+	return err
 }
 
-// recordingNotice is an event about a recording, under the account whose it is.
+// recordingNotice is an event about a recording, under the account whose it is. That it has begun or ended is told once,
+// whoever learns of it.
 func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Notice {
-	n := t.Notice(kind)
-	if id := n.ID; rec.Account != n.Account { // whose leg pressed what is another account's business
-		n = flows.Notice{Type: kind, ID: id, Account: rec.Account}
+	var n flows.Notice
+	if t.Flow != nil {
+		n = t.Notice(kind)
+	}
+	id := n.ID
+	if t.Flow == nil || rec.Account != n.Account { // whose leg pressed what is another account's business
+		n = flows.Notice{Type: kind, Account: rec.Account}
 		for _, leg := range t.Call.Legs {
 			if leg.Owner.Account == rec.Account {
 				n = t.Call.NoticeAbout(leg, kind)
-				n.ID = id
 				break
 			}
 		}
 	}
 	n.Recording = rec.Name
-	n.ID += ":" + rec.Name
+	if n.ID = id + ":" + rec.Name; kind == "recording.started" || kind == "recording.stored" {
+		n.ID = rec.Name + ":" + kind
+	}
 	return n
 }

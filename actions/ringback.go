@@ -10,11 +10,18 @@ import (
 // giveBack returns the transferee to the transferor, who is rung once; the transferee hears ringing. The transfer has
 // failed for reason either way, and that is what the flow branches on.
 func (x *blindTransfer) giveBack(reason string) error {
-	failure := flows.Fail(reason, nil)
-	switch ok, err := x.ringBack(); {
+	x.checkpoint(stageBack, reason)
+	x.tie(x.transferee, nil)
+	back, err := x.ringBack()
+	return x.givenBack(back, reason, err)
+}
+
+// givenBack tells how it went: back is the transferor, or nil; err is only the call's end.
+func (x *blindTransfer) givenBack(back *flows.Leg, reason string, err error) error {
+	switch {
 	case err != nil:
 		return err
-	case ok:
+	case back != nil:
 		x.t.Publish(x.notice("transfer.returned", "returned", reason))
 	case x.transferee.Gone:
 		x.t.Publish(x.notice("transfer.returned", "transferee_gone", reason))
@@ -22,53 +29,67 @@ func (x *blindTransfer) giveBack(reason string) error {
 		x.t.Publish(x.notice("transfer.returned", "lost", reason))
 		_ = x.t.Until(2*time.Second, x.sound(x.t, x.transferee, errorTone).Done)
 	}
-	return failure
+	if x.t.Ending() == nil {
+		x.settle(back)
+	}
+	return flows.Fail(reason, nil)
 }
 
-// ringBack dials the transferor again and says whether it talks to the transferee. An error is only the call's end.
-func (x *blindTransfer) ringBack() (bool, error) {
+// ringBack dials the transferor again and returns its leg once it talks to the transferee, nil if it does not. An error is
+// only the call's end.
+func (x *blindTransfer) ringBack() (*flows.Leg, error) {
 	dialstring := x.dialstring()
 	if dialstring == "" {
-		return false, nil
+		return nil, nil
 	}
 	// Its phone is busy until it has been let go.
 	if err := x.t.Until(2*time.Second, func() bool { return x.transferor.Gone }); x.t.Ending() != nil {
-		return false, err
+		return nil, err
 	}
-	leg, err := x.outbound(x.t, dialstring, x.transferee.ID, x.transferor.Role, nil)
+	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, nil)
 	if err != nil {
 		if errors.Is(err, flows.ErrDetached) {
-			return false, err
+			return nil, err
 		}
-		return false, x.t.Ending()
+		return nil, x.t.Ending()
 	}
-	if err = x.call.Join(leg); err == nil {
-		x.tie(x.transferee, leg)
-		err = x.pbx.DialChannel(leg.ID, x.transferee.ID, x.ring)
+	return x.awaitBack(leg)
+}
+
+// awaitBack rings the transferor's new leg, as far as that is not done, and waits for its answer.
+func (x *blindTransfer) awaitBack(leg *flows.Leg) (*flows.Leg, error) {
+	var err error
+	if !leg.Bridged() {
+		err = x.call.Join(leg)
+	}
+	if err == nil && !leg.Called {
+		if err = x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: leg.Name, handDown: "1"}); err == nil {
+			err = x.pbx.DialChannel(leg.ID, x.transferee.ID, x.ring)
+		}
 	}
 	if errors.Is(err, flows.ErrDetached) {
-		return false, err
+		return nil, err
 	}
 	if err != nil && !gone(err) {
-		x.call.Log.Warn("the transferor could not be rung back", "dialstring", dialstring, "error", err)
+		x.call.Log.Warn("the transferor could not be rung back", "dialstring", leg.Dialled, "error", err)
 	}
 	if err != nil {
 		x.dropLeg(leg)
-		return false, nil
+		return nil, nil
 	}
 	x.ringFor(leg)
 	err = x.t.Until(x.ring+guardTime, func() bool { return leg.Up() || leg.Failed() || x.transferee.Gone })
 	if x.t.Ending() != nil {
-		return false, err
+		return nil, err
 	}
 	if !leg.Up() || x.transferee.Gone {
 		x.dropLeg(leg)
-		return false, nil
+		return nil, nil
 	}
-	leg.Answered = x.transferor.Answered
+	leg.Answered = x.transferee.Answered
 	x.t.Continue(leg)
 	x.tie(leg, x.transferee)
-	return true, nil
+	return leg, nil
 }
 
 // dropLeg ends somebody who is rung.

@@ -30,7 +30,7 @@ const defaultRing = 20
 // target there by a Local channel (ari-facts 16), so that the transfer can be watched to its end and undone.
 func (s *Set) transfer() flows.Module {
 	m := flows.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
-	m.Owned = true
+	m.Owned, m.Resume = true, s.resumeTransfer
 	return m
 }
 
@@ -44,6 +44,7 @@ type blindTransfer struct {
 	extension  string
 	context    string
 	ring       time.Duration
+	resumed    bool // a process before this one began it
 }
 
 func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) {
@@ -104,7 +105,7 @@ func (x *blindTransfer) check() error {
 // run does it: target made, transferor out, target in, dialled; then whatever becomes of it.
 func (x *blindTransfer) run() error {
 	x.tie(x.transferor, nil) // its end must not be the transferee's any more, also if it hangs up now
-	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee.ID, flows.RoleTarget, map[string]string{
+	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, flows.RoleTarget, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
 		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
 	})
@@ -118,8 +119,13 @@ func (x *blindTransfer) run() error {
 	}
 	x.t.Publish(x.notice("transfer.ringing", "", ""))
 	x.dismiss()
+	return x.await(target)
+}
+
+// await waits for the target, and sees to what becomes of it.
+func (x *blindTransfer) await(target *flows.Leg) error {
 	x.ringFor(target)
-	err = x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
+	err := x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
 	switch {
 	case x.t.Ending() != nil:
 		return err
@@ -134,17 +140,32 @@ func (x *blindTransfer) run() error {
 	return x.giveBack(failureOf(target))
 }
 
-// exchange puts the target in the transferor's place. When Asterisk refuses, the transferor is put back.
+// exchange puts the target in the transferor's place, as far as that is not done. When Asterisk refuses, the transferor is
+// put back. Before anybody moves, the transferee's channel learns what a restart must know.
 func (x *blindTransfer) exchange(target *flows.Leg) error {
+	var err error
+	if !target.Called {
+		x.checkpoint(stageRing, "")
+		err = x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: target.Name, handDown: "1"})
+		if err != nil && !gone(err) {
+			x.t.Settle(x.transferee)
+			x.dropLeg(target)
+			return err
+		}
+	}
 	if err := x.t.Part(x.transferor); err != nil {
 		return err
 	}
-	err := x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
-	if err == nil || gone(err) {
-		err = x.call.Join(target)
+	if !x.transferor.Gone {
+		err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
 	}
-	if err == nil {
-		x.tie(x.transferee, target)
+	if err == nil || gone(err) || x.resumed && errors.Is(err, flows.ErrConflict) { // it was out of the bridge already
+		err = nil
+		if !target.Bridged() {
+			err = x.call.Join(target)
+		}
+	}
+	if err == nil && !target.Called {
 		err = x.pbx.DialChannel(target.ID, x.transferee.ID, x.ring)
 	}
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
@@ -153,6 +174,7 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	if errors.Is(err, flows.ErrDetached) {
 		return err
 	}
+	x.t.Settle(x.transferee)
 	x.dropLeg(target)
 	_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
 	return err
@@ -182,10 +204,18 @@ func (x *blindTransfer) ringFor(rung *flows.Leg) {
 
 // complete: target and transferee talk. Each ends with the other from now on.
 func (x *blindTransfer) complete(target *flows.Leg) error {
+	target.Answered = x.transferee.Answered
 	x.tie(target, x.transferee)
 	x.t.Publish(x.notice("transfer.answered", "", ""))
 	x.t.Publish(x.notice("transfer.completed", "completed", ""))
+	x.settle(target)
 	return nil
+}
+
+// settle ends the checkpoint: transferee and other talk.
+func (x *blindTransfer) settle(other *flows.Leg) {
+	x.t.Settle(x.transferee)
+	x.tie(x.transferee, other)
 }
 
 // tie lets the end of a leg be the end of another, too, for the case that the application dies; nil for nobody's. Who is
@@ -196,7 +226,7 @@ func (x *blindTransfer) tie(leg, other *flows.Leg) {
 		partner = other.Name
 	}
 	x.quietly(func() error {
-		return x.pbx.SetVariables(leg.ID, map[string]string{"METAFLOWS_PARTNER": partner})
+		return x.Set.tell(x.t, leg, map[string]string{flows.VarPartner: partner})
 	}, "naming the partner")
 }
 

@@ -2,7 +2,6 @@ package ari
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -46,15 +45,6 @@ func tooOld(version string) bool {
 	}
 	major, err := strconv.Atoi(v[:end])
 	return err == nil && major < minVersion
-}
-
-// GlobalVariable reads a global variable; "" when it is not set. Functions are not evaluated.
-func (c *Client) GlobalVariable(name string) (string, error) {
-	var answer struct {
-		Value string `json:"value"`
-	}
-	err := c.do(request{method: http.MethodGet, path: []string{"asterisk", "variable"}, query: url.Values{"variable": {name}}}, &answer)
-	return answer.Value, fail("read global variable", name, err)
 }
 
 // Application is an ARI application that is known to Asterisk.

@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -31,14 +32,18 @@ func (c *Client) UnmaskRecording(name string) error {
 	return fail("unmask recording", name, c.v5.LiveRecording().Unmute(recordingKey(name)))
 }
 
-// LiveRecording says in which state a running recording is (queued, recording, paused; a masked one is recording too).
-// flows.ErrGone when none of that name runs.
-func (c *Client) LiveRecording(name string) (state string, err error) {
-	var data v5.LiveRecordingData // by a request of our own: v5's error hides Asterisk's
-	if err := c.do(request{method: http.MethodGet, path: []string{"recordings", "live", name}}, &data); err != nil {
-		return "", fail("look up recording", name, err)
+// Recording says whether a recording of that name is being written now, and else whether one is kept.
+func (c *Client) Recording(name string) (live, stored bool, err error) {
+	for _, where := range []string{"live", "stored"} {
+		err := fail("look up recording", name, c.do(request{method: http.MethodGet, path: []string{"recordings", where, name}}, nil))
+		if err == nil {
+			return where == "live", where == "stored", nil
+		}
+		if !errors.Is(err, flows.ErrGone) {
+			return false, false, err
+		}
 	}
-	return data.State, nil
+	return false, false, nil
 }
 
 // StoredRecordingFile opens a finished recording; the caller closes it. flows.ErrGone when there is none. The answer must

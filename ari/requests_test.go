@@ -226,13 +226,8 @@ func TestLists(t *testing.T) {
 	if err != nil || len(apps) != 1 || apps[0].Name != "metaflows" || len(apps[0].Channels) != 1 || len(apps[0].Bridges) != 1 {
 		t.Errorf("Applications = %+v, %v", apps, err)
 	}
-	state, err := c.LiveRecording("acme/r1")
-	if err != nil || state != "recording" {
-		t.Errorf("LiveRecording = %q, %v", state, err)
-	}
-	value, err := c.GlobalVariable("A B")
-	if err != nil || value != "x" {
-		t.Errorf("GlobalVariable = %q, %v", value, err)
+	if live, stored, err := c.Recording("acme/r1"); err != nil || !live || stored {
+		t.Errorf("Recording = %v, %v, %v", live, stored, err)
 	}
 	info, err := c.Info()
 	if err != nil || info.Version != "22.10.1" || info.Name != "lab" || info.EntityID == "" {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,7 +21,9 @@ type Call struct {
 	Recordings []*Recording
 
 	calls   *Calls
-	knowing []string // accounts that were told of the call
+	epoch   string          // of an adopted call: begins what it names
+	entered map[string]bool // channels of this call whose entry into the application is known
+	knowing []string        // accounts that were told of the call
 	mail    *mailbox
 	all     []*Leg          // also those that have left
 	left    []*Leg          // those
@@ -42,8 +46,23 @@ type Recording struct {
 	Account string
 	Masked  bool
 	Began   time.Time
+	Until   time.Time // its time limit
 	// Over: Asterisk does not write it any more. Failed: what it wrote is not whole.
 	Over, Failed bool
+}
+
+// recordingName is account/call/tail, which is a path in Asterisk's recording folder.
+func recordingName(account, call, tail string) string { return account + "/" + call + "/" + tail }
+
+// NewRecording names a recording of the call and registers it.
+func (c *Call) NewRecording(account string) *Recording {
+	rec := &Recording{Name: recordingName(account, c.ID, c.epoch+strconv.Itoa(len(c.ids))), Account: account}
+	c.Register(rec.Name)
+	return rec
+}
+
+func (r *Recording) tail(call string) string {
+	return strings.TrimPrefix(r.Name, recordingName(r.Account, call, ""))
 }
 
 // matched is a code that was found and is to run.
@@ -107,24 +126,6 @@ func (c *Call) handle(ev Event) {
 	}
 }
 
-// resync catches up with what became of the legs in a gap.
-func (c *Call) resync(ev resync) {
-	for _, leg := range slices.Clone(c.all) {
-		state, there := ev.states[leg.ID]
-		switch {
-		case leg.Gone:
-		case !there:
-			c.handle(Lost{leg.ID})
-		case state != leg.State:
-			c.handle(StateChanged{leg.ID, state})
-		}
-		if there && leg.bridged && leg.Phone() { // what was confirmed in the gap is not known
-			leg.joins = nil
-			c.absorb(leg, leg.keypad.Absorb())
-		}
-	}
-}
-
 // offer shows an event to the tasks in the order of their start; all that want it get it.
 func (c *Call) offer(ev Event) (wanted bool) {
 	for _, t := range slices.Clone(c.tasks) {
@@ -140,6 +141,7 @@ func (c *Call) offer(ev Event) (wanted bool) {
 func (c *Call) book(ev Event) {
 	switch ev := ev.(type) {
 	case Started:
+		c.entered[ev.Channel.ID] = true
 		if leg := c.leg(ev.Replaces); ev.Replaces != "" && leg != nil {
 			c.replace(leg, ev.Channel)
 			if replaced := c.calls.cfg.Replaced; replaced != nil {

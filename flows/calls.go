@@ -22,8 +22,12 @@ type CallsConfig struct {
 	// Enter is what runs for a channel that the dialplan hands over, on a call of its own. The call is over when it
 	// returns.
 	Enter func(*Task, Started) error
+	// Adopt is what runs for a call that a process before this one has left, instead of Enter; found are its channels.
+	Adopt func(t *Task, found []Found) error
 	// Stray hangs up a channel that belongs to no call any more. It may block. May be nil.
 	Stray func(channel string)
+	// Return gives a channel back to the dialplan that a process before this one was giving back. It may block. May be nil.
+	Return func(channel string)
 	// Replaced is a task that runs when another channel has taken a leg's place; left is the channel that had it. May be
 	// nil.
 	Replaced func(t *Task, leg *Leg, left string) error
@@ -38,23 +42,30 @@ type Calls struct {
 	mu      sync.RWMutex
 	ids     map[string]*Call
 	live    map[*Call]struct{}
+	taken   map[string]bool // channels whose entry is known before its event
 	stopped bool
 	running sync.WaitGroup
 }
 
 // NewCalls makes an empty registry.
 func NewCalls(cfg CallsConfig) *Calls {
-	return &Calls{cfg: cfg, ids: map[string]*Call{}, live: map[*Call]struct{}{}}
+	return &Calls{cfg: cfg, ids: map[string]*Call{}, live: map[*Call]struct{}{}, taken: map[string]bool{}}
 }
 
 // Deliver hands an event to the call that id belongs to; it never blocks. A channel that nobody knows and that comes
 // from the dialplan begins a call. Everything else that nobody knows is of calls that are over.
 func (cs *Calls) Deliver(id string, ev Event) {
 	cs.mu.RLock()
-	c := cs.ids[id]
+	c, taken := cs.ids[id], len(cs.taken) > 0 && cs.taken[id]
 	cs.mu.RUnlock()
 	started, entered := ev.(Started)
+	if _, left := ev.(Left); left && taken {
+		cs.mu.Lock()
+		delete(cs.taken, id)
+		cs.mu.Unlock()
+	}
 	switch {
+	case entered && started.Replaces == "" && !ours(started) && taken: // found by a connect
 	case entered && started.Replaces == "" && !ours(started):
 		cs.begin(started) // also a channel that was given back and enters again while its call is being closed
 	case c != nil:
@@ -72,14 +83,15 @@ func (cs *Calls) stray(started Started) {
 	}
 }
 
-// ours tells a channel that we have made, by its name and the first of its arguments: it is a leg or a whisper of a call
-// that is over, not a new one.
+// ours tells a channel that we have made, by its id and the first of its arguments: it is a leg or a whisper of a call that
+// is over, not a new one.
 func ours(started Started) bool {
-	if len(started.Args) == 0 {
-		return false
-	}
-	kind := started.Args[0]
-	return (kind == ArgLeg || kind == ArgSnoop) && strings.HasPrefix(started.Channel.ID, kind+"-")
+	return len(started.Args) > 0 && Ours(started.Channel.ID) && strings.HasPrefix(started.Channel.ID, started.Args[0]+"-")
+}
+
+// Ours says by its id that a channel was made by metaflows.
+func Ours(channel string) bool {
+	return strings.HasPrefix(channel, ArgLeg+"-") || strings.HasPrefix(channel, ArgSnoop+"-")
 }
 
 // The first Stasis argument of channels that we make; their ids begin with it too.
@@ -97,43 +109,39 @@ func (cs *Calls) begin(started Started) {
 	if !started.Stamp.IsZero() { // the same channel may enter again: that is another call
 		id += "-" + strconv.FormatInt(started.Stamp.UnixMilli(), 36)
 	}
-	c := &Call{
-		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(),
-	}
-	cs.mu.Lock()
-	if cs.stopped {
-		cs.mu.Unlock()
+	c := cs.newCall(id)
+	if !cs.admit(c) {
 		return
+	}
+	c.Register(started.Channel.ID)
+	c.entered[started.Channel.ID] = true
+	cs.start(c, func(t *Task) error { return cs.cfg.Enter(t, started) })
+}
+
+func (cs *Calls) newCall(id string) *Call {
+	return &Call{
+		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(), entered: map[string]bool{},
+	}
+}
+
+// admit takes a call among the live ones, unless the process stops.
+func (cs *Calls) admit(c *Call) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.stopped {
+		return false
 	}
 	cs.live[c] = struct{}{}
 	cs.running.Add(1)
-	cs.mu.Unlock()
-	c.Register(started.Channel.ID)
+	return true
+}
+
+func (cs *Calls) start(c *Call, enter func(*Task) error) {
 	go func() {
 		defer cs.running.Done()
-		c.run(func(t *Task) error { return cs.cfg.Enter(t, started) })
+		c.run(enter)
 	}()
 }
-
-// Resync tells every call which channels there are in Asterisk after a gap in the connection: what has ended meanwhile is
-// lost, what has changed its state is known again. Keys that were pressed in the gap are not.
-func (cs *Calls) Resync(channels []Channel) {
-	there := make(map[string]string, len(channels))
-	for _, ch := range channels {
-		there[ch.ID] = ch.State
-	}
-	cs.mu.RLock()
-	defer cs.mu.RUnlock()
-	for c := range cs.live {
-		c.mail.put(resync{there})
-		c.mail.put(Resumed{})
-	}
-}
-
-// resync: the states of all channels that there are, by id.
-type resync struct{ states map[string]string }
-
-func (resync) event() {}
 
 // Has says whether a live call has registered the id.
 func (cs *Calls) Has(id string) bool {

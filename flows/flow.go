@@ -16,6 +16,10 @@ type Flow struct {
 	// Action is the id of the run of that node; deterministic.
 	Action string
 
+	run      string // begins the ids of the flow's actions
+	depth    int    // of the node that runs: its number in the flow
+	document Scope
+	digits   int
 	node     *Node
 	module   string
 	accepted bool
@@ -57,9 +61,7 @@ func (t *Task) Notice(kind string) Notice {
 	n := t.Call.NoticeAbout(f.Presser, kind)
 	n.ID, n.Account = f.Action+":"+kind, f.Owner.Owner.Account
 	n.Action, n.Module, n.Path = f.Action, f.module, f.Path
-	if f.Match != nil {
-		n.Document, n.Digits = string(f.Match.Scope), len(f.Match.Collected)
-	}
+	n.Document, n.Digits = string(f.document), f.digits
 	if f.accepted && f.Presser == f.Owner {
 		n.Target = f.target
 	}
@@ -77,32 +79,43 @@ func (t *Task) notice(kind string) Notice {
 
 // startFlow begins what a code has found.
 func (c *Call) startFlow(m matched) {
-	f := &Flow{Owner: m.owner, Presser: m.presser, Match: m.match, node: m.match.Node}
-	f.Path = m.match.Kind + "s." + m.match.Key
-	f.Action = fmt.Sprintf("%s.%d", m.presser.ID, m.stamp.UnixMilli())
+	f := &Flow{
+		Owner: m.owner, Presser: m.presser, Match: m.match, node: m.match.Node,
+		Path: m.match.Kind + "s." + m.match.Key, run: fmt.Sprintf("%s.%d", m.presser.ID, m.stamp.UnixMilli()),
+		document: m.match.Scope, digits: len(m.match.Collected),
+	}
 	c.spawn("flow "+f.Path, m.presser, f, func(t *Task) error { return t.runFlow() })
 }
 
-// runFlow runs the nodes from the first to where they end.
+// runFlow runs the nodes from the present one to where they end.
 func (t *Task) runFlow() error {
-	f, action := t.Flow, t.Flow.Action
-	for depth := 0; f.node != nil; depth++ {
+	for f := t.Flow; f.node != nil; {
 		if f.Presser.Gone || t.ending != nil { // no further node runs
 			return nil
 		}
-		f.Action = fmt.Sprintf("%s.%d", action, depth)
+		f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
 		f.accepted, f.target, f.began, f.module = false, "", time.Now(), f.node.Module
 		next, err := t.runNode()
-		if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
-			return ErrDetached // a restart takes it up; nothing has ended
-		}
-		key := t.conclude(next, err)
-		if key == "" {
+		if !t.goOn(next, err) {
 			return err
 		}
-		f.Path, f.node = f.Path+".children."+key, f.node.Child(key)
 	}
 	return nil
+}
+
+// goOn takes the flow from a node that has ended to the one that runs next, and says whether there is one.
+func (t *Task) goOn(next Next, err error) bool {
+	if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
+		return false // a restart takes it up; nothing has ended
+	}
+	f := t.Flow
+	key := t.conclude(next, err)
+	if key == "" {
+		return false
+	}
+	f.Path, f.node = f.Path+".children."+key, f.node.Child(key)
+	f.depth++
+	return true
 }
 
 // runNode runs one node if the presser may.
@@ -115,21 +128,21 @@ func (t *Task) runNode() (Next, error) {
 	case module.Owned && f.Presser.Outsider() && !f.node.AllowPeer:
 		return Stop, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
 	}
-	next, err := t.runModule(module)
+	next, err := t.guarded(func() (Next, error) { return module.Run(t, f.node.Data) })
 	if err == nil {
 		t.Accept(f.target)
 	}
 	return next, err
 }
 
-// runModule runs the node's module. A panic is a failure of it, so that its outcome is told.
-func (t *Task) runModule(module Module) (next Next, err error) {
+// guarded runs a module. A panic is a failure of it, so that its outcome is told.
+func (t *Task) guarded(run func() (Next, error)) (next Next, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			next, err = Stop, t.panicked(r)
 		}
 	}()
-	return module.Run(t, t.Flow.node.Data)
+	return run()
 }
 
 // conclude publishes how a node ended and names the child that runs next, "" for none. A failure runs the child named by
@@ -168,7 +181,7 @@ func (t *Task) conclude(next Next, err error) string {
 // firstChild is the first of the keys that has a child, else "".
 func firstChild(n *Node, keys ...string) string {
 	for _, key := range keys {
-		if key != "" && n.Child(key) != nil {
+		if n != nil && key != "" && n.Child(key) != nil {
 			return key
 		}
 	}

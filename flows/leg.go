@@ -25,6 +25,8 @@ type Leg struct {
 	// Dialled is the dialstring it was dialled with, "" for one that came in by the dialplan.
 	Dialled  string
 	LinkedID string
+	// Called: the dial of this channel was sent, by a process before this one.
+	Called bool
 	// Goes: when the call is over this leg goes on in the dialplan (option g).
 	Goes bool
 	// Answered is when it was connected, zero before.
@@ -36,6 +38,7 @@ type Leg struct {
 	// Forward is where it was redirected to (302), if it was.
 	Forward string
 
+	notes   map[string]Note
 	refused bool
 	keypad  *Keypad
 	echo    echo

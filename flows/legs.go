@@ -17,9 +17,6 @@ func (c *Call) Add(leg *Leg) {
 	c.rewire()
 }
 
-// Count is how many resources this call has named so far.
-func (c *Call) Count() int { return len(c.ids) }
-
 // Accounts are those of all legs that are or were on the call, in the order of their coming; "" only when there is no
 // other.
 func (c *Call) Accounts() []string {
@@ -92,6 +89,9 @@ func (c *Call) Join(leg *Leg) error {
 	return nil
 }
 
+// Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
+func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
+
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
 // are under way for it have ended.
@@ -159,7 +159,7 @@ func (c *Call) Register(id string) {
 
 // Name makes an id for a resource of this call and registers it.
 func (c *Call) Name(kind string) string {
-	id := kind + "-" + c.ID + "-" + strconv.Itoa(len(c.ids))
+	id := kind + "-" + c.ID + "-" + c.epoch + strconv.Itoa(len(c.ids))
 	c.Register(id)
 	return id
 }

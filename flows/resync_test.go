@@ -24,12 +24,12 @@ func TestResync(t *testing.T) {
 		})
 		calls.Deliver("a", Started{Channel: Channel{ID: "a", Name: "PJSIP/a-1", State: "Up"}})
 		synctest.Wait()
-		calls.Resync([]Channel{{ID: "a", State: "Up"}, {ID: "b", State: "Up"}, {ID: "x", State: "Up"}})
+		calls.Connected(Inventory{Channels: []Found{{Channel: Channel{ID: "a", State: "Up"}}, {Channel: Channel{ID: "b", State: "Up"}}, {Channel: Channel{ID: "x", State: "Up"}}}})
 		synctest.Wait()
 		if a.Gone || !b.Up() || !c.Gone {
 			t.Errorf("after the gap: a gone %v, b up %v, c gone %v", a.Gone, b.Up(), c.Gone)
 		}
-		calls.Resync(nil)
+		calls.Connected(Inventory{})
 		synctest.Wait()
 		if calls.Len() != 0 {
 			t.Errorf("%d calls are left of an Asterisk without channels", calls.Len())

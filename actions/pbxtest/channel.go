@@ -259,11 +259,11 @@ func (p *PBX) party(id string) string {
 	return id
 }
 
-// list writes variables for the log, without those that are always there.
+// list writes variables for the log, without those that are always there, and without a state, which is ours alone.
 func list(vars map[string]string, without ...string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !slices.Contains(without, name) {
+		if !slices.Contains(without, name) && (name != flows.VarState || vars[name] == "") {
 			fmt.Fprintf(&b, " %s=%s", name, vars[name])
 		}
 	}

@@ -100,11 +100,15 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 // inherit copies what the caller's variables say may be inherited, unless the endpoint has its own (ari-facts 14).
 func inherit(c, from *channel) {
 	for name, value := range from.vars {
-		if plain, ok := strings.CutPrefix(name, "__"); ok {
-			if _, own := c.vars[plain]; !own {
-				c.vars[plain] = value
-			}
+		plain, once := strings.CutPrefix(name, "_")
+		plain, ever := strings.CutPrefix(plain, "_")
+		if _, own := c.vars[plain]; own || !once {
+			continue
 		}
+		if ever {
+			plain = name
+		}
+		c.vars[plain] = value
 	}
 }
 
@@ -197,7 +201,7 @@ func (p *PBX) reach(c *channel) {
 			return
 		}
 		if exists {
-			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE"))
+			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED"))
 		}
 		switch ext.does {
 		case "answers":

@@ -61,10 +61,12 @@ func (p *PBX) read(c *channel, name string) string {
 	case "CHANNEL(name)":
 		return c.name
 	}
-	if value, ok := c.vars[name]; ok {
-		return value
+	for _, inherited := range []string{"", "_", "__"} {
+		if value, ok := c.vars[inherited+name]; ok {
+			return value
+		}
 	}
-	return c.vars["__"+name]
+	return ""
 }
 
 // SetVariables is POST channels/{id}/variables: it waits for what occupies the channel.
@@ -106,6 +108,10 @@ func (p *PBX) assign(c *channel, vars map[string]string) {
 		case "TIMEOUT(absolute)":
 			p.setGuard(c, value)
 		default:
+			plain := strings.TrimLeft(name, "_")
+			for _, inherited := range []string{"", "_", "__"} {
+				delete(c.vars, inherited+plain)
+			}
 			c.vars[name] = value
 		}
 	}
@@ -159,6 +165,7 @@ func (p *PBX) leave(id, where string) error {
 		p.event(id, flows.Left{Channel: id})
 		mine := map[string]string{}
 		for name, value := range c.vars {
+			name = strings.TrimLeft(name, "_")
 			dial := slices.Contains([]string{"DIALSTATUS", "DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME"}, name)
 			if value != "" && (dial || strings.HasPrefix(name, "METAFLOWS_")) && c.phone != nil && c.phone.vars[name] != value {
 				mine[name] = value

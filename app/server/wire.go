@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	"metaflows/actions"
 	"metaflows/app/config"
@@ -19,13 +17,15 @@ type telephony struct {
 	client  *ari.Client
 	calls   *flows.Calls
 	channel *channelVars
+	janitor *janitor
 }
 
 // inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
 // client delivers nothing before its Run.
 type inbox struct {
-	calls *flows.Calls
-	vars  *channelVars
+	calls   *flows.Calls
+	vars    *channelVars
+	janitor *janitor
 }
 
 // Deliver is ari.Handler.
@@ -36,36 +36,15 @@ func (i *inbox) Deliver(id string, ev flows.Event) {
 	i.calls.Deliver(id, ev)
 }
 
-// resync tells the calls what they have missed while there was no connection.
-func (i *inbox) resync(_ context.Context, client *ari.Client) error {
-	entries, err := client.Channels()
+// connected tells the calls what there is after each connect, the first included, and takes up what a process before this
+// one has left.
+func (i *inbox) connected(_ context.Context, client *ari.Client) error {
+	inv, err := client.Inventory(i.calls.Has)
 	if err != nil {
 		return err
 	}
-	channels := make([]flows.Channel, len(entries))
-	for n, entry := range entries {
-		channels[n] = entry.Channel
-	}
-	i.calls.Resync(channels)
-	return i.tidy(client)
-}
-
-// tidy removes bridges of ours that a process before this one has left empty: Asterisk keeps them for ever. A live call's
-// is registered before it is made.
-func (i *inbox) tidy(client *ari.Client) error {
-	bridges, err := client.Bridges()
-	if err != nil {
-		return err
-	}
-	for _, b := range bridges {
-		if !strings.HasPrefix(b.ID, flows.BridgePrefix) || len(b.Channels) > 0 || i.calls.Has(b.ID) {
-			continue
-		}
-		if err := client.DeleteBridge(b.ID); err != nil && !errors.Is(err, flows.ErrGone) {
-			return err
-		}
-	}
-	return nil
+	i.calls.Connected(inv)
+	return i.janitor.sweep(inv)
 }
 
 // connect makes the telephony; nothing runs yet.
@@ -74,7 +53,7 @@ func (s *process) connect() (*telephony, error) {
 	in := &inbox{vars: &channelVars{log: s.log}}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
-		Log: s.log, Handler: in, OnConnect: in.resync,
+		Log: s.log, Handler: in, OnConnect: in.connected,
 	})
 	if err != nil {
 		return nil, err
@@ -83,9 +62,10 @@ func (s *process) connect() (*telephony, error) {
 	in.calls = flows.NewCalls(flows.CallsConfig{
 		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
-		Stray: set.Stray, Replaced: set.Replaced,
+		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
 	})
-	return &telephony{client: client, calls: in.calls, channel: in.vars}, nil
+	in.janitor = &janitor{client: client, calls: in.calls, log: s.log}
+	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor}, nil
 }
 
 // settings are the system-wide defaults for merged documents.

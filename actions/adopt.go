@@ -1,0 +1,213 @@
+package actions
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"metaflows/flows"
+)
+
+// adoption is a call that a process before this one has left in Asterisk, on its way to be one of this process (design 6,
+// Restart).
+type adoption struct {
+	*dialling
+	legs       []*flows.Leg
+	recordings []*flows.Recording
+	inBridge   map[*flows.Leg]bool
+	partner    string // of the caller, METAFLOWS_PARTNER
+}
+
+// Adopt takes up a call of the channels that were found. It ends when the call is over.
+func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
+	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*flows.Leg]bool{}}
+	if err := a.read(found); err != nil {
+		return a.notUnderstood(found, err)
+	}
+	a.call.TakeUp(a.legs, a.recordings)
+	a.takeUp()
+	a.tellAdopted()
+	switch {
+	case a.caller != nil && !a.lone(found) && a.caller.Answered.IsZero():
+		return a.goOnDialling()
+	case a.caller != nil && a.lone(found):
+		return a.dialling.lone()
+	case a.answeredAt.IsZero(): // callees without a caller
+		for _, leg := range a.call.Peers(nil) {
+			a.drop(a.t, leg.ID, "ending a callee without a caller")
+		}
+		a.close(reasons[statusCancel])
+		return nil
+	}
+	return a.goOnTalking()
+}
+
+// read makes legs of the channels.
+func (a *adoption) read(found []flows.Found) error {
+	var nameless []*flows.Leg // in the place of another leg
+	for _, f := range found {
+		state, ok, err := flows.ParseState(f.State, f.ID)
+		if err != nil {
+			return err
+		}
+		leg := flows.NewLeg(f.Channel, "")
+		if ok {
+			leg = state.Leg(f.Channel, f.Vars[flows.VarRole])
+			a.recordings = append(a.recordings, state.RecordingsOf(a.call.ID)...)
+		} else {
+			nameless = append(nameless, leg)
+		}
+		leg.Called = f.Dialled
+		a.inBridge[leg] = f.Bridge == a.call.Bridge
+		a.legs = append(a.legs, leg)
+		if leg.Role == flows.RoleCaller && a.caller == nil {
+			a.caller, a.partner = leg, f.Partner
+			if f.Args != nil {
+				a.args, _ = parseDial(f.Args) // one that is not understood has dialled nobody
+			}
+		}
+		if a.answeredAt.IsZero() {
+			a.answeredAt = leg.Answered
+		}
+	}
+	for _, leg := range nameless {
+		if leg.Role = flows.RoleCallee; a.caller == nil {
+			leg.Role = flows.RoleCaller
+		}
+		if leg.LinkedID = leg.ID; len(a.legs) > 0 {
+			leg.LinkedID = a.legs[0].LinkedID
+		}
+		leg.Answered, leg.Called = a.answeredAt, true
+	}
+	return nil
+}
+
+// lone says that the caller entered alone, by Stasis(metaflows).
+func (a *adoption) lone(found []flows.Found) bool {
+	for _, f := range found {
+		if f.ID == a.caller.ID {
+			return f.Args != nil && (len(f.Args) == 0 || f.Args[0] == "")
+		}
+	}
+	return false
+}
+
+// notUnderstood leaves a call of another version talking.
+func (a *adoption) notUnderstood(found []flows.Found, err error) error {
+	a.call.Log.Error("a call that another version of metaflows has left is not understood: it goes on without codes", "channel", found[0].Name, "error", err)
+	for _, f := range found {
+		a.call.TakeUp([]*flows.Leg{flows.NewLeg(f.Channel, f.Vars[flows.VarRole])}, nil)
+	}
+	a.t.PublishAll("call.abandoned", func(n *flows.Notice) { n.Reason = "not_understood" })
+	return nil
+}
+
+// retold is how long ago something may be that is told again: the stream knows the event by its id.
+const retold = 5 * time.Minute
+
+// tellAdopted tells that there is somebody again who listens. What the process before has told is told again only where it
+// may have been too late for that.
+func (a *adoption) tellAdopted() {
+	if time.Since(a.began) > retold {
+		a.call.Told("call.started")
+	} else {
+		a.started()
+	}
+	if !a.answeredAt.IsZero() {
+		if time.Since(a.answeredAt) > retold {
+			a.call.Told("call.answered")
+		} else {
+			a.t.PublishAll("call.answered", func(n *flows.Notice) {
+				n.Time, n.Duration = a.answeredAt, a.answeredAt.Sub(a.began).Milliseconds()
+			})
+		}
+	}
+	now := time.Now()
+	a.t.PublishAll("call.adopted", func(n *flows.Notice) { n.ID += ":" + strconv.FormatInt(now.UnixMilli(), 36) })
+}
+
+// goOnDialling goes on with a call that nobody is known to have answered.
+func (a *adoption) goOnDialling() error {
+	for _, leg := range a.legs {
+		if a.inBridge[leg] {
+			a.call.Joined(leg) // nothing is absorbed before the answer
+		}
+	}
+	callees := a.call.Peers(a.caller)
+	if slices.ContainsFunc(callees, (*flows.Leg).Up) {
+		// Before all else: the guard would cut a call that was answered meanwhile.
+		if err := a.insist(a.t, func() error { return a.pbx.SetVariables(a.caller.ID, a.restore()) }, "clearing the limit of the dialling"); err != nil {
+			return a.abandon(err)
+		}
+	}
+	switch {
+	case a.args.targets == nil:
+		return a.giveBack(statusInvalid)
+	case a.args.single() && len(callees) > 0:
+		return a.conclude(a.ringIn(callees[0]))
+	case a.args.single() && a.partner != "": // it was dialled, and has ended meanwhile
+		return a.giveBack(statusNoAnswer)
+	case !a.args.single() && a.made:
+		return a.conclude(a.ringThem(callees, a.hush))
+	}
+	for _, leg := range callees { // nobody was dialled yet
+		a.drop(a.t, leg.ID, "ending a callee that was not dialled")
+		a.call.Drop(leg)
+	}
+	return a.conclude(a.ring())
+}
+
+// goOnTalking goes on with a call that was answered: every leg starts unarmed, recordings and transfers are taken up.
+func (a *adoption) goOnTalking() error {
+	if err := a.rejoin(); err != nil {
+		if errors.Is(err, flows.ErrDetached) || a.t.Ending() != nil {
+			return err
+		}
+		a.call.Log.Error("a call could not be taken up as it was", "error", err)
+	}
+	a.call.Open()
+	release := a.call.Hold()
+	if err := a.takeUpRecordings(a.t); err != nil {
+		if errors.Is(err, flows.ErrDetached) {
+			return err
+		}
+		a.call.Log.Warn("recordings could not be taken up", "error", err)
+	}
+	resumed := a.call.Resume()
+	if !resumed {
+		a.settle()
+	}
+	release()
+	return a.talk()
+}
+
+// rejoin adds every leg that is in the bridge again: a process that was killed may have left its digits absorbed.
+func (a *adoption) rejoin() error {
+	for _, leg := range a.legs {
+		if !a.inBridge[leg] {
+			continue
+		}
+		if err := a.insist(a.t, func() error { return a.call.Join(leg) }, "adding a leg to its bridge again"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.
+func (a *adoption) settle() {
+	for _, leg := range a.legs {
+		if !a.inBridge[leg] && !leg.Gone {
+			a.drop(a.t, leg.ID, "ending a leg that takes part in nothing")
+			a.call.Release(leg)
+		}
+	}
+	for _, leg := range a.call.Peers(nil) {
+		partner := ""
+		if peer := a.call.Peer(leg); peer != nil && !peer.Goes {
+			partner = peer.Name
+		}
+		a.quietly(func() error { return a.Set.tell(a.t, leg, map[string]string{flows.VarPartner: partner}) }, "naming the partner")
+	}
+}

@@ -1,0 +1,65 @@
+package actions
+
+import (
+	"time"
+
+	"metaflows/flows"
+)
+
+// tell writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE).
+func (s *Set) tell(t *flows.Task, leg *flows.Leg, vars map[string]string) error {
+	if vars == nil {
+		vars = map[string]string{}
+	}
+	vars[flows.VarState] = t.Call.State(leg)
+	return s.pbx.SetVariables(leg.ID, vars)
+}
+
+// tellOthers lets every leg but one know what runs on the call now. A leg whose channel does not take it has not got it:
+// it is enough that one has.
+func (s *Set) tellOthers(t *flows.Task, but *flows.Leg) {
+	for _, leg := range t.Call.Peers(but) {
+		s.quietly(func() error { return s.tell(t, leg, nil) }, "keeping the call's state on a channel")
+	}
+}
+
+// dialName is the note of the dialling on the caller.
+const dialName = "dial"
+
+// dialNote is what a restart must know of a call's dialling. What is dialled is in the caller's dialplan.
+type dialNote struct {
+	Began  int64  `json:"b"` // unix ms
+	Limit  string `json:"t,omitempty"`
+	Group  string `json:"c,omitempty"`
+	Named  string `json:"n,omitempty"`
+	Pushed int    `json:"h,omitempty"`
+	Made   bool   `json:"m,omitempty"`
+}
+
+// tell is Set.tell of the caller, with how far the dialling is.
+func (d *dialling) tell(vars map[string]string) error {
+	note := dialNote{
+		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made,
+	}
+	if d.ownTimeout() > 0 {
+		note.Limit = d.own["TIMEOUT(absolute)"]
+	}
+	d.caller.SetNote(dialName, note)
+	return d.Set.tell(d.t, d.caller, vars)
+}
+
+// takeUp restores what the caller's note says.
+func (d *dialling) takeUp() {
+	d.resumed = true
+	if d.began = d.answeredAt; d.began.IsZero() {
+		d.began = time.Now()
+	}
+	var note dialNote
+	if d.caller == nil || !d.caller.Note(dialName, &note) {
+		return
+	}
+	d.began, d.pushed, d.made = time.UnixMilli(note.Began), note.Pushed, note.Made
+	d.own = map[string]string{
+		"TIMEOUT(absolute)": note.Limit, "CHANNEL(callgroup)": note.Group, "CHANNEL(namedcallgroup)": note.Named,
+	}
+}

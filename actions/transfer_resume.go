@@ -1,0 +1,100 @@
+package actions
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"metaflows/flows"
+)
+
+// How far a transfer has come, as its checkpoint says.
+const (
+	stageRing = "ring" // the target is made; from here on transferor and target are exchanged
+	stageBack = "back" // it has failed, the transferor is rung back
+)
+
+// transferNote is a transfer's checkpoint, on the transferee.
+type transferNote struct {
+	Stage  string `json:"s"`
+	Ring   int    `json:"t"` // seconds
+	Reason string `json:"r,omitempty"`
+}
+
+func (x *blindTransfer) checkpoint(stage, reason string) {
+	x.t.Checkpoint(x.transferee, transferNote{Stage: stage, Ring: int(x.ring / time.Second), Reason: reason})
+}
+
+// resumeTransfer goes on with a transfer that a process before this one began.
+func (s *Set) resumeTransfer(t *flows.Task, transferee *flows.Leg, data json.RawMessage) (flows.Next, error) {
+	var note transferNote
+	if err := json.Unmarshal(data, &note); err != nil || note.Stage != stageRing && note.Stage != stageBack {
+		return flows.Stop, flows.Fail("error", errors.New("the checkpoint of the transfer is not understood"))
+	}
+	x := &blindTransfer{
+		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: transferee, resumed: true, ring: time.Duration(note.Ring) * time.Second,
+	}
+	defer t.Call.Hold()()
+	if note.Stage == stageBack {
+		return flows.Stop, x.resumeBack(note.Reason)
+	}
+	return flows.Stop, x.resumeRing()
+}
+
+// resumeRing goes on where transferor and target were being exchanged, or the target rang.
+func (x *blindTransfer) resumeRing() error {
+	target := x.other(flows.RoleTarget)
+	if target == nil && !x.transferor.Gone { // it has ended before the two were exchanged for good
+		if !x.transferor.Bridged() {
+			_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
+		}
+		x.tie(x.transferor, x.transferee)
+		x.settle(x.transferor)
+		return flows.Fail("unreachable", nil)
+	}
+	if target == nil {
+		return x.giveBack("unreachable")
+	}
+	if !target.Up() {
+		if err := x.exchange(target); err != nil {
+			x.tie(x.transferee, x.transferor)
+			x.tie(x.transferor, x.transferee)
+			return err
+		}
+	}
+	x.t.Publish(x.notice("transfer.ringing", "", ""))
+	if !x.transferor.Gone {
+		x.dismiss()
+	}
+	return x.await(target)
+}
+
+// resumeBack goes on where the transferor was being rung back.
+func (x *blindTransfer) resumeBack(reason string) error {
+	if !x.transferor.Gone {
+		x.drop(x.t, x.transferor.ID, "hanging up the transferor")
+	}
+	if back := x.other(""); back != nil {
+		leg, err := x.awaitBack(back)
+		return x.givenBack(leg, reason, err)
+	}
+	var leg *flows.Leg
+	rung, err := x.pbx.Variables(x.transferee.ID, flows.VarPartner) // once: it names who was rung
+	if err == nil && rung[flows.VarPartner] == "" {
+		leg, err = x.ringBack()
+	}
+	if gone(err) {
+		err = nil // the transferee is
+	}
+	return x.givenBack(leg, reason, err)
+}
+
+// other is the leg of a role, or of any but the target's, beside the transferor and the transferee.
+func (x *blindTransfer) other(role string) *flows.Leg {
+	for _, leg := range x.call.Peers(x.transferee) {
+		if leg != x.transferor && (leg.Role == role || role == "" && leg.Role != flows.RoleTarget) {
+			return leg
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package ari
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"metaflows/flows"
+)
+
+// readers is how many channels are asked at once for what they keep for us.
+const readers = 8
+
+// Inventory lists what there is in Asterisk. A channel of the application that known does not know is asked for its
+// METAFLOWS_STATE and what belongs to it, too. One that ends meanwhile is left out.
+func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, error) {
+	inside, err := c.inside()
+	if err != nil {
+		return flows.Inventory{}, err
+	}
+	bridges, err := c.Bridges()
+	if err != nil {
+		return flows.Inventory{}, err
+	}
+	entries, err := c.Channels()
+	if err != nil {
+		return flows.Inventory{}, err
+	}
+	var inv flows.Inventory
+	in := map[string]string{}
+	for _, b := range bridges {
+		inv.Bridges = append(inv.Bridges, b.ID)
+		for _, channel := range b.Channels {
+			in[channel] = b.ID
+		}
+	}
+	slices.SortFunc(entries, func(a, b ChannelEntry) int { // the eldest first, so that calls are taken up in their order
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
+	for _, entry := range entries {
+		inv.Channels = append(inv.Channels, flows.Found{
+			Channel: entry.Channel, Inside: inside[entry.ID], Args: c.args(entry), Bridge: in[entry.ID],
+		})
+	}
+	return inv, c.askAll(&inv, known)
+}
+
+// inside are the channels that the application is subscribed to: those in it, and those that it has made.
+func (c *Client) inside() (map[string]bool, error) {
+	applications, err := c.Applications()
+	if err != nil {
+		return nil, err
+	}
+	inside := map[string]bool{}
+	for _, a := range applications {
+		if a.Name != c.cfg.Application {
+			continue
+		}
+		for _, channel := range a.Channels {
+			inside[channel] = true
+		}
+	}
+	return inside, nil
+}
+
+// args are what the dialplan gave to Stasis() behind the application's name; nil for a channel that it did not hand over.
+func (c *Client) args(entry ChannelEntry) []string {
+	if entry.DialplanApp != "Stasis" {
+		return nil
+	}
+	words := splitArgs(entry.AppData)
+	if words[0] != c.cfg.Application {
+		return nil
+	}
+	return words[1:]
+}
+
+// splitArgs splits an application's data at its commas as Asterisk does (AST_STANDARD_APP_ARGS): not inside of
+// parentheses, quotes, or behind a backslash.
+func splitArgs(data string) []string {
+	words := []string{""}
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		char := data[i]
+		switch {
+		case char == '\\' && i+1 < len(data):
+			i++
+			char = data[i]
+		case char == '"':
+			quoted = !quoted
+			continue
+		case char == '(':
+			depth++
+		case char == ')' && depth > 0:
+			depth--
+		case char == ',' && depth == 0 && !quoted:
+			words = append(words, "")
+			continue
+		}
+		words[len(words)-1] += string(char)
+	}
+	return words
+}
+
+// askAll completes the entries of unknown channels.
+func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
+	work := make(chan *flows.Found)
+	errs := make([]error, readers)
+	var gone sync.Map
+	var wg sync.WaitGroup
+	for n := range readers {
+		wg.Go(func() {
+			for f := range work {
+				switch err := c.ask(f); {
+				case errors.Is(err, flows.ErrGone):
+					gone.Store(f.ID, true)
+				case err != nil:
+					errs[n] = err
+				}
+			}
+		})
+	}
+	for i := range inv.Channels {
+		if f := &inv.Channels[i]; f.Inside && !known(f.ID) {
+			work <- f
+		}
+	}
+	close(work)
+	wg.Wait()
+	inv.Channels = slices.DeleteFunc(inv.Channels, func(f flows.Found) bool {
+		_, ended := gone.Load(f.ID)
+		return ended
+	})
+	return errors.Join(errs...)
+}
+
+// ask completes one entry.
+func (c *Client) ask(f *flows.Found) error {
+	values, err := c.Variables(f.ID, flows.VarState, flows.VarPartner, flows.VarDialled, flows.VarHangupCause)
+	if err != nil {
+		return err
+	}
+	f.State, f.Partner = values[flows.VarState], values[flows.VarPartner]
+	f.Dialled = f.Args == nil && values[flows.VarDialled] != ""
+	f.Returning = f.State == "" && values[flows.VarHangupCause] != ""
+	return nil
+}

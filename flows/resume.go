@@ -1,0 +1,171 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FlowNote is what a restart must know of a flow: where it stands, and who pressed, since that leg may be gone by then.
+// What was pressed is not in it.
+type FlowNote struct {
+	Path     string `json:"p,omitempty"`
+	Document Scope  `json:"s,omitempty"`
+	Whose    string `json:"i,omitempty"` // id of the user or device whose document it is
+	Digits   int    `json:"k,omitempty"` // how many
+	Run      string `json:"a"`           // the action's id, behind the presser's channel
+	Presser  string `json:"id"`          // its channel
+	Name     string `json:"n"`           // and that one's name
+	Role     string `json:"r"`
+	Account  string `json:"o,omitempty"` // the presser's, where it is not that of the leg with the note; nobody: none
+	Dialled  string `json:"d,omitempty"`
+	Owner    string `json:"w,omitempty"` // channel of the owner, where that is not the presser
+}
+
+// nobody stands for no account.
+const nobody = "~"
+
+// Checkpoint notes on a leg how far the module has come, for its Resume. The leg's next State holds it; it is to be written
+// before the act. It ends with Settle.
+func (t *Task) Checkpoint(on *Leg, data any) {
+	f := t.Flow
+	note := &FlowNote{
+		Path: f.Path, Document: f.document, Digits: f.digits, Run: strings.TrimPrefix(f.Action, f.Presser.ID+"."),
+		Presser: f.Presser.ID, Name: f.Presser.Name, Role: f.Presser.Role, Dialled: f.Presser.Dialled,
+	}
+	if note.Account = f.Presser.Owner.Account; note.Account == on.Owner.Account {
+		note.Account = ""
+	} else if note.Account == "" {
+		note.Account = nobody
+	}
+	if f.Owner != f.Presser {
+		note.Owner = f.Owner.ID
+	}
+	switch f.document {
+	case ScopeUser:
+		note.Whose = f.Owner.Owner.User
+	case ScopeDevice:
+		note.Whose = f.Owner.Owner.Device
+	}
+	on.note(f.module, note, data)
+}
+
+// Settle ends the module's checkpoint on a leg; its next State lacks it.
+func (t *Task) Settle(on *Leg) { on.DropNote(t.Flow.module) }
+
+// Resume goes on with the flows of which the legs have notes, and says whether there are any.
+func (c *Call) Resume() bool {
+	found := false
+	for _, leg := range slices.Clone(c.Legs) {
+		for name, note := range leg.notes {
+			if note.Flow == nil {
+				continue
+			}
+			module, known := c.calls.cfg.Modules[name]
+			if !known || module.Resume == nil {
+				c.Log.Warn("a process before this one ran something on the call that is not known here", "module", name)
+				delete(leg.notes, name)
+				continue
+			}
+			found = true
+			c.resume(module, leg, note)
+		}
+	}
+	return found
+}
+
+func (c *Call) resume(module Module, noted *Leg, note Note) {
+	f := c.restore(noted, note.Flow, module.Name)
+	c.spawn("flow "+f.Path, f.Presser, f, func(t *Task) error {
+		next, err := t.guarded(func() (Next, error) { return module.Resume(t, noted, note.Data) })
+		if !t.goOn(next, err) {
+			return err
+		}
+		return t.runFlow()
+	})
+}
+
+// restore makes the flow of a note.
+func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
+	presser := c.leg(note.Presser)
+	if presser == nil {
+		presser = note.ghost(noted)
+	}
+	f := &Flow{
+		Owner: presser, Presser: presser, Path: note.Path, document: note.Document, digits: note.Digits,
+		module: module, accepted: true, began: time.Now(),
+	}
+	if owner := c.leg(note.Owner); owner != nil {
+		f.Owner = owner
+	}
+	f.run = note.Presser + "." + note.Run
+	if i := strings.LastIndexByte(f.run, '.'); i > 0 {
+		f.depth, _ = strconv.Atoi(f.run[i+1:])
+		f.run = f.run[:i]
+	}
+	f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
+	if note.Path != "" {
+		whose := Owner{Account: f.Owner.Owner.Account}
+		switch note.Document {
+		case ScopeUser:
+			whose.User = note.Whose
+		case ScopeDevice:
+			whose.Device = note.Whose
+		}
+		f.node = c.calls.cfg.Effective(whose).node(note.Path)
+	}
+	return f
+}
+
+// ghost is a presser that has left.
+func (n *FlowNote) ghost(noted *Leg) *Leg {
+	account := n.Account
+	switch account {
+	case "":
+		account = noted.Owner.Account
+	case nobody:
+		account = ""
+	}
+	return &Leg{
+		Channel: Channel{ID: n.Presser, Name: n.Name}, Role: n.Role, Dialled: n.Dialled, Gone: true,
+		Owner: Owner{Account: account}, LinkedID: noted.LinkedID, Answered: noted.Answered,
+	}
+}
+
+// node finds the node of a path, as Flow.Path has it, in the documents as they are now; nil if it is not there any more.
+func (e *Effective) node(path string) *Node {
+	for kind, entries := range map[string][]Entry{"numbers.": e.numbers.list, "patterns.": e.patterns.list} {
+		rest, ok := strings.CutPrefix(path, kind)
+		if !ok {
+			continue
+		}
+		for _, entry := range entries {
+			if n := entry.Node.under(rest, entry.Key); n != nil {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// under follows a path that begins with the node's own key.
+func (n *Node) under(path, key string) *Node {
+	rest, ok := strings.CutPrefix(path, key)
+	if !ok {
+		return nil
+	}
+	if rest == "" {
+		return n
+	}
+	if rest, ok = strings.CutPrefix(rest, ".children."); !ok {
+		return nil
+	}
+	for _, child := range n.Children {
+		if found := child.Node.under(rest, child.Key); found != nil {
+			return found
+		}
+	}
+	return nil
+}
