@@ -45,7 +45,14 @@ func randomCall(r *rand.Rand) string {
 				"refuses Record: unavailable", "refuses SendDigits: unavailable", "refuses Snoop: unavailable", "refuses Play: gone",
 				"refuses Variables: unavailable", "loses the answer of AddToBridge", "loses the answer of Record", "is slow with Record: 3s",
 				"is slow with AddToBridge: 2s", "is slow with CreateChannel: 2s", "is slow with Snoop: 1s", "refuses CreateBridge: unavailable"))
-		case 3, 4:
+		case 3:
+			if r.IntN(2) == 0 {
+				say("wait %s", pick("1ms", "30ms", "120ms", "333ms", "1200ms"))
+				say("the application is killed for %s", pick("1ms", "200ms", "3s", "20s"))
+				continue
+			}
+			fallthrough
+		case 4:
 			say("wait %s", pick("1ms", "50ms", "300ms", "1s", "5s"))
 		default:
 			keys := pick("*9", "*9", "*7", "*0", "*5", "*21234", "*21003", "*21995", "*21998", "*27777", "*3", "*8", "**", "*", "55667788", "*66554433", "*2*9")
@@ -61,7 +68,7 @@ func randomCall(r *rand.Rand) string {
 
 // TestRandomCalls plays made-up calls.
 func TestRandomCalls(t *testing.T) {
-	const calls = 300
+	const calls = 500
 	for seed := range uint64(calls) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		call := randomCall(r)

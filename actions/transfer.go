@@ -140,32 +140,31 @@ func (x *blindTransfer) await(target *flows.Leg) error {
 	return x.giveBack(failureOf(target))
 }
 
-// exchange puts the target in the transferor's place, as far as that is not done. When Asterisk refuses, the transferor is
-// put back. Before anybody moves, the transferee's channel learns what a restart must know.
+// exchange puts the target in the transferor's place, as far as that is not done: where the target was dialled, it is.
+// When Asterisk refuses, the transferor is put back.
 func (x *blindTransfer) exchange(target *flows.Leg) error {
-	var err error
-	if !target.Called {
-		x.checkpoint(stageRing, "")
-		err = x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: target.Name, handDown: "1"})
-		if err != nil && !gone(err) {
-			x.t.Settle(x.transferee)
-			x.dropLeg(target)
-			return err
-		}
+	if target.Called {
+		return nil
+	}
+	// Before anybody moves, the transferee's channel learns what a restart must know.
+	x.checkpoint(stageRing, "")
+	err := x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: target.Name, handDown: "1"})
+	if err != nil && !gone(err) {
+		x.t.Settle(x.transferee)
+		x.dropLeg(target)
+		return err
 	}
 	if err := x.t.Part(x.transferor); err != nil {
 		return err
 	}
-	if !x.transferor.Gone {
-		err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
-	}
+	err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
 	if err == nil || gone(err) || x.resumed && errors.Is(err, flows.ErrConflict) { // it was out of the bridge already
 		err = nil
 		if !target.Bridged() {
 			err = x.call.Join(target)
 		}
 	}
-	if err == nil && !target.Called {
+	if err == nil {
 		err = x.pbx.DialChannel(target.ID, x.transferee.ID, x.ring)
 	}
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial

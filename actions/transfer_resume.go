@@ -34,7 +34,6 @@ func (s *Set) resumeTransfer(t *flows.Task, transferee *flows.Leg, data json.Raw
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: transferee, resumed: true, ring: time.Duration(note.Ring) * time.Second,
 	}
-	defer t.Call.Hold()()
 	if note.Stage == stageBack {
 		return flows.Stop, x.resumeBack(note.Reason)
 	}
@@ -44,36 +43,41 @@ func (s *Set) resumeTransfer(t *flows.Task, transferee *flows.Leg, data json.Raw
 // resumeRing goes on where transferor and target were being exchanged, or the target rang.
 func (x *blindTransfer) resumeRing() error {
 	target := x.other(flows.RoleTarget)
-	if target == nil && !x.transferor.Gone { // it has ended before the two were exchanged for good
-		if !x.transferor.Bridged() {
-			_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
-		}
+	switch {
+	case target == nil && x.transferor.Bridged(): // it has ended before the two were exchanged
 		x.tie(x.transferor, x.transferee)
 		x.settle(x.transferor)
 		return flows.Fail("unreachable", nil)
-	}
-	if target == nil {
+	case target == nil:
+		x.letGo()
 		return x.giveBack("unreachable")
 	}
-	if !target.Up() {
-		if err := x.exchange(target); err != nil {
-			x.tie(x.transferee, x.transferor)
-			x.tie(x.transferor, x.transferee)
-			return err
-		}
+	if err := x.exchange(target); err != nil {
+		x.tie(x.transferee, x.transferor)
+		x.tie(x.transferor, x.transferee)
+		return err
 	}
 	x.t.Publish(x.notice("transfer.ringing", "", ""))
-	if !x.transferor.Gone {
+	if target.Called {
+		x.letGo()
+	} else {
 		x.dismiss()
 	}
 	return x.await(target)
 }
 
-// resumeBack goes on where the transferor was being rung back.
-func (x *blindTransfer) resumeBack(reason string) error {
+// letGo hangs up a transferor that a process before this one has taken out of the bridge. A tone may be playing to it that
+// nobody would end, and every other command for it would wait for that.
+func (x *blindTransfer) letGo() {
 	if !x.transferor.Gone {
 		x.drop(x.t, x.transferor.ID, "hanging up the transferor")
+		x.call.Release(x.transferor)
 	}
+}
+
+// resumeBack goes on where the transferor was being rung back.
+func (x *blindTransfer) resumeBack(reason string) error {
+	x.letGo()
 	if back := x.other(""); back != nil {
 		leg, err := x.awaitBack(back)
 		return x.givenBack(leg, reason, err)

@@ -50,13 +50,13 @@ func (cs *Calls) Connected(inv Inventory) {
 		}
 		call := callOf(f)
 		switch {
+		case f.Returning:
+			cs.do(cs.cfg.Return, f.ID)
 		case call != "":
 			if groups[call] == nil {
 				order = append(order, call)
 			}
 			groups[call] = append(groups[call], f)
-		case f.Returning:
-			cs.do(cs.cfg.Return, f.ID)
 		case f.Args != nil && f.Bridge == "":
 			cs.take(f.ID)
 			cs.begin(Started{Channel: f.Channel, Args: f.Args, Stamp: time.Now()})

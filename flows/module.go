@@ -27,8 +27,8 @@ type Module struct {
 	Owned bool
 	// Run does it, on the call's goroutine. A Failure's reason chooses the child that runs next.
 	Run func(t *Task, data json.RawMessage) (Next, error)
-	// Resume goes on, after a restart, with a run that had noted data on a leg by Task.Checkpoint. nil: what the module does
-	// needs no checkpoint.
+	// Resume goes on, after a restart, with a run that had noted data on a leg by Task.Checkpoint. The call is held until it
+	// returns. nil: what the module does needs no checkpoint.
 	Resume func(t *Task, noted *Leg, data json.RawMessage) (Next, error)
 }
 

@@ -55,7 +55,8 @@ func (t *Task) Checkpoint(on *Leg, data any) {
 // Settle ends the module's checkpoint on a leg; its next State lacks it.
 func (t *Task) Settle(on *Leg) { on.DropNote(t.Flow.module) }
 
-// Resume goes on with the flows of which the legs have notes, and says whether there are any.
+// Resume goes on with the flows of which the legs have notes, and says whether there are any. Each holds the call until its
+// module returns.
 func (c *Call) Resume() bool {
 	found := false
 	for _, leg := range slices.Clone(c.Legs) {
@@ -78,8 +79,10 @@ func (c *Call) Resume() bool {
 
 func (c *Call) resume(module Module, noted *Leg, note Note) {
 	f := c.restore(noted, note.Flow, module.Name)
+	release := c.Hold() // also until it runs
 	c.spawn("flow "+f.Path, f.Presser, f, func(t *Task) error {
 		next, err := t.guarded(func() (Next, error) { return module.Resume(t, noted, note.Data) })
+		release()
 		if !t.goOn(next, err) {
 			return err
 		}

@@ -44,6 +44,8 @@ type PBX struct {
 	made       map[string]int // channels of an endpoint so far
 	log        []Entry
 	detached   bool
+	sent       int    // commands so far
+	before     func() // called before each command, without the lock; may be nil
 }
 
 var _ actions.PBX = (*PBX)(nil)
@@ -58,8 +60,19 @@ func New() *PBX {
 	return p
 }
 
-// Listen says who is told of events; before anything happens.
-func (p *PBX) Listen(h Handler) { p.handler = h }
+// Listen says who is told of events; nil for nobody.
+func (p *PBX) Listen(h Handler) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handler = h
+}
+
+// Attach lets commands through again, of another process.
+func (p *PBX) Attach() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detached = false
+}
 
 // Detach makes every command fail with flows.ErrDetached, as a stopping process does.
 func (p *PBX) Detach() {
@@ -119,7 +132,11 @@ func (p *PBX) Break(verb string, f Fault) {
 // command carries out a request: effect runs a moment later, with the lock held; it calls done when the request has been
 // answered, at once or later. text is for the log.
 func (p *PBX) command(verb, id, text string, effect func(done func(error))) error {
+	if p.before != nil {
+		p.before()
+	}
 	p.mu.Lock()
+	p.sent++
 	var fault Fault
 	if waiting := p.faults[verb]; len(waiting) > 0 {
 		fault, p.faults[verb] = waiting[0], waiting[1:]
@@ -181,8 +198,11 @@ func (p *PBX) event(id string, ev flows.Event) {
 			digit.Arrived = time.Now()
 			ev = digit
 		}
-		if p.handler != nil {
-			p.handler.Deliver(id, ev)
+		p.mu.Lock()
+		handler := p.handler
+		p.mu.Unlock()
+		if handler != nil {
+			handler.Deliver(id, ev)
 		}
 	})
 }

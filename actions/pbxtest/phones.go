@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -137,12 +138,45 @@ func (c *channel) ear() string {
 	}
 }
 
-// Talking says whether two phones hear each other.
+// Talking says whether two phones hear each other, or a phone and an extension that has answered, as 1234@acme.
 func (p *PBX) Talking(a, b string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ca, cb := p.newest(a), p.newest(b)
+	for _, c := range p.sorted() {
+		if c.party == b && c.far != nil && c.far.of == nil {
+			cb = c
+		}
+	}
 	return ca != nil && cb != nil && talking(ca, cb)
+}
+
+// Has says whether a phone has a call.
+func (p *PBX) Has(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.newest(name) != nil
+}
+
+// WentOn says whether a call of a phone has gone on in the dialplan.
+func (p *PBX) WentOn(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.log, func(e Entry) bool { return e.Kind == Gone && strings.HasPrefix(e.Text, name+" goes on") })
+}
+
+// Rung is how often each phone has rung.
+func (p *PBX) Rung() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rung := map[string]int{}
+	for _, e := range p.log {
+		if who, ok := strings.CutSuffix(e.Text, " rings"); ok && e.Kind == Phone {
+			name, _, _ := strings.Cut(who, ".")
+			rung[name]++
+		}
+	}
+	return rung
 }
 
 func talking(a, b *channel) bool {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +34,7 @@ type scenario struct {
 	t        *testing.T
 	pbx      *PBX
 	tr       *transcript
-	calls    *flows.Calls
+	begun    bool
 	settings flows.Settings
 	absorb   bool
 	longest  time.Duration // RECORDING_MAX
@@ -43,6 +44,28 @@ type scenario struct {
 	brings   map[string]map[string]string // variables that a phone's next call has
 	pressed  []string
 	stopped  bool
+	killAt   int // the process is killed before this command of the story; 0: never
+	down     time.Duration
+	downs    sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows: a kill comes from within a command
+	process             // the one that lives, or that was killed
+	restarts int
+	killed   time.Time // the last time
+	again    time.Time // and when the next process began
+}
+
+// process is the application.
+type process struct {
+	calls   *flows.Calls
+	janitor *actions.Janitor
+}
+
+// now is the process that lives.
+func (s *scenario) now() process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process
 }
 
 // RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file.
@@ -80,15 +103,23 @@ func Play(t *testing.T, file *txtar.Archive) (transcript string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
-		for i, text := range strings.Split(strings.TrimSpace(s.files["call"]), "\n") {
-			if err := s.line(strings.TrimSpace(text)); err != nil {
-				t.Fatalf("line %d of the call, %q: %v", i+1, text, err)
-			}
+		if err := s.play(); err != nil {
+			t.Fatal(err)
 		}
 		s.finish()
 		transcript = s.tr.text()
 	})
 	return transcript
+}
+
+// play carries out the lines of the call.
+func (s *scenario) play() error {
+	for i, text := range strings.Split(strings.TrimSpace(s.files["call"]), "\n") {
+		if err := s.line(strings.TrimSpace(text)); err != nil {
+			return fmt.Errorf("line %d of the call, %q: %w", i+1, text, err)
+		}
+	}
+	return nil
 }
 
 func newScenario(t *testing.T, file *txtar.Archive) *scenario {
@@ -151,35 +182,56 @@ func (s *scenario) effective(o flows.Owner) *flows.Effective {
 
 // begin starts the application; what is set before holds.
 func (s *scenario) begin() {
-	if s.calls != nil {
+	if s.begun {
 		return
 	}
+	s.begun = true
+	if s.killAt > 0 {
+		s.pbx.before = s.countdown
+	}
+	s.pbx.Listen(s.start().calls)
+}
+
+// start makes a process.
+func (s *scenario) start() process {
 	log := slog.New(newLogHandler(s.tr))
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
-	s.calls = flows.NewCalls(flows.CallsConfig{
+	calls := flows.NewCalls(flows.CallsConfig{
 		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
-		Enter: set.Enter, Failed: set.Failed, Stray: set.Stray, Replaced: set.Replaced,
+		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
 	})
-	s.pbx.Listen(s.calls)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.process = process{calls, set.NewJanitor(calls.Has)}
+	return s.process
 }
 
 // finish lets everything come to its end, and looks at what must hold in every scenario: nothing is left over, every
 // notice has an id of its own, what has begun is told to have ended, and digits that were no code occur in no notice and
 // no log line.
 func (s *scenario) finish() {
+	s.downs.Wait()
 	time.Sleep(2 * time.Minute)
+	s.downs.Wait()
+	if s.restarts > 0 {
+		s.tidyUp()
+	}
 	synctest.Wait()
 	s.pbx.Close()
 	if live := s.pbx.Live(); len(live) > 0 && !s.stopped {
 		s.t.Errorf("left over in the telephone system: %s", strings.Join(live, ", "))
 	}
-	if n := s.calls.Len(); n > 0 {
+	if n := s.now().calls.Len(); n > 0 {
 		s.t.Errorf("%d calls are left over", n)
 		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 		defer cancel()
-		if err := s.calls.Shutdown(ctx); err != nil {
+		if err := s.now().calls.Shutdown(ctx); err != nil {
 			s.t.Fatal(err)
 		}
+	}
+	if s.restarts > 0 {
+		s.finishRestarted()
+		return
 	}
 	seen := map[string]string{}
 	for _, n := range s.tr.notices {

@@ -31,7 +31,10 @@ var errLine = errors.New("this is no line of a scenario")
 //	account acme has later     the document of the file "later" takes the place of the account's
 //	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
 //	the application stops
-//	alice talks to bob | alice does not talk to bob      must be so now
+//	the application is killed for 300ms     and then another process begins
+//	alice talks to bob | alice does not talk to bob      must be so now; a party may be an extension, 1234@acme
+//	alice goes on | alice is gone                        she has gone on in the dialplan; she has no call
+//	alice talks to bob or alice talks to 1234@acme       one of them must be so
 func (s *scenario) line(text string) error {
 	if text == "" || text[0] == '#' {
 		return nil
@@ -56,6 +59,16 @@ func (s *scenario) line(text string) error {
 	s.tr.add(0, "%s", text)
 	if text == "the application stops" {
 		return s.stop()
+	}
+	if rest, ok := strings.CutPrefix(text, "the application is killed for "); ok {
+		d, err := time.ParseDuration(rest)
+		if err == nil {
+			s.kill(d)
+		}
+		return err
+	}
+	if some := strings.Split(text, " or "); len(some) > 1 {
+		return s.oneOf(some)
 	}
 	var longest time.Duration
 	for part := range strings.SplitSeq(text, " and ") {
@@ -177,7 +190,13 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 	case "talks", "does":
 		other, want := words[len(words)-1], words[1] == "talks"
 		if s.pbx.Talking(who, other) != want {
-			return 0, errors.New("it is not so")
+			return 0, fmt.Errorf("it is not so; there are %s", strings.Join(s.pbx.Live(), ", "))
+		}
+		return 0, nil
+	case "goes", "is":
+		// alice goes on, alice is gone: by now she has gone on in the dialplan, she has no call
+		if words[1] == "is" && s.pbx.Has(who) || words[1] == "goes" && !s.pbx.WentOn(who) {
+			return 0, fmt.Errorf("it is not so; there are %s", strings.Join(s.pbx.Live(), ", "))
 		}
 		return 0, nil
 	}
@@ -223,7 +242,7 @@ func (s *scenario) stop() error {
 	s.pbx.Detach()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := s.calls.Shutdown(ctx); err != nil {
+	if err := s.now().calls.Shutdown(ctx); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
 	return nil

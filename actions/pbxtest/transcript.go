@@ -24,6 +24,8 @@ type transcript struct {
 	mu      sync.Mutex
 	lines   []line
 	notices []flows.Notice
+	mute    bool            // the process is dead
+	before  int             // so many notices are of processes before the present one
 	logged  strings.Builder // every log line, all levels
 }
 
@@ -48,10 +50,28 @@ func (tr *transcript) skip() {
 
 // Publish takes a notice.
 func (tr *transcript) Publish(n flows.Notice) {
+	if tr.repeated(n) {
+		return
+	}
 	tr.add(3, "%-8s %s", "event", tr.words(n))
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.notices = append(tr.notices, n)
+}
+
+// repeated says that a notice does not reach the stream: its process is dead, or one before it has told the same (a
+// stream drops what has an id that it knows).
+func (tr *transcript) repeated(n flows.Notice) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.mute || slices.ContainsFunc(tr.notices[:tr.before], func(o flows.Notice) bool { return o.ID == n.ID })
+}
+
+// silence says that the process which publishes is dead, or that another one lives.
+func (tr *transcript) silence(on bool) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.mute, tr.before = on, len(tr.notices)
 }
 
 // words writes a notice: its type, its account and its leg, then what else it says.
@@ -207,9 +227,9 @@ func (tr *transcript) leaks(pressed []string) []string {
 	var said strings.Builder
 	for _, n := range tr.notices {
 		accepted += " " + n.Collected + " " + n.Target
-		n.ID, n.Action, n.Time = "", "", time.Time{}
+		n.ID, n.Action, n.Time, n.Duration = "", "", time.Time{}, 0
 		text, _ := json.Marshal(n)
-		said.WriteString(strings.ReplaceAll(ids.ReplaceAllString(string(text), ""), fmt.Sprintf(`"duration_ms":%d`, n.Duration), "") + "\n")
+		said.WriteString(ids.ReplaceAllString(string(text), "") + "\n")
 	}
 	said.WriteString(ids.ReplaceAllString(tr.logged.String(), ""))
 	var found []string

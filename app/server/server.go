@@ -107,7 +107,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 			s.log.Error("metaflows handles no calls any more; end the other instance, or this one")
 		}
 	})
-	running.Go(func() { s.telephony.janitor.run(life) })
+	running.Go(func() { s.telephony.tidy(life, s.log) })
 	if options.Listening != nil {
 		options.Listening(s.addr)
 	}

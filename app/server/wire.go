@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
 	"metaflows/actions"
 	"metaflows/app/config"
@@ -17,7 +19,7 @@ type telephony struct {
 	client  *ari.Client
 	calls   *flows.Calls
 	channel *channelVars
-	janitor *janitor
+	janitor *actions.Janitor
 }
 
 // inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
@@ -25,7 +27,7 @@ type telephony struct {
 type inbox struct {
 	calls   *flows.Calls
 	vars    *channelVars
-	janitor *janitor
+	janitor *actions.Janitor
 }
 
 // Deliver is ari.Handler.
@@ -44,7 +46,30 @@ func (i *inbox) connected(_ context.Context, client *ari.Client) error {
 		return err
 	}
 	i.calls.Connected(inv)
-	return i.janitor.sweep(inv)
+	i.janitor.Sweep(inv)
+	return nil
+}
+
+// tidy looks at intervals for what is left over in Asterisk, until ctx ends.
+func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(actions.Grace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !t.client.Status().Connected {
+			continue
+		}
+		inv, err := t.client.Inventory(t.calls.Has)
+		if err != nil {
+			log.Debug("could not look for what is left over in Asterisk", "error", err)
+			continue
+		}
+		t.janitor.Look(inv)
+	}
 }
 
 // connect makes the telephony; nothing runs yet.
@@ -64,7 +89,7 @@ func (s *process) connect() (*telephony, error) {
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
 	})
-	in.janitor = &janitor{client: client, calls: in.calls, log: s.log}
+	in.janitor = set.NewJanitor(in.calls.Has)
 	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor}, nil
 }
 

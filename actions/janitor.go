@@ -1,0 +1,73 @@
+package actions
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"metaflows/flows"
+)
+
+// Grace is how long something of ours may belong to nothing: a call that is just beginning or ending is not disturbed.
+const Grace = 30 * time.Second
+
+// Janitor removes what is ours in the telephone system and belongs to no call: Asterisk keeps a bridge for ever. A
+// recording ends with its bridge.
+type Janitor struct {
+	set  *Set
+	has  func(id string) bool // whether a live call has the id
+	seen map[string]bool      // belonged to nothing at the last look
+}
+
+// NewJanitor makes a janitor; has says whether a live call has an id.
+func (s *Set) NewJanitor(has func(id string) bool) *Janitor { return &Janitor{set: s, has: has} }
+
+// Look removes what belonged to nothing at the last look already. Looks are to be Grace apart, and not at the same time.
+func (j *Janitor) Look(inv flows.Inventory) {
+	now := map[string]bool{}
+	for _, bridge := range j.bridges(inv) {
+		if now[bridge] = true; j.seen[bridge] {
+			j.removed("bridge", bridge, j.set.pbx.DeleteBridge(bridge))
+		}
+	}
+	for _, f := range inv.Channels {
+		if !f.Inside || f.Bridge != "" || j.has(f.ID) || !flows.Ours(f.ID) {
+			continue
+		}
+		if now[f.ID] = true; j.seen[f.ID] {
+			j.removed("channel", f.Name, j.set.pbx.Hangup(f.ID, causeNormal))
+		}
+	}
+	j.seen = now
+}
+
+// Sweep removes at once the empty bridges that a process before this one has left. A live call's is registered before it
+// is made.
+func (j *Janitor) Sweep(inv flows.Inventory) {
+	for _, bridge := range j.bridges(inv) {
+		j.removed("bridge", bridge, j.set.pbx.DeleteBridge(bridge))
+	}
+}
+
+func (j *Janitor) removed(kind, name string, err error) {
+	if err == nil {
+		j.set.log.Info("something that belonged to no call was removed from Asterisk", kind, name)
+	} else if !errors.Is(err, flows.ErrGone) && !errors.Is(err, flows.ErrDetached) {
+		j.set.log.Warn("something that belongs to no call could not be removed from Asterisk", kind, name, "error", err)
+	}
+}
+
+// bridges are those of ours that are empty and belong to no call.
+func (j *Janitor) bridges(inv flows.Inventory) []string {
+	used := map[string]bool{}
+	for _, f := range inv.Channels {
+		used[f.Bridge] = true
+	}
+	var left []string
+	for _, bridge := range inv.Bridges {
+		if strings.HasPrefix(bridge, flows.BridgePrefix) && !used[bridge] && !j.has(bridge) {
+			left = append(left, bridge)
+		}
+	}
+	return left
+}

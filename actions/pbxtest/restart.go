@@ -1,0 +1,185 @@
+package pbxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"metaflows/actions"
+)
+
+// Restarts plays a scenario again and again, each time with the process killed before another of its commands and a new
+// one begun after down. The lines of the call say what must be so all the same. Nothing may be done twice: no phone rings
+// and no recording begins more often than without.
+func Restarts(t *testing.T, file *txtar.Archive, down time.Duration) {
+	t.Helper()
+	want := replay(t, file, 0, down)
+	for n := 1; n <= want.sent; n++ {
+		name := fmt.Sprintf("killed before request %d of %d", n, want.sent)
+		if !t.Run(name, func(t *testing.T) {
+			got := replay(t, file, n, down)
+			for phone, times := range got.rung {
+				if times > want.rung[phone] {
+					t.Errorf("%s rang %d times, without a restart %d times", phone, times, want.rung[phone])
+				}
+			}
+			if got.recordings > want.recordings {
+				t.Errorf("%d recordings, without a restart %d", got.recordings, want.recordings)
+			}
+			if t.Failed() || testing.Verbose() {
+				t.Logf("it went so:\n%s", got.transcript)
+			}
+		}) {
+			return
+		}
+	}
+}
+
+// replayed is what a scenario has come to.
+type replayed struct {
+	transcript string
+	sent       int
+	rung       map[string]int
+	recordings int
+}
+
+func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration) (r replayed) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScenario(t, file)
+		s.killAt, s.down = killAt, down
+		if err := s.play(); err != nil {
+			s.finishEarly()
+			t.Errorf("%v\n%s", err, s.tr.text())
+			return
+		}
+		s.finish()
+		if t.Failed() {
+			t.Logf("it went so:\n%s", s.tr.text())
+		}
+		r = replayed{s.tr.text(), s.pbx.Sent(), s.pbx.Rung(), len(s.pbx.Recordings())}
+	})
+	return r
+}
+
+// finishEarly ends what a scenario that has failed has begun, so that its bubble can end.
+func (s *scenario) finishEarly() {
+	s.downs.Wait()
+	s.pbx.Close()
+	s.pbx.Detach()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = s.now().calls.Shutdown(ctx)
+}
+
+// Sent is how many commands there were.
+func (p *PBX) Sent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
+}
+
+// countdown is called before each command.
+func (s *scenario) countdown() {
+	if s.pbx.Sent()+1 == s.killAt {
+		s.kill(s.down)
+	}
+}
+
+// kill lets the process end where it stands: no command of it goes out any more, nobody hears what it says. After down
+// another begins. One that is dead already is not killed.
+func (s *scenario) kill(down time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again.Before(s.killed) {
+		return
+	}
+	s.restarts++
+	s.killed = time.Now()
+	s.pbx.Detach()
+	s.pbx.Listen(nil)
+	s.tr.add(2, "the application is killed")
+	s.tr.silence(true)
+	dead := s.calls
+	s.downs.Go(func() {
+		if err := dead.Shutdown(context.Background()); err != nil {
+			s.t.Error(err)
+		}
+		time.Sleep(down)
+		s.tr.silence(false)
+		s.tr.add(2, "the application begins again")
+		s.beginAgain()
+	})
+}
+
+// beginAgain starts another process and connects it.
+func (s *scenario) beginAgain() {
+	p := s.start()
+	s.mu.Lock()
+	s.again = time.Now()
+	s.mu.Unlock()
+	s.pbx.Attach()
+	inv, err := s.pbx.Inventory(p.calls.Has)
+	if err != nil {
+		s.t.Error(err)
+	}
+	p.calls.Connected(inv)
+	p.janitor.Sweep(inv)
+	s.pbx.Listen(p.calls)
+}
+
+// tidyUp lets the janitor look around for a while.
+func (s *scenario) tidyUp() {
+	for range 3 {
+		time.Sleep(actions.Grace)
+		p := s.now()
+		inv, err := s.pbx.Inventory(p.calls.Has)
+		if err != nil {
+			s.t.Error(err)
+		}
+		p.janitor.Look(inv)
+	}
+}
+
+// finishRestarted looks at what must hold after a restart: every recording that Asterisk has kept has one end in the
+// stream, no event comes twice, and nobody told digits. The end of a call that was over before the new process began is
+// told by app/server, from the stream.
+func (s *scenario) finishRestarted() {
+	stored, ids := map[string]int{}, map[string]int{}
+	for _, n := range s.tr.notices {
+		if ids[n.ID]++; ids[n.ID] > 1 {
+			s.t.Errorf("an event is there %d times: %s", ids[n.ID], s.tr.words(n))
+		}
+		if n.Type == "recording.stored" {
+			stored[n.Recording]++
+		}
+	}
+	for _, r := range s.pbx.Recordings() {
+		meanwhile := !r.Ended.Before(s.killed) && r.Ended.Before(s.again)
+		if stored[r.Name] > 1 || stored[r.Name] < 1 && !meanwhile {
+			s.t.Errorf("recording %s has ended by %d events", r.Name, stored[r.Name])
+		}
+	}
+	if leaks := s.tr.leaks(s.pressed); leaks != nil {
+		s.t.Errorf("digits that were no code were published or logged: %v", leaks)
+	}
+}
+
+// oneOf says that one of several things must be so.
+func (s *scenario) oneOf(some []string) error {
+	var errs []error
+	for _, text := range some {
+		_, err := s.act(strings.Fields(text))
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
