@@ -66,8 +66,9 @@ func (c *Client) inside() (map[string]bool, error) {
 }
 
 // args are what the dialplan gave to Stasis() behind the application's name; nil for a channel that it did not hand over.
+// One of ours says that it runs Stasis with the arguments that we gave.
 func (c *Client) args(entry ChannelEntry) []string {
-	if entry.DialplanApp != "Stasis" {
+	if entry.DialplanApp != "Stasis" || flows.Ours(entry.ID) {
 		return nil
 	}
 	words := splitArgs(entry.AppData)

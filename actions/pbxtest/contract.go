@@ -19,6 +19,8 @@ import (
 type World interface {
 	actions.PBX
 
+	// Inventory is what there is; a channel that known does not know is asked for what it keeps for us.
+	Inventory(known func(channel string) bool) (flows.Inventory, error)
 	// Behave says what a phone does from now on.
 	Behave(phone string, b Behaviour)
 	// Dial lets a phone call an extension whose dialplan hands it to the application with the argument "contract".

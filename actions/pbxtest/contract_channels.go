@@ -31,6 +31,10 @@ func trials() []namedTrial {
 		{"a playback that is stopped or cannot be", playbacks},
 		{"recordings start, end and are gone then", recordings},
 		{"a recording ends with its bridge", recordingEnds},
+		{"a recording is written, or kept", recordingKept},
+		{"what a restart finds", inventory},
+		{"a variable that is handed down says that a dial was sent", handedDown},
+		{"what is there is put together again", startAgain},
 	}
 }
 

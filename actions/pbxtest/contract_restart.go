@@ -1,0 +1,107 @@
+package pbxtest
+
+import (
+	"slices"
+	"time"
+
+	"metaflows/flows"
+)
+
+// found is one channel of the inventory, as somebody sees it who knows no channel.
+func (tr *trial) found(channel flows.Channel) flows.Found {
+	tr.Helper()
+	inv, err := tr.Inventory(func(string) bool { return false })
+	tr.must(err)
+	for _, f := range inv.Channels {
+		if f.ID == channel.ID {
+			return f
+		}
+	}
+	tr.Fatalf("%s is not in the inventory", channel.Name)
+	return flows.Found{}
+}
+
+// inventory: what a restart finds.
+func inventory(tr *trial) {
+	a := tr.enter("alice")
+	b := tr.create("PJSIP/bob", map[string]string{flows.VarState: `{"v":1,"id":"x"}`, flows.VarCall: "c1"})
+	bridge := tr.bridge(a, b)
+	if f := tr.found(a); !f.Inside || !slices.Equal(f.Args, []string{"contract"}) || f.Bridge != bridge || f.State != "" || f.Returning {
+		tr.Errorf("who came by the dialplan is found as %+v", f)
+	}
+	if f := tr.found(b); !f.Inside || f.Args != nil || f.Bridge != bridge || f.State != `{"v":1,"id":"x"}` || f.Vars[flows.VarCall] != "c1" || f.Dialled {
+		tr.Errorf("a channel of ours is found as %+v", f)
+	}
+	inv, err := tr.Inventory(func(channel string) bool { return channel == b.ID })
+	tr.must(err)
+	if i := slices.IndexFunc(inv.Channels, func(f flows.Found) bool { return f.ID == b.ID }); i < 0 || inv.Channels[i].State != "" || !slices.Contains(inv.Bridges, bridge) {
+		tr.Errorf("where the channel is known there is %+v", inv)
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarState: "", flows.VarHangupCause: "17", flows.VarPartner: "x"}))
+	if f := tr.found(a); !f.Returning || f.Partner != "x" {
+		tr.Errorf("who is being given back is found as %+v", f)
+	}
+	tr.must(tr.Continue(a.ID))
+	tr.left(a)
+	if f := tr.found(a); f.Inside {
+		tr.Errorf("who has gone on is found as %+v", f)
+	}
+	tr.PutDown("alice")
+}
+
+// handedDown: a variable with an underscore reaches whom one dials, when it is dialled and not before, and goes no further.
+func handedDown(tr *trial) {
+	a := tr.enter("alice")
+	b := tr.create("PJSIP/bob", nil)
+	tr.must(tr.SetVariables(a.ID, map[string]string{"_" + flows.VarDialled: "1"}))
+	if tr.found(b).Dialled {
+		tr.Error("it counts as dialled before it is")
+	}
+	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
+	if !tr.found(b).Dialled {
+		tr.Error("it does not count as dialled")
+	}
+	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	l := tr.create("Local/1998@acme/n", nil)
+	tr.must(tr.DialChannel(l.ID, b.ID, 20*time.Second))
+	if tr.found(l).Dialled {
+		tr.Error("what is handed down once goes on")
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarDialled: ""}))
+	c := tr.create("PJSIP/carol", nil)
+	tr.must(tr.DialChannel(c.ID, a.ID, 20*time.Second))
+	if tr.found(c).Dialled {
+		tr.Error("what was taken away is handed down")
+	}
+}
+
+// recordingKept: whether a recording is being written, or kept, or neither.
+func recordingKept(tr *trial) {
+	_, _, bridge := tr.talk()
+	name := tr.id("acme/x/rec")
+	is := func(wantLive, wantStored bool) {
+		tr.Helper()
+		live, stored, err := tr.Recording(name)
+		if tr.must(err); live != wantLive || stored != wantStored {
+			tr.Errorf("live %v, stored %v; want %v, %v", live, stored, wantLive, wantStored)
+		}
+	}
+	is(false, false)
+	tr.must(tr.Record(bridge, name, "wav"))
+	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	is(true, false)
+	tr.must(tr.StopRecording(name))
+	await(tr, name+" ends", func(ev flows.RecordingDone) bool { return ev.Recording == name })
+	is(false, true)
+}
+
+// startAgain: a bridge that there is is not made again, and who is in it can be added again.
+func startAgain(tr *trial) {
+	a, b, bridge := tr.talk()
+	tr.is(tr.CreateBridge(bridge), flows.ErrConflict, "to make it again")
+	for _, c := range []flows.Channel{a, b} {
+		tr.must(tr.AddToBridge(bridge, c.ID, false))
+	}
+	tr.must(tr.Answer(a.ID))
+	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
+}
