@@ -63,11 +63,11 @@ type login struct{ Name, Password, Number, Account, Note string }
 
 // guide prints what the lab offers.
 func (l *lab) guide(out io.Writer, codes []code) error {
-	token, err := l.program.secret("admin.token")
+	token, err := l.program.Secret("admin.token")
 	if err != nil {
 		return err
 	}
-	password, err := l.program.secret("audit.password")
+	password, err := l.program.Secret("audit.password")
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,8 @@ func (l *lab) guide(out io.Writer, codes []code) error {
 		"API": color.bold("REST API"), "NATS": color.bold("Events on NATS"), "Files": color.bold("Files"), "End": color.bold("What happens"),
 		"Host": host, "Port": port, "Network": !net.ParseIP(host).IsLoopback(), "Folder": filepath.Clean(l.folder),
 		"PasswordWidth": width, "Accounts": logins, "Codes": codes,
-		"HTTP": l.program.api, "Token": token, "Path": metaflowsPath,
-		"AuditUser": broker.AuditUser, "AuditPassword": password, "NATSAddr": l.program.nats, "Inbox": broker.AuditInbox, "Subjects": broker.EventSubjects,
+		"HTTP": l.program.API, "Token": token, "Path": metaflowsPath,
+		"AuditUser": broker.AuditUser, "AuditPassword": password, "NATSAddr": l.program.NATS, "Inbox": broker.AuditInbox, "Subjects": broker.EventSubjects,
 		"AsteriskLog": l.asterisk.LogPath,
 	})
 }

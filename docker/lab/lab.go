@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/program"
 	"metaflows/flows"
 )
 
@@ -45,9 +46,9 @@ func runLab(ctx context.Context, out io.Writer, options labOptions) (err error) 
 	}
 	fmt.Fprintf(out, "starting Asterisk and metaflows\n")
 	line := newTimeline(out, paintFor(out))
-	s, life, err := startSystem(ctx, wanted, programOptions{
-		binary: options.binary, data: options.folder, logPath: filepath.Join(options.folder, "metaflows.log"),
-		api: apiPort, nats: natsPort, env: userEnv(os.Environ()),
+	s, life, err := startSystem(ctx, wanted, program.Options{
+		Binary: options.binary, Data: options.folder, LogPath: filepath.Join(options.folder, "metaflows.log"),
+		API: apiPort, NATS: natsPort, Env: userEnv(os.Environ()),
 	}, line, func(string, ...any) {})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (d *story) prepare(ctx context.Context) error {
 	}
 	d.bob.Behave(phone.AnswerAfter(400 * time.Millisecond))
 	d.say("three phones are registered: alice 1001, bob 1002, carol 1003")
-	if _, err := d.program.request(ctx, "POST", metaflowsPath, document); err != nil {
+	if _, err := d.program.Request(ctx, "POST", metaflowsPath, document); err != nil {
 		return err
 	}
 	d.say("POST %s: *9 records, *2 and an extension transfers", metaflowsPath)

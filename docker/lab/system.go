@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/program"
 )
 
 // system is a telephone system with metaflows, and those who watch it.
 type system struct {
 	asterisk *pbx.Server
-	program  *program
+	program  *program.Program
 	auditor  *auditor
 	witness  *witness
 	line     *timeline
@@ -25,7 +26,7 @@ type system struct {
 // startSystem gets and starts Asterisk and metaflows; wanted says how metaflows differs from the usual one, all may be
 // empty. The context it returns ends with ctx, and when a part of the system ends by itself; its cause says which. say
 // tells the user what was done.
-func startSystem(ctx context.Context, asterisk pbx.Options, wanted programOptions, line *timeline, say func(string, ...any)) (s *system, life context.Context, err error) {
+func startSystem(ctx context.Context, asterisk pbx.Options, wanted program.Options, line *timeline, say func(string, ...any)) (s *system, life context.Context, err error) {
 	s = &system{line: line}
 	defer func() {
 		if err != nil {
@@ -45,23 +46,23 @@ func startSystem(ctx context.Context, asterisk pbx.Options, wanted programOption
 	if err = os.Mkdir(temp, 0o700); err != nil {
 		return s, nil, err
 	}
-	if wanted.binary == "" {
-		wanted.binary = filepath.Join(temp, "metaflows")
-		if err = buildProgram(ctx, wanted.binary); err != nil {
+	if wanted.Binary == "" {
+		wanted.Binary = filepath.Join(temp, "metaflows")
+		if err = program.Build(ctx, wanted.Binary); err != nil {
 			return s, nil, err
 		}
 	}
-	wanted.data = cmp.Or(wanted.data, filepath.Join(temp, "data"))
-	wanted.logPath = cmp.Or(wanted.logPath, filepath.Join(temp, "log"))
+	wanted.Data = cmp.Or(wanted.Data, filepath.Join(temp, "data"))
+	wanted.LogPath = cmp.Or(wanted.LogPath, filepath.Join(temp, "log"))
 	began = time.Now()
-	if s.program, err = startProgram(ctx, s.asterisk, wanted); err != nil {
+	if s.program, err = program.Start(ctx, s.asterisk, wanted); err != nil {
 		return s, nil, err
 	}
 	say("metaflows runs after %s", seconds(time.Since(began)))
 	if s.witness, err = newWitness(ctx, s.asterisk, s.line.happens()); err != nil {
 		return s, nil, err
 	}
-	if s.auditor, err = newAuditor(s.program.nats, filepath.Join(s.program.data, "audit.password"), s.line.told); err != nil {
+	if s.auditor, err = newAuditor(s.program.NATS, filepath.Join(s.program.Data, "audit.password"), s.line.told); err != nil {
 		return s, nil, err
 	}
 	life = s.alive(ctx)
@@ -73,7 +74,7 @@ func (s *system) alive(ctx context.Context) context.Context {
 	life, end := context.WithCancelCause(ctx)
 	go func() {
 		select {
-		case <-s.program.ended:
+		case <-s.program.Ended():
 			end(errors.New("metaflows has ended by itself"))
 		case <-s.witness.ended:
 			end(errors.New("the connection to Asterisk has ended"))
@@ -94,7 +95,7 @@ func (s *system) stop() error {
 		s.witness.close()
 	}
 	if s.program != nil {
-		failed = append(failed, s.program.stop())
+		failed = append(failed, s.program.Stop())
 	}
 	if s.asterisk != nil {
 		failed = append(failed, s.asterisk.Stop())
@@ -110,7 +111,7 @@ func (s *system) saveLogs(folder string) error {
 		failed = errors.Join(failed, err)
 	}
 	if s.program != nil {
-		_, err := copyFile(s.program.logPath, folder, "metaflows.log")
+		_, err := copyFile(s.program.LogPath, folder, "metaflows.log")
 		failed = errors.Join(failed, err)
 	}
 	return failed
