@@ -64,8 +64,8 @@ func demoLayout(began time.Time) layout {
 // evidence saves the logs and is an error that has their ends.
 func (s *system) evidence(folder string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nthe end of Asterisk's log:\n%s\n", indent(program.Tail(s.asterisk.LogPath, 12)))
-	fmt.Fprintf(&b, "\nthe end of metaflows' log:\n%s\n", indent(program.Tail(s.program.LogPath, 12)))
+	fmt.Fprintf(&b, "\nthe end of Asterisk's log:\n%s\n", indent(program.Tail(s.Asterisk.LogPath, 12)))
+	fmt.Fprintf(&b, "\nthe end of metaflows' log:\n%s\n", indent(program.Tail(s.Program.LogPath, 12)))
 	if err := s.saveLogs(folder); err != nil {
 		fmt.Fprintf(&b, "\nthe logs could not be saved: %v", err)
 	} else {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/docker/rig"
 	"metaflows/flows"
 )
 
@@ -29,7 +30,7 @@ func TestNoticeText(t *testing.T) {
 		"call.answered":             {Type: "call.answered", Duration: 400},
 		"code.unmatched numbers.no": {Type: "code.unmatched", Path: "numbers.no"},
 	} {
-		if got := noticeText(n); got != want {
+		if got := rig.Tell(n); got != want {
 			t.Errorf("%+v: %q, want %q", n, got, want)
 		}
 	}
