@@ -86,6 +86,9 @@ func Tell(n flows.Notice) string {
 		}
 	case "code":
 		words = append(words, n.Path)
+		if n.Type == "code.unmatched" {
+			words = append(words, fmt.Sprint(n.Digits, " digits"))
+		}
 	case "action":
 		words = append(words, n.Module)
 		if n.Type == "action.failed" {
@@ -104,9 +107,13 @@ func Tell(n flows.Notice) string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
-// Story lists the types of events from a position on, for errors.
+// Story lists the events from a position on, for errors.
 func (a *Auditor) Story(from int) string {
 	list, _ := a.Since(from)
+	return story(list)
+}
+
+func story(list []flows.Notice) string {
 	types := make([]string, 0, len(list))
 	for _, n := range list {
 		types = append(types, Tell(n))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -48,4 +49,15 @@ func (s *Stream) Read(ctx context.Context) (list []flows.Notice, err error) {
 		list = append(list, noticeOf(nats.Header(m.Header), m.Data))
 	}
 	return list, nil
+}
+
+// Latest tells the last events of the stream, for errors.
+func Latest(p *program.Program, most int) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	list, err := NewStream(p).Read(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	return story(list[max(0, len(list)-most):])
 }
