@@ -7,6 +7,7 @@ GO ?= go
 ADDR ?=
 FUZZTIME ?= 10s
 BENCH ?= .
+FLAGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 BEGAN := $(shell date +%s)
 
@@ -27,7 +28,7 @@ log := bin/end-to-end.log
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build bin/lab ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
@@ -90,6 +91,14 @@ lint: ## golangci-lint, the version of .ci/tools.mod
 bench: ## what a digit and an event cost; BENCH=<pattern> for some
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/...
 
+.PHONY: bench-latency
+bench-latency: build bin/bench ## codes against features.conf on a real Asterisk, from the last digit to the effect; FLAGS=-trace lists ARI's part
+	@bin/bench latency -metaflows bin/metaflows $(FLAGS)
+
+.PHONY: bench-load
+bench-load: build bin/bench ## 50 and 100 calls in which everybody presses keys: what is lost, how long codes take, what it costs
+	@bin/bench load -metaflows bin/metaflows $(FLAGS)
+
 .PHONY: clean
 clean: ## removes what was built; the Asterisk in the cache stays
 	rm -rf bin
@@ -119,3 +128,7 @@ cc:
 .PHONY: bin/lab
 bin/lab:
 	@$(GO) build -o bin/lab ./docker/lab
+
+.PHONY: bin/bench
+bin/bench:
+	@$(GO) build -o bin/bench ./docker/bench

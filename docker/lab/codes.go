@@ -25,14 +25,14 @@ type code struct{ Keys, Hint string }
 func (l *lab) codes(ctx context.Context) ([]code, error) {
 	ctx, cancel := soon(ctx)
 	defer cancel()
-	text, err := l.program.request(ctx, http.MethodGet, metaflowsPath, "")
+	text, err := l.Program.Request(ctx, http.MethodGet, metaflowsPath, "")
 	if err != nil {
 		return nil, err
 	}
 	if list, err := codesOf(text); err != nil || len(list) > 0 {
 		return list, err
 	}
-	if text, err = l.program.request(ctx, http.MethodPost, metaflowsPath, document); err != nil {
+	if text, err = l.Program.Request(ctx, http.MethodPost, metaflowsPath, document); err != nil {
 		return nil, err
 	}
 	return codesOf(text)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/program"
 )
 
 // demoOptions are the demo's flags.
@@ -27,7 +28,7 @@ func runDemo(ctx context.Context, out io.Writer, options demoOptions) error {
 	say := func(format string, args ...any) { fmt.Fprintf(out, "  "+format+"\n", args...) }
 
 	fmt.Fprintf(out, "%s\n\n", color.bold("metaflows: one call on a real Asterisk"))
-	s, life, err := startSystem(ctx, pbx.Options{}, programOptions{binary: options.binary}, line, say)
+	s, life, err := startSystem(ctx, pbx.Options{}, program.Options{Binary: options.binary}, line, say)
 	if err != nil {
 		line.close()
 		return err
@@ -63,8 +64,8 @@ func demoLayout(began time.Time) layout {
 // evidence saves the logs and is an error that has their ends.
 func (s *system) evidence(folder string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nthe end of Asterisk's log:\n%s\n", indent(tail(s.asterisk.LogPath, 12)))
-	fmt.Fprintf(&b, "\nthe end of metaflows' log:\n%s\n", indent(tail(s.program.logPath, 12)))
+	fmt.Fprintf(&b, "\nthe end of Asterisk's log:\n%s\n", indent(program.Tail(s.Asterisk.LogPath, 12)))
+	fmt.Fprintf(&b, "\nthe end of metaflows' log:\n%s\n", indent(program.Tail(s.Program.LogPath, 12)))
 	if err := s.saveLogs(folder); err != nil {
 		fmt.Fprintf(&b, "\nthe logs could not be saved: %v", err)
 	} else {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"metaflows/docker/program"
 )
 
 // column cuts a column out of the time-line, without the cells that are empty.
@@ -81,7 +83,7 @@ func TestAsteriskDemo(t *testing.T) {
 // What goes wrong is said, with the ends of both logs and where the whole ones are, and nothing stays behind.
 func TestAsteriskDemoFails(t *testing.T) {
 	metaflows := filepath.Join(t.TempDir(), "metaflows")
-	if err := buildProgram(t.Context(), metaflows); err != nil {
+	if err := program.Build(t.Context(), metaflows); err != nil {
 		t.Fatal(err)
 	}
 	// A metaflows that ends after four seconds, in the middle of the call.

@@ -10,6 +10,7 @@ import (
 
 	"metaflows/app/broker"
 	asteriskconf "metaflows/asterisk-conf"
+	"metaflows/docker/rig"
 )
 
 // guide says how the lab is used. What stands in it works as printed.
@@ -63,15 +64,15 @@ type login struct{ Name, Password, Number, Account, Note string }
 
 // guide prints what the lab offers.
 func (l *lab) guide(out io.Writer, codes []code) error {
-	token, err := l.program.secret("admin.token")
+	token, err := l.Program.Secret("admin.token")
 	if err != nil {
 		return err
 	}
-	password, err := l.program.secret("audit.password")
+	password, err := l.Program.Secret("audit.password")
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(l.asterisk.SIPAddr)
+	host, port, err := net.SplitHostPort(l.Asterisk.SIPAddr)
 	if err != nil {
 		return err
 	}
@@ -79,24 +80,24 @@ func (l *lab) guide(out io.Writer, codes []code) error {
 	width := len("password")
 	var logins []login
 	for _, p := range asteriskconf.Phones() {
-		entry := login{Name: p.Name, Password: l.asterisk.Password(p.Name), Number: p.Number, Account: p.Account}
+		entry := login{Name: p.Name, Password: l.Asterisk.Password(p.Name), Number: p.Number, Account: p.Account}
 		if entry.Account == "" {
 			entry.Account = "none"
 		}
 		if slices.Contains(standInNames, p.Name) {
-			entry.Note = fmt.Sprintf("answers by itself, sends %.0f Hz", tones[p.Name])
+			entry.Note = fmt.Sprintf("answers by itself, sends %.0f Hz", rig.Tones[p.Name])
 		}
 		width = max(width, len(entry.Password))
 		logins = append(logins, entry)
 	}
 	return guide.Execute(out, map[string]any{
-		"Title":  color.bold("Asterisk " + l.version() + " and metaflows run until Ctrl-C."),
+		"Title":  color.bold("Asterisk " + l.Version() + " and metaflows run until Ctrl-C."),
 		"Phones": color.bold("Phones"), "Call": color.bold("Call"), "Press": color.bold("Press, in a call"),
 		"API": color.bold("REST API"), "NATS": color.bold("Events on NATS"), "Files": color.bold("Files"), "End": color.bold("What happens"),
 		"Host": host, "Port": port, "Network": !net.ParseIP(host).IsLoopback(), "Folder": filepath.Clean(l.folder),
 		"PasswordWidth": width, "Accounts": logins, "Codes": codes,
-		"HTTP": l.program.api, "Token": token, "Path": metaflowsPath,
-		"AuditUser": broker.AuditUser, "AuditPassword": password, "NATSAddr": l.program.nats, "Inbox": broker.AuditInbox, "Subjects": broker.EventSubjects,
-		"AsteriskLog": l.asterisk.LogPath,
+		"HTTP": l.Program.API, "Token": token, "Path": metaflowsPath,
+		"AuditUser": broker.AuditUser, "AuditPassword": password, "NATSAddr": l.Program.NATS, "Inbox": broker.AuditInbox, "Subjects": broker.EventSubjects,
+		"AsteriskLog": l.Asterisk.LogPath,
 	})
 }

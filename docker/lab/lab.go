@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/program"
 	"metaflows/flows"
 )
 
@@ -45,9 +46,9 @@ func runLab(ctx context.Context, out io.Writer, options labOptions) (err error) 
 	}
 	fmt.Fprintf(out, "starting Asterisk and metaflows\n")
 	line := newTimeline(out, paintFor(out))
-	s, life, err := startSystem(ctx, wanted, programOptions{
-		binary: options.binary, data: options.folder, logPath: filepath.Join(options.folder, "metaflows.log"),
-		api: apiPort, nats: natsPort, env: userEnv(os.Environ()),
+	s, life, err := startSystem(ctx, wanted, program.Options{
+		Binary: options.binary, Data: options.folder, LogPath: filepath.Join(options.folder, "metaflows.log"),
+		API: apiPort, NATS: natsPort, Env: userEnv(os.Environ()),
 	}, line, func(string, ...any) {})
 	if err != nil {
 		return err
@@ -94,12 +95,12 @@ func (l *lab) open(ctx context.Context, out io.Writer) error {
 // collect copies each recording when it is stored.
 func (l *lab) collect(ctx context.Context) {
 	for next := 0; ; {
-		n, after, err := l.auditor.seen.await(ctx, next, func(n flows.Notice) bool { return n.Type == "recording.stored" })
+		n, after, err := l.auditor.Await(ctx, next, func(n flows.Notice) bool { return n.Type == "recording.stored" })
 		if err != nil {
 			return
 		}
 		next = after
-		to, err := copyFile(filepath.Join(l.asterisk.RecordingDir, filepath.FromSlash(n.Recording)+".wav"), l.recordings(), n.Recording+".wav")
+		to, err := copyFile(filepath.Join(l.Asterisk.RecordingDir, filepath.FromSlash(n.Recording)+".wav"), l.recordings(), n.Recording+".wav")
 		if err != nil {
 			to = err.Error()
 		}
@@ -116,7 +117,7 @@ func (l *lab) end(out io.Writer, failed error) error {
 		l.standIns.close()
 	}
 	err := l.saveRecordings()
-	_, logErr := copyFile(l.asterisk.LogPath, l.folder, "asterisk.log")
+	_, logErr := copyFile(l.Asterisk.LogPath, l.folder, "asterisk.log")
 	err = errors.Join(err, logErr, l.stop())
 	l.line.close()
 	if err == nil && failed == nil {
@@ -126,7 +127,7 @@ func (l *lab) end(out io.Writer, failed error) error {
 }
 
 func (l *lab) saveRecordings() error {
-	root := l.asterisk.RecordingDir
+	root := l.Asterisk.RecordingDir
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

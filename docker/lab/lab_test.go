@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"metaflows/docker/phone"
+	"metaflows/docker/rig"
 )
 
 // The test binary is the lab itself when it is told so.
@@ -179,7 +180,7 @@ func TestAsteriskLab(t *testing.T) {
 	alice := c.phone("alice")
 	call, err := alice.Call(c.soon(), "1003")
 	c.must(err)
-	c.must(call.WaitTone(c.soon(), tones["carol"]))
+	c.must(call.WaitTone(c.soon(), rig.Tones["carol"]))
 	if m, err := events.NextMsg(5 * time.Second); err != nil || !strings.HasSuffix(m.Subject, ".call.started") {
 		t.Error(m, err)
 	}
@@ -206,7 +207,7 @@ func TestAsteriskLab(t *testing.T) {
 	c.must(call.WaitEnded(c.soon()))
 	call, err = alice.Call(c.soon(), "carol")
 	c.must(err)
-	c.must(call.WaitTone(c.soon(), tones["carol"]))
+	c.must(call.WaitTone(c.soon(), rig.Tones["carol"]))
 	c.end(os.Interrupt)
 	if !strings.Contains(c.text(), "all is stopped") {
 		t.Error("it does not say that all is stopped")
@@ -252,7 +253,7 @@ func TestAsteriskLabNetwork(t *testing.T) {
 	}
 	call, err := c.phone("alice").Call(c.soon(), "dave")
 	c.must(err)
-	c.must(call.WaitTone(c.soon(), tones["dave"]))
+	c.must(call.WaitTone(c.soon(), rig.Tones["dave"]))
 	c.end(syscall.SIGTERM)
 	kept, err := keptPasswords(filepath.Join(folder, "phones.json"))
 	if info, _ := os.Stat(filepath.Join(folder, "phones.json")); err != nil || kept["alice"] != password || info.Mode().Perm() != 0o600 {

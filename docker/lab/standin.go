@@ -65,7 +65,7 @@ func (all *standIns) register(name string) error {
 // mind gives way to others.
 func (all *standIns) mind() {
 	for next := 0; ; {
-		e, after, err := all.system.witness.seen.await(all.ctx, next, func(e effect) bool { return e.kind == "ContactStatusChange" })
+		e, after, err := all.system.witness.Await(all.ctx, next, func(e effect) bool { return e.kind == "ContactStatusChange" })
 		if err != nil {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"metaflows/docker/phone"
+	"metaflows/docker/rig"
 )
 
 // story is the demo's call. Each of its steps is checked by what the phones hear, and by what Asterisk and NATS say.
@@ -42,7 +43,7 @@ func (d *story) prepare(ctx context.Context) error {
 	}
 	d.bob.Behave(phone.AnswerAfter(400 * time.Millisecond))
 	d.say("three phones are registered: alice 1001, bob 1002, carol 1003")
-	if _, err := d.program.request(ctx, "POST", metaflowsPath, document); err != nil {
+	if _, err := d.Program.Request(ctx, "POST", metaflowsPath, document); err != nil {
 		return err
 	}
 	d.say("POST %s: *9 records, *2 and an extension transfers", metaflowsPath)
@@ -185,14 +186,14 @@ func (d *story) end(ctx context.Context) error {
 
 // keep copies the recording and listens to it.
 func (d *story) keep(name string) error {
-	from := filepath.Join(d.asterisk.RecordingDir, filepath.FromSlash(name)+".wav")
+	from := filepath.Join(d.Asterisk.RecordingDir, filepath.FromSlash(name)+".wav")
 	r, err := readRecording(from)
 	if err != nil {
 		return err
 	}
 	d.length = r.length()
 	for _, who := range []string{"alice", "bob"} {
-		if !r.holds(tones[who]) {
+		if !r.holds(rig.Tones[who]) {
 			return fmt.Errorf("%s is not heard in the recording %s", who, name)
 		}
 	}

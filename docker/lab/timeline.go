@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"metaflows/docker/rig"
 	"metaflows/flows"
 )
 
@@ -125,7 +126,7 @@ func (t *timeline) saw(at time.Time, who, text string) {
 }
 
 // told notes a NATS event.
-func (t *timeline) told(n flows.Notice) { t.add(entry{at: n.Time, place: onNATS, text: noticeText(n)}) }
+func (t *timeline) told(n flows.Notice) { t.add(entry{at: n.Time, place: onNATS, text: rig.Tell(n)}) }
 
 // happens returns a function that notes what happens at Asterisk; one goroutine calls it.
 func (t *timeline) happens() func(effect) {

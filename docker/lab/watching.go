@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"metaflows/docker/phone"
+	"metaflows/docker/rig"
 	"metaflows/flows"
 )
 
@@ -23,7 +24,7 @@ func (d *story) told(ctx context.Context, kinds ...string) error {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	for _, kind := range kinds {
-		n, next, err := d.auditor.await(ctx, d.heard, kind, d.call)
+		n, next, err := d.auditor.AwaitType(ctx, d.heard, kind, d.call)
 		if err != nil {
 			return err
 		}
@@ -37,7 +38,7 @@ func (d *story) told(ctx context.Context, kinds ...string) error {
 
 // last is the event that was awaited last.
 func (d *story) last() flows.Notice {
-	list, _ := d.auditor.since(d.heard - 1)
+	list, _ := d.auditor.Since(d.heard - 1)
 	return list[0]
 }
 
@@ -82,7 +83,7 @@ func (d *story) hears(ctx context.Context, c *phone.Call, verb string, tone floa
 // talk waits until two calls hear each other.
 func (d *story) talk(ctx context.Context, verb string, one, other *phone.Call) error {
 	for _, c := range [][2]*phone.Call{{one, other}, {other, one}} {
-		if err := d.hears(ctx, c[0], verb, tones[c[1].Phone().Name()], c[1].Phone().Name()); err != nil {
+		if err := d.hears(ctx, c[0], verb, rig.Tones[c[1].Phone().Name()], c[1].Phone().Name()); err != nil {
 			return err
 		}
 	}
@@ -144,11 +145,11 @@ func (d *story) nothingLeft(ctx context.Context) error {
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	for {
-		channels, err := d.asterisk.Channels(ctx)
+		channels, err := d.Asterisk.Channels(ctx)
 		if err != nil {
 			return err
 		}
-		bridges, err := d.asterisk.Bridges(ctx)
+		bridges, err := d.Asterisk.Bridges(ctx)
 		if err != nil {
 			return err
 		}

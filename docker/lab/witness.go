@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/rig"
 )
 
 // witnessApp is the ARI application that only watches.
@@ -19,7 +20,7 @@ const witnessApp = "onlooker"
 
 // witness sees everything that happens in Asterisk: an ARI application beside metaflows, subscribed to all.
 type witness struct {
-	*seen[effect]
+	*rig.Seen[effect]
 	conn  *websocket.Conn
 	ended chan struct{} // closed when no more is seen
 }
@@ -34,7 +35,7 @@ func newWitness(ctx context.Context, asterisk *pbx.Server, saw func(effect)) (*w
 		return nil, fmt.Errorf("watch Asterisk: %w", err)
 	}
 	conn.SetReadLimit(1 << 20)
-	w := &witness{seen: newSeen[effect](), conn: conn, ended: make(chan struct{})}
+	w := &witness{Seen: rig.NewSeen[effect](), conn: conn, ended: make(chan struct{})}
 	go func() {
 		defer close(w.ended)
 		words := newTeller()
@@ -49,7 +50,7 @@ func newWitness(ctx context.Context, asterisk *pbx.Server, saw func(effect)) (*w
 			}
 			if e, ok := words.tell(ev); ok {
 				saw(e)
-				w.add(e)
+				w.Add(e)
 			}
 		}
 	}()
@@ -64,7 +65,7 @@ func (w *witness) close() {
 
 // await waits for an event of a type about a channel whose short name begins so, from a position on.
 func (w *witness) await(ctx context.Context, from int, kind, about string) (effect, int, error) {
-	e, next, err := w.seen.await(ctx, from, func(e effect) bool { return e.kind == kind && strings.HasPrefix(e.about, about) })
+	e, next, err := w.Await(ctx, from, func(e effect) bool { return e.kind == kind && strings.HasPrefix(e.about, about) })
 	if err != nil {
 		return e, next, fmt.Errorf("no %s of Asterisk about %s: %w", kind, about, err)
 	}

@@ -136,11 +136,15 @@ func newPress(keys string, how []Press) (*press, error) {
 	return p, nil
 }
 
-// end completes the press; only the first call counts.
+// end completes the press; only the first call counts. It is no failure when all keys were released: the last of a code
+// may end the call before the sender goes on.
 func (p *press) end(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.over {
+		if len(p.sent.Ends) == len(p.events) {
+			err = nil
+		}
 		p.over, p.err = true, err
 		close(p.done)
 	}
@@ -157,13 +161,19 @@ func (p *press) take() (event byte, ok bool) {
 	return p.events[p.next-1], true
 }
 
-// released notes that a key was sent, and ends the press after the last one.
-func (p *press) released(begin, end time.Time) {
+// releases notes when a key is released, before its end packets are sent.
+func (p *press) releases(begin, end time.Time) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !p.over {
 		p.sent.Begins = append(p.sent.Begins, begin)
 		p.sent.Ends = append(p.sent.Ends, end)
 	}
+}
+
+// released ends the press after the last key.
+func (p *press) released() {
+	p.mu.Lock()
 	last := p.next == len(p.events)
 	p.mu.Unlock()
 	if last {
@@ -257,12 +267,12 @@ func (s *sender) holdKey(due time.Time) (next time.Time, more bool) {
 		s.write(pt, false, s.timestamp(k.begin), eventPayload(k.event, false, uint16(duration)))
 		return k.begin.Add(min(elapsed+packetTime, length)), true
 	}
-	end := time.Now()
+	k.press.releases(k.first, time.Now())
 	for range 3 {
 		s.write(pt, false, s.timestamp(k.begin), eventPayload(k.event, true, uint16(samplesIn(length))))
 	}
 	due = catchUp(due, packetTime)
 	s.key, s.ended = nil, due
-	k.press.released(k.first, end)
+	k.press.released()
 	return due, false
 }

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"metaflows/docker/pbx"
+	"metaflows/docker/phone"
+	"metaflows/docker/program"
+	"metaflows/docker/rig"
+)
+
+// latencyBench measures codes against the features of Asterisk's own that do the same.
+type latencyBench struct {
+	out    io.Writer
+	binary string
+	runs   int
+	only   string
+	trace  bool
+
+	*rig.Rig
+	alice, bob, carol *phone.Phone
+	files             *folders
+	tracer            *tracer
+}
+
+// side is who handles the code.
+type side struct{ name, extension string }
+
+// Both sides are called by alice, ring bob, and let both press codes. Runs alternate between them.
+var sides = []side{{"metaflows", "1002"}, {"features.conf", "features"}}
+
+// code is one that is measured, the same keys on both sides. What is pressed last decides it on both.
+type code struct {
+	name, keys, effect string
+	goal               float64 // the most that the median may be, in that of features.conf
+	seen               func(*latencyBench, context.Context, *phone.Call) (time.Time, error)
+}
+
+var codes = []code{
+	{"hangup", "*0", "BYE at the peer", 1.2, (*latencyBench).hungUp},
+	{"transfer", "*23003", "INVITE at the target", 1.5, (*latencyBench).invited},
+	{"record", "*9", "the file exists", 2.5, (*latencyBench).recorded},
+}
+
+// The target of the transfers is a phone that Dial() rings, on both sides. The context of Asterisk's own has no other
+// extension, so that its last digit decides. Its recordings get names of their own, also within one second.
+const latencyDialplan = `
+[acme](+)
+exten => features,1,Set(__TRANSFER_CONTEXT=targets)
+ same => n,Set(__TOUCH_MIXMONITOR=${UNIQUEID})
+ same => n,Dial(PJSIP/bob,30,tThHxX)
+exten => 3003,1,Dial(PJSIP/carol,30)
+
+[targets]
+exten => 3003,1,Dial(PJSIP/carol,30)
+`
+
+const latencyFeatures = `
+disconnect => *0
+blindxfer => *2
+automixmon => *9
+`
+
+const latencyDocument = `{"data":{"numbers":{"0":{"module":"hangup"},"9":{"module":"record_call"}},"patterns":{"2(\\d{4})":{"module":"transfer"}}}}`
+
+// warmUp runs are not counted: folders are made and connections opened in them.
+const warmUp = 3
+
+// quick is how keys are pressed: it does not matter for what is measured.
+var quick = phone.Press{Digit: 80 * time.Millisecond, Gap: 80 * time.Millisecond}
+
+func (b *latencyBench) run(ctx context.Context) (err error) {
+	chosen := slices.DeleteFunc(slices.Clone(codes), func(c code) bool { return b.only != "" && c.name != b.only })
+	if len(chosen) == 0 {
+		return fmt.Errorf("-only %q: accepted are hangup, transfer, record", b.only)
+	}
+	if b.runs < 1 {
+		return fmt.Errorf("-runs %d: it takes one at least", b.runs)
+	}
+	defer func() { err = errors.Join(err, b.stop()) }()
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "%d runs for each code on each side, alternating; from the last digit's first end packet to the effect\n\n", b.runs)
+	fmt.Fprintf(b.out, "%-9s %-8s %-21s %-14s %10s %10s %10s %10s\n", "code", "keys", "effect", "by", "median", "p90", "p99", "most")
+	for _, c := range chosen {
+		if err := b.compare(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *latencyBench) start(ctx context.Context) (err error) {
+	options := rig.Options{
+		Asterisk: pbx.Options{Append: map[string]string{"extensions.conf": latencyDialplan, "features.conf": latencyFeatures}},
+		Program:  program.Options{Binary: b.binary},
+	}
+	if b.trace {
+		options.Prepare = func(asterisk *pbx.Server, wanted *program.Options) (err error) {
+			if b.tracer, err = newTracer(ctx, asterisk.ARIURL); err == nil {
+				wanted.ARIURL = b.tracer.url
+			}
+			return err
+		}
+	}
+	if b.Rig, err = rig.Start(ctx, options); err != nil {
+		return err
+	}
+	if _, err = b.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", latencyDocument); err != nil {
+		return err
+	}
+	for name, p := range map[string]**phone.Phone{"alice": &b.alice, "bob": &b.bob, "carol": &b.carol} {
+		if *p, err = b.Phone(ctx, name, rig.Tones[name]); err != nil {
+			return err
+		}
+	}
+	b.files, err = watchFolders(b.Asterisk.RecordingDir, filepath.Join(filepath.Dir(b.Asterisk.RecordingDir), "monitor"))
+	return err
+}
+
+func (b *latencyBench) stop() error {
+	for _, p := range []*phone.Phone{b.alice, b.bob, b.carol} {
+		if p != nil {
+			_ = p.Close()
+		}
+	}
+	if b.files != nil {
+		b.files.close()
+	}
+	var err error
+	if b.Rig != nil {
+		err = b.Stop()
+	}
+	if b.tracer != nil {
+		b.tracer.close()
+	}
+	return err
+}
+
+// sample is one run of a code.
+type sample struct {
+	took     time.Duration
+	requests []request
+}
+
+// compare measures a code on both sides and tells the result.
+func (b *latencyBench) compare(ctx context.Context, c code) error {
+	samples := make([][]sample, len(sides))
+	for n := range warmUp + b.runs {
+		for i, s := range sides {
+			got, err := b.once(ctx, c, s)
+			if err != nil {
+				return fmt.Errorf("run %d by %s: %w; the latest events: %s", n+1, s.name, err, rig.Latest(b.Program, 12))
+			}
+			if n >= warmUp {
+				samples[i] = append(samples[i], got)
+			}
+		}
+	}
+	var results []times
+	for i, s := range sides {
+		var took times
+		for _, got := range samples[i] {
+			took = append(took, got.took)
+		}
+		results = append(results, took)
+		what := []string{c.name, c.keys, c.effect}
+		if i > 0 {
+			what = []string{"", "", ""}
+		}
+		fmt.Fprintf(b.out, "%-9s %-8s %-21s %-14s %10s %10s %10s %10s\n", what[0], what[1], what[2], s.name, milliseconds(took.median()),
+			milliseconds(took.quantile(0.9)), milliseconds(took.quantile(0.99)), milliseconds(took.quantile(1)))
+	}
+	ratio := func(part float64) float64 {
+		return float64(results[0].quantile(part)) / float64(results[1].quantile(part))
+	}
+	verdict := "reached"
+	if ratio(0.5) > c.goal {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(b.out, "%-55s %9.2fx %9.2fx %9.2fx   goal for the median <= %.1fx: %s\n", "", ratio(0.5), ratio(0.9), ratio(0.99), c.goal, verdict)
+	if b.tracer != nil {
+		ours := samples[0]
+		slices.SortFunc(ours, func(x, y sample) int { return cmp.Compare(x.took, y.took) })
+		middle := ours[len(ours)/2]
+		tellRequests(b.out, middle.requests, middle.took)
+	}
+	fmt.Fprintln(b.out)
+	return nil
+}
+
+// once is one call with one code in it.
+func (b *latencyBench) once(ctx context.Context, c code, s side) (got sample, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, errors.New("waited for 15s"))
+	defer cancel()
+	caller, err := b.alice.Call(ctx, s.extension)
+	if err != nil {
+		return got, err
+	}
+	callee, err := b.bob.Incoming(ctx)
+	if err != nil {
+		return got, err
+	}
+	if err := errors.Join(caller.WaitTone(ctx, rig.Tones["bob"]), callee.WaitTone(ctx, rig.Tones["alice"])); err != nil {
+		return got, err
+	}
+	type seen struct {
+		at  time.Time
+		err error
+	}
+	effect := make(chan seen, 1)
+	go func() {
+		at, err := c.seen(b, ctx, callee)
+		effect <- seen{at, err}
+	}()
+	pressed, err := caller.Press(ctx, c.keys, quick)
+	if err != nil {
+		return got, err
+	}
+	saw := <-effect
+	if saw.err != nil {
+		return got, fmt.Errorf("%s: %w", c.effect, saw.err)
+	}
+	got.took = saw.at.Sub(pressed.End())
+	if got.took <= 0 {
+		return got, fmt.Errorf("%s came %s before the last digit's end", c.effect, -got.took)
+	}
+	if err := b.clear(ctx); err != nil {
+		return got, err
+	}
+	if b.tracer != nil {
+		got.requests = b.tracer.take(pressed.End())
+	}
+	return got, nil
+}
+
+func (b *latencyBench) hungUp(ctx context.Context, callee *phone.Call) (time.Time, error) {
+	if err := callee.WaitEnded(ctx); err != nil {
+		return time.Time{}, err
+	}
+	end, _ := callee.HowEnded()
+	return end.Time, nil
+}
+
+func (b *latencyBench) invited(ctx context.Context, callee *phone.Call) (time.Time, error) {
+	target, err := b.carol.Incoming(ctx)
+	at := time.Now()
+	if err != nil {
+		return at, err
+	}
+	// Who is transferred hears the target: it was the transfer that was measured.
+	return at, callee.WaitTone(ctx, rig.Tones[target.Phone().Name()])
+}
+
+func (b *latencyBench) recorded(ctx context.Context, _ *phone.Call) (time.Time, error) {
+	b.files.forget()
+	for {
+		select {
+		case file := <-b.files.seen:
+			if strings.HasSuffix(file.path, ".wav") {
+				return file.at, nil
+			}
+		case <-ctx.Done():
+			return time.Time{}, context.Cause(ctx)
+		}
+	}
+}
+
+// clear hangs up and waits until Asterisk has forgotten the call, so that runs do not meet.
+func (b *latencyBench) clear(ctx context.Context) error {
+	for _, p := range []*phone.Phone{b.alice, b.bob, b.carol} {
+		for _, c := range p.Calls() {
+			_ = c.Hangup(ctx)
+		}
+		p.ForgetIncoming()
+	}
+	for {
+		left, err := b.Left(ctx)
+		if err != nil || left.None() {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("left over: %s", left)
+		}
+	}
+}
