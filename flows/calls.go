@@ -89,8 +89,11 @@ func ours(started Started) bool {
 	return len(started.Args) > 0 && Ours(started.Channel.ID) && strings.HasPrefix(started.Channel.ID, started.Args[0]+"-")
 }
 
-// Ours says by its id that a channel was made by metaflows.
+// Ours says by its id that a channel was made by metaflows. The far half of a Local channel, ;2, is the dialplan's.
 func Ours(channel string) bool {
+	if strings.HasSuffix(channel, ";2") {
+		return false
+	}
 	return strings.HasPrefix(channel, ArgLeg+"-") || strings.HasPrefix(channel, ArgSnoop+"-")
 }
 

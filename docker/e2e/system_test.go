@@ -88,13 +88,18 @@ exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
 
 // startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
 func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter, *http.Request) bool) (*system, error) {
-	asterisk, err := pbx.Start(ctx, pbx.Options{Append: map[string]string{"extensions.conf": ownLines}})
+	asterisk, err := pbx.Start(ctx, asteriskOptions())
 	if err != nil {
 		return nil, err
 	}
 	s := &system{Server: asterisk, dir: dir, wake: make(chan struct{})}
 	err = s.startApplication(ctx, fault)
 	return s, err
+}
+
+// asteriskOptions are those of every Asterisk of these tests.
+func asteriskOptions() pbx.Options {
+	return pbx.Options{Append: map[string]string{"extensions.conf": ownLines}}
 }
 
 // startApplication starts metaflows and the auditor, for the first time or again.
