@@ -85,7 +85,7 @@ func ParseState(raw, channel string) (s State, ok bool, err error) {
 }
 
 // State is what a leg's METAFLOWS_STATE has to say now. Where it would be too long it leaves out what can be missed: where
-// a flow stands in its document, then what a restart would take up.
+// a flow stands in its document, then all that a restart would take up but the leg itself.
 func (c *Call) State(leg *Leg) string {
 	return c.state(leg, &[3]string{leg.Owner.Account, leg.Owner.User, leg.Owner.Device})
 }
@@ -117,7 +117,7 @@ func (c *Call) state(leg *Leg, owner *[3]string) string {
 	}
 	if len(text) > StateLimit {
 		c.Log.Warn("ids and names are so long that a restart would not take up everything on this call", "leg", leg.Name, "bytes", len(text), "limit", StateLimit)
-		s.Notes, s.Recordings = nil, nil
+		s.Notes, s.Recordings, s.Dialled = nil, nil, ""
 		text = s.text()
 	}
 	return text
