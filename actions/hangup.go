@@ -1,12 +1,22 @@
 package actions
 
-import "metaflows/flows"
+import (
+	"errors"
 
-// hangup ends the presser's leg (Kazoo: the pressing leg, not the call). Who is left leaves as after a hangup.
+	"metaflows/flows"
+)
+
+// hangup ends the presser's leg (Kazoo: the pressing leg, not the call). Who is left alone by that and does not go on in
+// the dialplan ends, too: both are told at the same time.
 func (s *Set) hangup() flows.Module {
 	return flows.Define("hangup", struct{}{}, func(t *flows.Task, _ struct{}) (flows.Next, error) {
 		t.Accept("")
-		if err := s.pbx.Hangup(t.Leg.ID, causeNormal); err != nil && !gone(err) {
+		leg, peer := t.Leg, t.Call.Peer(t.Leg)
+		ended := t.Beside(leg, func() error { return s.pbx.Hangup(leg.ID, causeNormal) })
+		if peer != nil && !peer.Goes && !t.Call.Held() {
+			s.quietly(func() error { return s.pbx.Hangup(peer.ID, causeNormal) }, "hanging up who is left") // else the call's end does it
+		}
+		if err := ended(); err != nil && !gone(err) && !errors.Is(err, flows.ErrCallEnded) {
 			return flows.Stop, err
 		}
 		return flows.Continue, nil

@@ -102,24 +102,47 @@ func (x *blindTransfer) check() error {
 	return nil
 }
 
-// run does it: target made, transferor out, target in, dialled; then whatever becomes of it.
+// run does it: target made, transferor out, target in, dialled; then whatever becomes of it. When Asterisk refuses, the
+// transferor is put back.
 func (x *blindTransfer) run() error {
-	x.tie(x.transferor, nil) // its end must not be the transferee's any more, also if it hangs up now
+	if err := x.t.Part(x.transferor); err != nil {
+		return err
+	}
+	// Its end must not be the transferee's any more, also if it hangs up now.
+	untied := x.t.Beside(x.transferor, func() error {
+		return x.pbx.SetVariables(x.transferor.ID, map[string]string{flows.VarPartner: ""})
+	})
 	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, flows.RoleTarget, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
 		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
 	})
 	if err == nil {
+		if err = untied(); err != nil && !errors.Is(err, flows.ErrDetached) && x.t.Ending() == nil {
+			err = nil // it is gone, or the tie is undone when the target is in its place
+		}
+	}
+	if err == nil {
 		err = x.exchange(target)
 	}
 	if err != nil {
-		x.tie(x.transferee, x.transferor)
-		x.tie(x.transferor, x.transferee)
-		return err
+		return x.undo(err)
 	}
 	x.t.Publish(x.notice("transfer.ringing", "", ""))
 	x.dismiss()
 	return x.await(target)
+}
+
+// undo puts the transferor back.
+func (x *blindTransfer) undo(err error) error {
+	if errors.Is(err, flows.ErrDetached) || x.t.Ending() != nil {
+		return err
+	}
+	if !x.transferor.Gone {
+		_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
+	}
+	x.settle(x.transferor)
+	x.tie(x.transferor, x.transferee)
+	return err
 }
 
 // await waits for the target, and sees to what becomes of it.
@@ -141,7 +164,6 @@ func (x *blindTransfer) await(target *flows.Leg) error {
 }
 
 // exchange puts the target in the transferor's place, as far as that is not done: where the target was dialled, it is.
-// When Asterisk refuses, the transferor is put back.
 func (x *blindTransfer) exchange(target *flows.Leg) error {
 	if target.Called {
 		return nil
@@ -150,11 +172,7 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	x.checkpoint(stageRing, "")
 	err := x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: target.Name, handDown: "1"})
 	if err != nil && !gone(err) {
-		x.t.Settle(x.transferee)
 		x.dropLeg(target)
-		return err
-	}
-	if err := x.t.Part(x.transferor); err != nil {
 		return err
 	}
 	err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
@@ -170,12 +188,9 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
 		return nil
 	}
-	if errors.Is(err, flows.ErrDetached) {
-		return err
+	if !errors.Is(err, flows.ErrDetached) {
+		x.dropLeg(target)
 	}
-	x.t.Settle(x.transferee)
-	x.dropLeg(target)
-	_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
 	return err
 }
 

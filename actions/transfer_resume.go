@@ -52,10 +52,13 @@ func (x *blindTransfer) resumeRing() error {
 		x.letGo()
 		return x.giveBack("unreachable")
 	}
+	if !target.Called {
+		if err := x.t.Part(x.transferor); err != nil {
+			return err
+		}
+	}
 	if err := x.exchange(target); err != nil {
-		x.tie(x.transferee, x.transferor)
-		x.tie(x.transferor, x.transferee)
-		return err
+		return x.undo(err)
 	}
 	x.t.Publish(x.notice("transfer.ringing", "", ""))
 	if target.Called {

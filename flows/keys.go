@@ -140,6 +140,20 @@ func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
 	})
 }
 
+// Beside sends a command for a leg without waiting for it, after those that are under way for the leg; the function that it
+// returns waits, and gives what the command has returned, or why it could not be waited for.
+func (t *Task) Beside(leg *Leg, command func() error) (wait func() error) {
+	done := false
+	var said error
+	t.Call.carry(leg, command, func(err error) { said, done = err, true })
+	return func() error {
+		if err := t.Until(0, func() bool { return done }); err != nil {
+			return err
+		}
+		return said
+	}
+}
+
 // stopKeys forgets a leg's keys: it hangs up, or is moved.
 func (l *Leg) stopKeys() {
 	if l.timer != nil {
