@@ -24,8 +24,7 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["DIALEDTIME"] = strconv.Itoa(int(time.Since(d.began).Seconds()))
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(d.lastCause())
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(hangupCause(d.call.Left(), time.Since(d.began) >= d.args.seconds))
 			maps.Copy(vars, d.restore())
 		}
 		d.leave(d.caller, vars)

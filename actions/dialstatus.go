@@ -8,6 +8,7 @@ import (
 
 // Q.850 causes that we send or tell apart (ITU-T Q.850; Asterisk's causes.h).
 const (
+	causeNoRoute    = 3
 	causeNormal     = 16
 	causeBusy       = 17
 	causeNoAnswer   = 19
@@ -56,4 +57,19 @@ func worst(statuses []string) string {
 		}
 	}
 	return statusUnavailable
+}
+
+// hangupCause is what Dial() leaves in HANGUPCAUSE when none was reached: the cause of the callee that ended last. One that
+// rang until the dial time was over counts as none, and where no callee could be dialled at all there is no route to it.
+// Asterisk does not tell which of the latter's technologies it does not have: for those Dial() has 66.
+func hangupCause(left []*flows.Leg, overdue bool) int {
+	for _, leg := range slices.Backward(left) {
+		if !overdue || leg.Cause != causeNoAnswer {
+			return leg.Cause
+		}
+	}
+	if overdue {
+		return 0
+	}
+	return causeNoRoute
 }
