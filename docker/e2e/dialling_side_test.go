@@ -54,12 +54,10 @@ type outcome map[string]string
 
 // note adds what was seen; of a case that is played several times, everything that was.
 func (o outcome) note(what, seen string) {
-	if before, ok := o[what]; ok && !slices.Contains(strings.Split(before, " or "), seen) {
-		all := append(strings.Split(before, " or "), seen)
+	if before, ok := o[what]; ok {
+		all := append(strings.Split(before, " | "), seen)
 		slices.Sort(all)
-		seen = strings.Join(all, " or ")
-	} else if ok {
-		seen = before
+		seen = strings.Join(slices.Compact(all), " | ")
 	}
 	o[what] = seen
 }
@@ -128,9 +126,9 @@ func (s *scene) over(a *phone.Call) outcome {
 
 var (
 	begins  = regexp.MustCompile(`begins call=(\S+) channel=(\S+)`)
-	goesOn  = regexp.MustCompile(`goes on channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) DIALEDTIME=(\S*) ANSWEREDTIME=(\S*) CAUSE=`)
+	goesOn  = regexp.MustCompile(`goes on channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) DIALEDTIME=(\S*) ANSWEREDTIME=(\S*) CAUSE=(\d*)`)
 	hangsUp = regexp.MustCompile(`app_verbose.c: h channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) `)
-	serial  = regexp.MustCompile(`-[0-9a-f]{8}$`)
+	serial  = regexp.MustCompile(`-[0-9a-f]{8}(;[12])?$`)
 )
 
 // learned waits for the end of a caller's call and reads from Asterisk's log what the caller's dialplan knew: where it went
@@ -149,7 +147,7 @@ func (l *lab) learned(a *phone.Call) (outcome, error) {
 				channel = m[2]
 			}
 			if m := goesOn.FindStringSubmatch(line); m != nil && m[1] == channel {
-				learned = outcome{"goes on": "yes", "DIALSTATUS": m[2], "DIALEDPEERNAME": serial.ReplaceAllString(m[3], ""), "DIALEDTIME": m[4], "ANSWEREDTIME": m[5]}
+				learned = outcome{"goes on": "yes", "DIALSTATUS": m[2], "DIALEDPEERNAME": serial.ReplaceAllString(m[3], ""), "DIALEDTIME": m[4], "ANSWEREDTIME": m[5], "HANGUPCAUSE": m[6]}
 			}
 			if m := hangsUp.FindStringSubmatch(line); m != nil && m[1] == channel {
 				if learned["goes on"] == "no" {

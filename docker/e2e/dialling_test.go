@@ -101,8 +101,9 @@ func several() []diallingCase {
 	}
 }
 
-// mixedCauses are all pairs of the ways in which a callee is not reached.
+// mixedCauses are all pairs of the ways in which a callee is not reached. The later one decides the cause: hence the steps.
 func mixedCauses() (cases []diallingCase) {
+	const step = 80 * time.Millisecond
 	kinds := []struct{ name, target string }{
 		{"busy", "PJSIP/bob"}, {"congestion", "PJSIP/carol"}, {"declined", "PJSIP/dave"}, {"unavailable", "PJSIP/erin"},
 		{"not registered", "PJSIP/frank"}, {"unknown", "PJSIP/nobody"},
@@ -111,7 +112,9 @@ func mixedCauses() (cases []diallingCase) {
 		for _, other := range kinds[n:] {
 			cases = append(cases, diallingCase{
 				name: "mixed, " + one.name + " and " + other.name, dial: one.target + "&" + other.target + ",30",
-				phones: behaviours{"bob": phone.Busy(), "carol": phone.Reject(503), "dave": phone.Reject(603), "erin": phone.Reject(480)},
+				phones: behaviours{
+					"bob": phone.Busy(), "carol": phone.RejectAfter(503, step), "dave": phone.RejectAfter(603, 2*step), "erin": phone.RejectAfter(480, 3*step),
+				},
 			})
 		}
 	}
