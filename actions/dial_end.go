@@ -63,7 +63,8 @@ func (d *dialling) lastCause() int {
 	return causeNormal
 }
 
-// leave gives the caller back to the dialplan, without anything of ours but what vars says.
+// leave gives the caller back to the dialplan, without anything of ours but what vars says, and one hangup handler: it
+// tells the phone of a caller that was not answered why (METAFLOWS_HANGUPCAUSE), as Asterisk does it after Dial().
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
 	for _, name := range []string{"METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_STATE", "METAFLOWS_PARTNER"} {
@@ -71,7 +72,7 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	}
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
-		d.popHandlers(d.pushed)
+		d.popHandlers(d.pushed - 1)
 		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
 	}
 	if err != nil {

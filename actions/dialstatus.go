@@ -64,6 +64,9 @@ func worst(statuses []string) string {
 // Asterisk does not tell which of the latter's technologies it does not have: for those Dial() has 66.
 func hangupCause(left []*flows.Leg, overdue bool) int {
 	for _, leg := range slices.Backward(left) {
+		if leg.Forward != "" {
+			return causeNoAnswer // 302 to the caller would lead nowhere
+		}
 		if !overdue || leg.Cause != causeNoAnswer {
 			return leg.Cause
 		}
