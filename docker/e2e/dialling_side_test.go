@@ -30,17 +30,21 @@ const (
 	byCause   = "cause"  // Hangup() with the cause that the dialplan was told
 )
 
-// sideLines is the dialplan of both sides. X-Dial has the arguments of Dial(); app-fall, dial-cause and so on say where.
+// sideLines is the dialplan of both sides. X-Dial has the arguments of Dial(), X-Then those of
+// another one behind it; app-fall, dial-cause and so on say where.
 var sideLines = "[acme](+)" +
 	sideExtension(appSide, "Stasis(metaflows,dial,${WANTED})\n"+
 		` same => n,ExecIf($["${STASISSTATUS}"="FAILED"]?Dial(${WANTED}))`, "METAFLOWS_HANGUPCAUSE") +
 	sideExtension(dialSide, "Dial(${WANTED})", "HANGUPCAUSE")
 
 func sideExtension(side, dials, cause string) string {
+	again, _, _ := strings.Cut(dials, "\n")
+	again = strings.ReplaceAll(again, "${WANTED}", "${PJSIP_HEADER(read,X-Then)}")
 	return `
 exten => _` + side + `-.,1,Set(WANTED=${PJSIP_HEADER(read,X-Dial)})
  same => n,Verbose(0,begins call=${CHANNEL(pjsip,call-id)} channel=${CHANNEL})
  same => n,` + dials + `
+ same => n,ExecIf($["${PJSIP_HEADER(read,X-Then)}"!=""]?` + again + `)
  same => n,Verbose(0,goes on channel=${CHANNEL} DIALSTATUS=${DIALSTATUS} DIALEDPEERNAME=${DIALEDPEERNAME} DIALEDTIME=${DIALEDTIME} ANSWEREDTIME=${ANSWEREDTIME} CAUSE=${` + cause + `})
  same => n,Goto(${CUT(EXTEN,-,2)})
  same => n(hangup),Hangup()
@@ -86,7 +90,7 @@ type scene struct {
 // dials begins the call of the case.
 func (s *scene) dials(end string) (*phone.Call, error) {
 	caller := s.phones[cmp.Or(s.from, "alice")]
-	return caller.Dial(s.ctx, s.set+s.side+"-"+end, phone.WithHeader("X-Dial", s.dial))
+	return caller.Dial(s.ctx, s.set+s.side+"-"+end, phone.WithHeader("X-Dial", s.dial), phone.WithHeader("X-Then", s.then))
 }
 
 // call begins the call of the case.
@@ -117,7 +121,9 @@ func (s *scene) over(a *phone.Call) outcome {
 	learned, err := s.learned(a)
 	s.must(err)
 	for what, value := range learned {
-		s.outcome.note(what, value)
+		if what != "ANSWEREDTIME" { // depends on the second
+			s.outcome.note(what, value)
+		}
 	}
 	code, _ := a.Status()
 	s.outcome.note("SIP status", strconv.Itoa(code))
@@ -127,7 +133,7 @@ func (s *scene) over(a *phone.Call) outcome {
 var (
 	begins  = regexp.MustCompile(`begins call=(\S+) channel=(\S+)`)
 	goesOn  = regexp.MustCompile(`goes on channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) DIALEDTIME=(\S*) ANSWEREDTIME=(\S*) CAUSE=(\d*)`)
-	hangsUp = regexp.MustCompile(`app_verbose.c: h channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) `)
+	hangsUp = regexp.MustCompile(`app_verbose.c: h channel=(\S+) DIALSTATUS=(\S*) DIALEDPEERNAME=(\S*) METAFLOWS_ANSWERED=\d* ANSWEREDTIME=(\d*) HANGUPCAUSE=(\d*)`)
 	serial  = regexp.MustCompile(`-[0-9a-f]{8}(;[12])?$`)
 )
 
@@ -152,6 +158,7 @@ func (l *lab) learned(a *phone.Call) (outcome, error) {
 			if m := hangsUp.FindStringSubmatch(line); m != nil && m[1] == channel {
 				if learned["goes on"] == "no" {
 					learned["DIALSTATUS"], learned["DIALEDPEERNAME"] = m[2], serial.ReplaceAllString(m[3], "")
+					learned["ANSWEREDTIME"], learned["HANGUPCAUSE"] = m[4], m[5]
 				}
 				return learned, nil
 			}

@@ -17,6 +17,7 @@ type diallingCase struct {
 	from    string     // the caller; alice where it is empty
 	set     string     // cid-: the dialplan sets the caller's identity first
 	dial    string     // the arguments of Dial(), and of the application after the word dial
+	then    string     // the arguments of a second Dial() for a caller that comes back
 	codes   bool       // there is a document
 	play    func(*scene)
 	differs []string // the differences that are known, and why
@@ -62,8 +63,19 @@ func notReached() []diallingCase {
 		{name: "no answer", phones: behaviours{"bob": phone.RingForever()}, dial: "PJSIP/bob,1"},
 		{name: "not registered"},
 		{name: "unknown endpoint", dial: "PJSIP/nobody"},
-		{name: "unknown technology", dial: "NONE/bob"},
-		{name: "unknown option", phones: behaviours{"bob": phone.Busy()}, dial: "PJSIP/bob,30,Z"},
+		{name: "unknown technology", dial: "NONE/bob", differs: []string{
+			"HANGUPCAUSE: 3, Dial(): 66", "SIP status after Hangup(): 404, Dial(): 503", "SIP status after Hangup(cause): 404, Dial(): 503",
+		}, because: "ARI does not tell an unknown technology from an unknown endpoint"},
+		{name: "unknown option", phones: behaviours{"bob": phone.Busy()}, dial: "PJSIP/bob,30,Z", differs: []string{
+			"DIALSTATUS: INVALIDARGS, Dial(): BUSY", "HANGUPCAUSE: -, Dial(): 17", "SIP status after Hangup(): 603, Dial(): 486",
+			"SIP status after Hangup(cause): 603, Dial(): 486", "SIP status at the extension's end: 603, Dial(): 486",
+		}, because: "nobody shall rely on an option that does nothing: nothing is dialled"},
+		{name: "busy, then not answered", phones: behaviours{"bob": phone.Busy(), "carol": phone.RingForever()}, then: "PJSIP/carol,1", differs: []string{
+			"HANGUPCAUSE: 0, Dial(): 17", "SIP status after Hangup(): 603, Dial(): 486", "SIP status after Hangup(cause): 603, Dial(): 486",
+			"SIP status at the extension's end: 603, Dial(): 486",
+		}, because: "a call knows nothing of the one before; Dial() finds its cause on the channel"},
+		{name: "busy, then declined", phones: behaviours{"bob": phone.Busy(), "carol": phone.Reject(603)}, then: "PJSIP/carol,30"},
+		{name: "declined, then not registered", phones: behaviours{"bob": phone.Reject(603)}, then: "PJSIP/carol,30"},
 		{name: "no answer, ringing to the caller", phones: behaviours{"bob": phone.RingForever()}, dial: "PJSIP/bob,1,r"},
 	}
 	for n := range cases {
