@@ -3,6 +3,7 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -113,6 +114,49 @@ func (s *scene) rings(name string) *phone.Call {
 func (s *scene) answered(name string) *phone.Call {
 	s.Helper()
 	return s.incoming(s.phones[name])
+}
+
+// talk waits until two calls hear each other, and with the application until the caller's channel has been told of the
+// answer, which takes some milliseconds more.
+func (s *scene) talk(a, b *phone.Call) {
+	s.Helper()
+	s.lab.talk(a, b)
+	if s.side == dialSide {
+		return
+	}
+	caller := a
+	if a.Incoming() {
+		caller = b
+	}
+	told := s.soon(5 * time.Second)
+	for !s.toldAnswer(caller) {
+		select {
+		case <-told.Done():
+			s.Fatalf("%s: its channel is not told of the answer", caller)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// toldAnswer says whether a caller's channel knows that it is answered.
+func (s *scene) toldAnswer(c *phone.Call) bool {
+	s.Helper()
+	var channels []struct {
+		ID         string
+		ProtocolID string `json:"protocol_id"`
+	}
+	_, text, err := s.ask("/channels")
+	s.must(err)
+	s.must(json.Unmarshal([]byte(text), &channels))
+	for _, ch := range channels {
+		if ch.ProtocolID == c.ID() {
+			_, text, err := s.ask("/channels/" + ch.ID + "/variable?variable=DIALSTATUS")
+			s.must(err)
+			return strings.Contains(text, `"ANSWER"`)
+		}
+	}
+	s.Fatalf("%s has no channel", c)
+	return false
 }
 
 // over waits for the end of a call and notes what its dialplan learned.

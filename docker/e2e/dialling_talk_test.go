@@ -221,8 +221,12 @@ func (s *scene) atTheInstant(callee string) {
 		} else {
 			s.Errorf("%s: DIALSTATUS=%s", s.side, status)
 		}
-		s.Logf("%s: cancelled %d us after the answer: %s", s.side, 400*n, status)
 		s.outcome.note("DIALSTATUS", kind)
 		s.outcome.note("goes on", learned["goes on"])
+		if s.side == appSide {
+			if e := s.event("call.ended", n+1); e.Reason != "cancelled" && e.Reason != "hangup" {
+				s.Errorf("cancelled %d us after the answer: call.ended says %q", 400*n, e.Reason)
+			}
+		}
 	}
 }
