@@ -227,7 +227,7 @@ func (d *dialling) awaitCause(leg *flows.Leg) {
 
 // statusOf is how a callee ended; a redirection is told.
 func (d *dialling) statusOf(leg *flows.Leg) string {
-	if leg.Forward != "" {
+	if redirected(leg) {
 		d.call.Log.Info("the callee redirects; following it is not built", "dialstring", leg.Dialled)
 	}
 	return statusOf(leg)

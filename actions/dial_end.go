@@ -15,7 +15,7 @@ func (d *dialling) giveBack(status string) error {
 	d.t.EndOthers()
 	d.started()
 	reason := reasons[status]
-	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), func(l *flows.Leg) bool { return l.Forward != "" }) {
+	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), redirected) {
 		reason = "redirected"
 	}
 	for _, leg := range d.call.Peers(d.caller) {

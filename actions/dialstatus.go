@@ -12,6 +12,7 @@ const (
 	causeNormal     = 16
 	causeBusy       = 17
 	causeNoAnswer   = 19
+	causeRedirected = 23
 	causeCongestion = 34
 )
 
@@ -32,10 +33,13 @@ var reasons = map[string]string{
 	statusCongestion: "congestion", statusUnavailable: "unavailable", statusInvalid: "invalid_args",
 }
 
+// redirected: the callee has answered 302. Where to is told by an event that may come after the end of its channel.
+func redirected(leg *flows.Leg) bool { return leg.Forward != "" || leg.Cause == causeRedirected }
+
 // statusOf is how a callee that was not reached ended, as Dial() counts it (app_dial.c, handle_cause).
 func statusOf(leg *flows.Leg) string {
 	switch {
-	case leg.Forward != "":
+	case redirected(leg):
 		return statusNoAnswer // following a redirection is not built
 	case leg.Cause == causeBusy:
 		return statusBusy
@@ -64,7 +68,7 @@ func worst(statuses []string) string {
 // Asterisk does not tell which of the latter's technologies it does not have: for those Dial() has 66.
 func hangupCause(left []*flows.Leg, overdue bool) int {
 	for _, leg := range slices.Backward(left) {
-		if leg.Forward != "" {
+		if redirected(leg) {
 			return causeNoAnswer // 302 to the caller would lead nowhere
 		}
 		if !overdue || leg.Cause != causeNoAnswer {
