@@ -193,13 +193,13 @@ func (l *lab) learned(a *phone.Call) (outcome, error) {
 		var channel string
 		learned := outcome{"goes on": "no"}
 		for line := range strings.Lines(l.Server.Log()[l.lines:]) {
-			if m := begins.FindStringSubmatch(line); m != nil && m[1] == a.ID() {
+			if m := begins.FindStringSubmatch(line); len(m) > 1 && m[1] == a.ID() {
 				channel = m[2]
 			}
-			if m := goesOn.FindStringSubmatch(line); m != nil && m[1] == channel {
+			if m := goesOn.FindStringSubmatch(line); len(m) > 1 && m[1] == channel {
 				learned = outcome{"goes on": "yes", "DIALSTATUS": m[2], "DIALEDPEERNAME": serial.ReplaceAllString(m[3], ""), "DIALEDTIME": m[4], "ANSWEREDTIME": m[5], "HANGUPCAUSE": m[6]}
 			}
-			if m := hangsUp.FindStringSubmatch(line); m != nil && m[1] == channel {
+			if m := hangsUp.FindStringSubmatch(line); len(m) > 1 && m[1] == channel {
 				if learned["goes on"] == "no" {
 					learned["DIALSTATUS"], learned["DIALEDPEERNAME"] = m[2], serial.ReplaceAllString(m[3], "")
 					learned["ANSWEREDTIME"], learned["HANGUPCAUSE"] = m[4], m[5]
