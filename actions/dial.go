@@ -110,8 +110,8 @@ func (d *dialling) prepare(rings bool) error {
 		if own := d.ownTimeout(); own > 0 {
 			guard = min(guard, own)
 		}
-		for _, name := range []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", flows.VarHangupCause} {
-			vars[name] = "" // an earlier call's
+		for _, name := range ofEarlierCall {
+			vars[name] = ""
 		}
 		vars["DIALSTATUS"] = statusCancel
 		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari-facts 14)
@@ -125,6 +125,9 @@ func (d *dialling) prepare(rings bool) error {
 	}
 	return err
 }
+
+// ofEarlierCall are the variables that an earlier call of the same channel may have left.
+var ofEarlierCall = []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", flows.VarHangupCause}
 
 // ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
 func (d *dialling) ownTimeout() time.Duration {
@@ -282,7 +285,7 @@ func (d *dialling) awaitCause(leg *flows.Leg) {
 
 // statusOf is how a callee ended; a redirection is told.
 func (d *dialling) statusOf(leg *flows.Leg) string {
-	if leg.Forward != "" {
+	if redirected(leg) {
 		d.call.Log.Info("the callee redirects; following it is not built", "dialstring", leg.Dialled)
 	}
 	return statusOf(leg)

@@ -15,7 +15,7 @@ func (d *dialling) giveBack(status string) error {
 	d.t.EndOthers()
 	d.started()
 	reason := reasons[status]
-	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), func(l *flows.Leg) bool { return l.Forward != "" }) {
+	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), redirected) {
 		reason = "redirected"
 	}
 	for _, leg := range d.call.Peers(d.caller) {
@@ -24,9 +24,12 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["DIALEDTIME"] = strconv.Itoa(int(time.Since(d.began).Seconds()))
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(d.lastCause())
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(hangupCause(d.call.Left(), time.Since(d.began) >= d.args.seconds))
 			maps.Copy(vars, d.restore())
+		} else {
+			for _, name := range ofEarlierCall {
+				vars[name] = ""
+			}
 		}
 		d.leave(d.caller, vars)
 	}
@@ -64,16 +67,15 @@ func (d *dialling) lastCause() int {
 	return causeNormal
 }
 
-// leave gives the caller back to the dialplan, without anything of ours but what vars says. One request empties all of it
-// and says by METAFLOWS_HANGUPCAUSE that the caller is on its way, so that a restart does not take it for a new one.
+// leave gives the caller back to the dialplan, without anything of ours but what vars says and one hangup handler, which
+// tells the phone of a caller that was not answered why (METAFLOWS_HANGUPCAUSE), as Asterisk does it after Dial(). One
+// request empties the rest, and says by METAFLOWS_HANGUPCAUSE that the caller is on its way, so that a restart does not
+// take it for a new one.
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
 	d.popHandlers(d.pushed - 1)
 	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
 		vars[name] = ""
-	}
-	if d.pushed > 0 {
-		vars[popHandler] = ""
 	}
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {

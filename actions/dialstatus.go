@@ -8,9 +8,11 @@ import (
 
 // Q.850 causes that we send or tell apart (ITU-T Q.850; Asterisk's causes.h).
 const (
+	causeNoRoute    = 3
 	causeNormal     = 16
 	causeBusy       = 17
 	causeNoAnswer   = 19
+	causeRedirected = 23
 	causeCongestion = 34
 )
 
@@ -31,10 +33,13 @@ var reasons = map[string]string{
 	statusCongestion: "congestion", statusUnavailable: "unavailable", statusInvalid: "invalid_args",
 }
 
+// redirected: the callee has answered 302. Where to is told by an event that may come after the end of its channel.
+func redirected(leg *flows.Leg) bool { return leg.Forward != "" || leg.Cause == causeRedirected }
+
 // statusOf is how a callee that was not reached ended, as Dial() counts it (app_dial.c, handle_cause).
 func statusOf(leg *flows.Leg) string {
 	switch {
-	case leg.Forward != "":
+	case redirected(leg):
 		return statusNoAnswer // following a redirection is not built
 	case leg.Cause == causeBusy:
 		return statusBusy
@@ -56,4 +61,22 @@ func worst(statuses []string) string {
 		}
 	}
 	return statusUnavailable
+}
+
+// hangupCause is what Dial() leaves in HANGUPCAUSE when none was reached: the cause of the callee that ended last. One that
+// rang until the dial time was over counts as none, and where no callee could be dialled at all there is no route to it.
+// Asterisk does not tell which of the latter's technologies it does not have: for those Dial() has 66.
+func hangupCause(left []*flows.Leg, overdue bool) int {
+	for _, leg := range slices.Backward(left) {
+		if redirected(leg) {
+			return causeNoAnswer // 302 to the caller would lead nowhere
+		}
+		if !overdue || leg.Cause != causeNoAnswer {
+			return leg.Cause
+		}
+	}
+	if overdue {
+		return 0
+	}
+	return causeNoRoute
 }

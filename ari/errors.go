@@ -79,6 +79,7 @@ func newStatusError(status int, answer []byte) *Error {
 		strings.Contains(e.Message, "Channel not in Stasis application"), // 409, in addChannel and removeChannel 422
 		e.Message == "Bridge not in Stasis application",                  // 409 of one that is gone
 		e.Message == "Recording not in session",                          // 409 of one that is just being stopped
+		e.Message == "Failed to execute function",                        // 400 of setting one of a channel that is just leaving; else 204, whatever is set
 		status == http.StatusBadRequest && e.Message == "Channel not found":
 		e.kind = flows.ErrGone
 	case status == http.StatusConflict,

@@ -26,6 +26,7 @@ func TestErrors(t *testing.T) {
 		{422, `{"message":"Channel not in Stasis application"}`, flows.ErrGone, ""},
 		{400, `{"message":"Channel not found"}`, flows.ErrGone, ""},
 		{409, `{"message":"Recording not in session"}`, flows.ErrGone, ""},
+		{400, `{"message":"Failed to execute function"}`, flows.ErrGone, ""},
 		{409, `{"message":"Bridge with id 'x' already exists"}`, flows.ErrConflict, ""},
 		{422, `{"message":"Channel not in this bridge"}`, flows.ErrConflict, ""},
 		{404, `{"message":"Resource not found"}`, flows.ErrInvalid, ""},

@@ -145,6 +145,7 @@ func (p *patient) handler() {
 			"[metaflows-orphan]",
 			`exten => s,1,ExecIf($["${ARG1}"!=""]?SoftHangup(${ARG1}))`,
 			` same => n,ExecIf($["${ARG1}"="" & "${METAFLOWS_PARTNER}"!=""]?SoftHangup(${METAFLOWS_PARTNER}))`,
+			` same => n,ExecIf($["${METAFLOWS_HANGUPCAUSE}">"0" & "${CHANNEL(state)}"!="Up" & ("${HANGUPCAUSE}"="0" | "${HANGUPCAUSE}"="16")]?TryExec(Hangup(${METAFLOWS_HANGUPCAUSE})))`,
 			` same => n,Return()`)
 	default:
 		p.good("the hangup handler metaflows-orphan is there")

@@ -10,35 +10,6 @@ import (
 	"metaflows/docker/phone"
 )
 
-// What the caller hears and where it goes on when the callee is not reached.
-func TestNotReached(t *testing.T) {
-	for _, tt := range []struct {
-		name, extension string
-		behaviour       *phone.Behaviour
-		status          string
-	}{
-		{"busy", "1002", new(phone.Busy()), "BUSY"},
-		{"rejected", "1002", new(phone.Reject(603)), "CHANUNAVAIL"},
-		{"no answer", "t5-bob", new(phone.RingForever()), "NOANSWER"},
-		{"not registered", "1002", nil, "CHANUNAVAIL"},
-		{"redirected", "1002", new(phone.Redirect("sip:1003@127.0.0.1")), "NOANSWER"},
-		{"unknown option", "bad-bob", new(phone.Answer()), "INVALIDARGS"},
-		{"two, one busy and one not registered", "multi-bob-carol", new(phone.Busy()), "BUSY"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			l := newLab(t)
-			if tt.behaviour != nil {
-				l.phone("bob").Behave(*tt.behaviour)
-			}
-			a, err := l.phone("alice").Call(l.soon(15*time.Second), tt.extension)
-			l.must(err)
-			l.hears(a, afterTone)
-			l.asteriskSays("after exten="+tt.extension, "DIALSTATUS="+tt.status+" ")
-			l.ended(a)
-		})
-	}
-}
-
 // The callee's ringing and early media reach the caller; so does the answer.
 func TestRingingAndEarlyMedia(t *testing.T) {
 	t.Run("ringing", func(t *testing.T) {
@@ -92,78 +63,6 @@ func TestRingingAndEarlyMedia(t *testing.T) {
 	})
 }
 
-// The caller gives up: the callee's phone stops ringing.
-func TestCallerCancels(t *testing.T) {
-	for _, extension := range []string{"1002", "multi-bob-carol"} {
-		t.Run(extension, func(t *testing.T) {
-			l := newLab(t)
-			bob, carol := l.phone("bob"), l.phone("carol")
-			bob.Behave(phone.RingForever())
-			carol.Behave(phone.RingForever())
-			a, err := l.phone("alice").Dial(l.ctx, extension)
-			l.must(err)
-			b, err := bob.Incoming(l.soon(5 * time.Second))
-			l.must(err)
-			l.must(b.WaitRinging(l.soon(5 * time.Second)))
-			l.must(a.Cancel(l.soon(5 * time.Second)))
-			l.ended(b)
-			if e := l.event("call.ended", 1); e.Reason != "cancelled" {
-				t.Errorf("call.ended says %q, want cancelled", e.Reason)
-			}
-		})
-	}
-}
-
-// Several at once: the first answer wins, the others are told that it was answered elsewhere.
-func TestSeveralCallees(t *testing.T) {
-	l := newLab(t)
-	l.document("acme", twoCodes)
-	bob, carol := l.phone("bob"), l.phone("carol")
-	bob.Behave(phone.RingForever())
-	carol.Behave(phone.AnswerAfter(500 * time.Millisecond))
-	a, err := l.phone("alice").Call(l.soon(10*time.Second), "multi-bob-carol")
-	l.must(err)
-	c := l.incoming(carol)
-	l.talk(a, c)
-	b, err := bob.Incoming(l.soon(5 * time.Second))
-	l.must(err)
-	l.ended(b)
-	if end, _ := b.HowEnded(); !end.Cancelled || end.Reason == "" {
-		t.Errorf("bob's call ended with %+v, want a CANCEL that says answered elsewhere", end)
-	}
-	l.press(c, "*0")
-	l.ended(c)
-	l.ended(a)
-}
-
-// As with Dial(): after an answered call the next priority is not reached, with g it is.
-func TestAfterTheCall(t *testing.T) {
-	t.Run("without g", func(t *testing.T) {
-		l := newLab(t)
-		a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-		l.hangUp(b)
-		l.ended(a)
-		if a.Heard(afterTone, time.Time{}) {
-			t.Error("the caller went on in the dialplan")
-		}
-		l.asteriskSays("h channel=PJSIP/alice", "DIALSTATUS=ANSWER", "DIALEDPEERNAME=PJSIP/bob-")
-	})
-	t.Run("with g", func(t *testing.T) {
-		l := newLab(t)
-		a, b := l.call(l.phone("alice"), "g-bob", l.phone("bob"))
-		l.hangUp(b)
-		l.hears(a, afterTone)
-		l.asteriskSays("after exten=g-bob", "DIALSTATUS=ANSWER", "DIALEDPEERNAME=PJSIP/bob-", "METAFLOWS_HANGUPCAUSE=16")
-		l.ended(a)
-	})
-	t.Run("with g, caller hangs up", func(t *testing.T) {
-		l := newLab(t)
-		a, b := l.call(l.phone("alice"), "g-bob", l.phone("bob"))
-		l.hangUp(a)
-		l.ended(b)
-	})
-}
-
 // A caller whose first callee is busy is dialled on by the next line: the same channel, another call.
 func TestEntersAgain(t *testing.T) {
 	l := newLab(t)
@@ -197,22 +96,6 @@ func TestDocumentChangedInMidCall(t *testing.T) {
 	l.press(a, "#5")
 	l.ended(a)
 	l.ended(b)
-}
-
-func TestPickupWhileItRings(t *testing.T) {
-	l := newLab(t)
-	l.document("acme", twoCodes)
-	bob := l.phone("bob")
-	bob.Behave(phone.RingForever())
-	a, err := l.phone("alice").Dial(l.ctx, "1002")
-	l.must(err)
-	l.must(a.WaitRinging(l.soon(5 * time.Second)))
-	d, err := l.phone("dave").Call(l.soon(5*time.Second), "*8")
-	l.must(err)
-	l.talk(a, d)
-	l.press(d, "*0")
-	l.ended(d)
-	l.ended(a)
 }
 
 // 50 calls one after another and 20 at once leave nothing: not in Asterisk (nothingLeft), not in this process.

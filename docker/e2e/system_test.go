@@ -76,11 +76,9 @@ type event struct {
 }
 
 // ownLines are these tests' part of the dialplan: a second phone when the first is not reached, so that the caller enters
-// the application twice; and plain Dial() of two phones, to compare with.
+// the application twice; and the extensions that are compared with plain Dial().
 const ownLines = `
 [acme](+)
-exten => _dmulti-.,1,Dial(PJSIP/${CUT(EXTEN,-,2)}&PJSIP/${CUT(EXTEN,-,3)},30)
- same => n,Goto(after,${EXTEN},1)
 exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Stasis(metaflows,dial,PJSIP/carol,20)
  same => n,Goto(after,${EXTEN},1)
@@ -99,7 +97,7 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 
 // asteriskOptions are those of every Asterisk of these tests.
 func asteriskOptions() pbx.Options {
-	return pbx.Options{Append: map[string]string{"extensions.conf": ownLines}}
+	return pbx.Options{Append: map[string]string{"extensions.conf": ownLines + sideLines + callerLines, "pjsip.conf": quietPhones}}
 }
 
 // startApplication starts metaflows and the auditor, for the first time or again.
