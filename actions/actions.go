@@ -44,7 +44,7 @@ func (s *Set) Modules() flows.Modules {
 func (s *Set) Enter(t *flows.Task, started flows.Started) error {
 	caller := flows.NewLeg(started.Channel, flows.RoleCaller)
 	t.Call.Add(caller)
-	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now()}
+	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
 	if len(started.Args) == 0 || started.Args[0] == "" {
 		return d.keep()
 	}

@@ -146,6 +146,8 @@ func (a *adoption) goOnDialling() error {
 		return a.giveBack(statusInvalid)
 	case a.args.single() && len(callees) > 0:
 		return a.conclude(a.ringIn(callees[0]))
+	case a.args.single() && a.partner != "" && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
+		return a.missedAll()
 	case a.args.single() && a.partner != "": // it was dialled, and has ended meanwhile
 		return a.giveBack(statusNoAnswer)
 	case !a.args.single() && a.made:
@@ -156,6 +158,17 @@ func (a *adoption) goOnDialling() error {
 		a.call.Drop(leg)
 	}
 	return a.conclude(a.ring())
+}
+
+// missedAll ends a call that was answered and hung up by its callee while nobody looked.
+func (a *adoption) missedAll() error {
+	a.answeredAt = time.Now()
+	a.caller.Answered, a.caller.Goes = a.answeredAt, a.args.goOn
+	a.t.PublishAll("call.answered", func(*flows.Notice) {})
+	if err := a.tellAnswer(a.partner); err != nil {
+		return a.abandon(err)
+	}
+	return a.hangUp(a.answeredAt)
 }
 
 // goOnTalking goes on with a call that was answered: every leg starts unarmed, recordings and transfers are taken up.

@@ -39,6 +39,7 @@ type dialling struct {
 	args              dialArgs
 	own               map[string]string // the caller's values that are put back
 	began, answeredAt time.Time
+	wasUp             bool // the caller was answered before it came
 	pushed            int  // hangup handlers of ours on the caller's channel
 	made              bool // several callees: all that can be dialled have a channel, and are dialled from here on
 	resumed           bool // a process before this one began it
@@ -329,12 +330,17 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	if err := d.insist(d.t, func() error { return d.Set.tell(d.t, callee, partner) }, "naming the partner"); err != nil {
 		return err
 	}
+	return d.tellAnswer(callee.Name)
+}
+
+// tellAnswer tells the caller's channel that a callee has answered.
+func (d *dialling) tellAnswer(callee string) error {
 	vars := d.restore()
 	d.own = nil
-	vars[flows.VarPartner] = callee.Name
+	vars[flows.VarPartner] = callee
 	vars["DIALSTATUS"] = statusAnswer
-	vars["DIALEDPEERNAME"] = callee.Name
-	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(now.Unix(), 10)
+	vars["DIALEDPEERNAME"] = callee
+	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(d.answeredAt.Unix(), 10)
 	return d.insist(d.t, func() error { return d.tell(vars) }, "telling the caller's channel of the answer")
 }
 

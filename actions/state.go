@@ -34,12 +34,13 @@ type dialNote struct {
 	Named  string `json:"n,omitempty"`
 	Pushed int    `json:"h,omitempty"`
 	Made   bool   `json:"m,omitempty"`
+	Up     bool   `json:"u,omitempty"` // it was up when it came
 }
 
 // tell is Set.tell of the caller, with how far the dialling is.
 func (d *dialling) tell(vars map[string]string) error {
 	note := dialNote{
-		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made,
+		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made, Up: d.wasUp,
 	}
 	if d.ownTimeout() > 0 {
 		note.Limit = d.own["TIMEOUT(absolute)"]
@@ -58,7 +59,7 @@ func (d *dialling) takeUp() {
 	if d.caller == nil || !d.caller.Note(dialName, &note) {
 		return
 	}
-	d.began, d.pushed, d.made = time.UnixMilli(note.Began), note.Pushed, note.Made
+	d.began, d.pushed, d.made, d.wasUp = time.UnixMilli(note.Began), note.Pushed, note.Made, note.Up
 	d.own = map[string]string{
 		"TIMEOUT(absolute)": note.Limit, "CHANNEL(callgroup)": note.Group, "CHANNEL(namedcallgroup)": note.Named,
 	}
