@@ -50,6 +50,9 @@ func (d *dialling) hangUp(ended time.Time) error {
 			})
 			continue
 		}
+		if leg.Ending && d.t.Until(time.Second, func() bool { return leg.Gone }) == nil {
+			continue
+		}
 		d.drop(d.t, leg.ID, "hanging up who is left")
 	}
 	d.close("hangup")

@@ -12,14 +12,18 @@ func (s *Set) hangup() flows.Module {
 	return flows.Define("hangup", struct{}{}, func(t *flows.Task, _ struct{}) (flows.Next, error) {
 		t.Accept("")
 		leg, peer := t.Leg, t.Call.Peer(t.Leg)
-		ended := t.Beside(leg, func() error { return s.pbx.Hangup(leg.ID, causeNormal) })
-		if peer != nil && !peer.Goes && !t.Call.Held() {
-			s.quietly(func() error { return s.pbx.Hangup(peer.ID, causeNormal) }, "hanging up who is left") // else the call's end does it
-		}
-		if err := ended(); err != nil && !gone(err) && !errors.Is(err, flows.ErrCallEnded) {
+		if err := t.Part(leg); err != nil { // nothing is switched on it any more
 			return flows.Stop, err
 		}
-		return flows.Continue, nil
+		ended := t.Beside(leg, func() error { return s.pbx.Hangup(leg.ID, causeNormal) })
+		if peer != nil && !peer.Goes && !t.Call.Held() {
+			peer.Ending = s.pbx.Hangup(peer.ID, causeNormal) == nil // else the call's end does it
+		}
+		err := ended()
+		if err == nil || gone(err) || t.Ending() != nil {
+			return flows.Continue, nil
+		}
+		return flows.Stop, errors.Join(err, t.Call.Join(leg))
 	})
 }
 

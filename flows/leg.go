@@ -31,6 +31,8 @@ type Leg struct {
 	Goes bool
 	// Answered is when it was connected, zero before.
 	Answered time.Time
+	// Ending: its channel was told to hang up, and will be gone in a moment.
+	Ending bool
 	// Gone: the channel has left the application.
 	Gone bool
 	// Cause is the Q.850 cause it went with, where Asterisk has told it, TechCause the SIP status.
@@ -79,7 +81,7 @@ func (l *Leg) identify(vars map[string]string) {
 
 // reset gives the leg another channel, which is in no bridge and has done nothing yet.
 func (l *Leg) reset(ch Channel) {
-	l.Channel, l.Gone, l.Cause, l.TechCause, l.Forward = ch, false, 0, 0, ""
+	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
 }
 
