@@ -103,7 +103,7 @@ func (d *dialling) dismiss(callee *flows.Leg) {
 	n.Reason = "answered_elsewhere"
 	d.call.Drop(callee)
 	if !slices.Contains(d.call.Accounts(), n.Account) {
-		n.ID = d.call.ID + ":call.ended:" + n.Account
+		n.ID = flows.CallEventID(d.call.ID, "call.ended", n.Account)
 		d.t.Publish(n)
 	}
 }

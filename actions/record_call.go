@@ -264,7 +264,7 @@ func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Not
 	}
 	n.Recording = rec.Name
 	if n.ID = id + ":" + rec.Name; kind == "recording.started" || kind == "recording.stored" {
-		n.ID = rec.Name + ":" + kind
+		n.ID = flows.RecordingEventID(rec.Name, kind)
 	}
 	return n
 }

@@ -200,6 +200,6 @@ func (c *Call) Told(kind string) {
 	}
 	c.knowing = c.Accounts()
 	for _, account := range c.knowing {
-		c.told[c.ID+":"+kind+":"+account] = true
+		c.told[CallEventID(c.ID, kind, account)] = true
 	}
 }

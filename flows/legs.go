@@ -44,7 +44,7 @@ func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 	}
 	c.knowing = accounts
 	for _, account := range accounts {
-		id := c.ID + ":" + kind + ":" + account
+		id := CallEventID(c.ID, kind, account)
 		if c.told[id] {
 			continue
 		}

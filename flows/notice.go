@@ -35,3 +35,9 @@ type Notice struct {
 // Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.
 // Notices of one call are published in the order of the calls to Publish.
 type Publisher interface{ Publish(Notice) }
+
+// CallEventID is the id of an event that tells an account once of a call.
+func CallEventID(call, kind, account string) string { return call + ":" + kind + ":" + account }
+
+// RecordingEventID is the id of an event that tells once of a recording.
+func RecordingEventID(recording, kind string) string { return recording + ":" + kind }

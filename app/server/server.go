@@ -108,6 +108,8 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		}
 	})
 	running.Go(func() { s.telephony.tidy(life, s.log) })
+	began := time.Now()
+	running.Go(func() { s.closeBooks(life, began) })
 	if options.Listening != nil {
 		options.Listening(s.addr)
 	}

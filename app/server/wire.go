@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"metaflows/actions"
@@ -20,6 +21,7 @@ type telephony struct {
 	calls   *flows.Calls
 	channel *channelVars
 	janitor *actions.Janitor
+	first   chan struct{} // closed when it has connected for the first time, and has taken up what there was
 }
 
 // inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
@@ -28,6 +30,7 @@ type inbox struct {
 	calls   *flows.Calls
 	vars    *channelVars
 	janitor *actions.Janitor
+	first   func() // the first connect is done; may be called again
 }
 
 // Deliver is ari.Handler.
@@ -47,6 +50,7 @@ func (i *inbox) connected(_ context.Context, client *ari.Client) error {
 	}
 	i.calls.Connected(inv)
 	i.janitor.Sweep(inv)
+	i.first()
 	return nil
 }
 
@@ -75,7 +79,8 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 // connect makes the telephony; nothing runs yet.
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
-	in := &inbox{vars: &channelVars{log: s.log}}
+	first := make(chan struct{})
+	in := &inbox{vars: &channelVars{log: s.log}, first: sync.OnceFunc(func() { close(first) })}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
 		Log: s.log, Handler: in, OnConnect: in.connected,
@@ -90,7 +95,7 @@ func (s *process) connect() (*telephony, error) {
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
 	})
 	in.janitor = set.NewJanitor(in.calls.Has)
-	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor}, nil
+	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, first: first}, nil
 }
 
 // settings are the system-wide defaults for merged documents.

@@ -213,6 +213,9 @@ func TestNobodyIsLeftOver(t *testing.T) {
 	o.hangUp(h)                  // with g the caller stays
 	o.channels(1, 2*time.Second)
 	o.again()
+	if e := o.event("call.ended", 1); e.Reason != "ended_while_away" && e.Reason != "hangup" {
+		t.Errorf("call.ended says %q", e.Reason)
+	}
 	o.hears(g, afterTone)
 	o.asteriskSays("after exten=g-dave", "DIALSTATUS=ANSWER", "DIALEDPEERNAME=PJSIP/dave-")
 	o.ended(g)
@@ -265,4 +268,33 @@ func (o *own) variable(phone, name string) string {
 	}
 	o.Fatalf("%s has no channel", phone)
 	return ""
+}
+
+// A recorded call that ends while the process is dead: its events have their ends all the same.
+func TestEndsUnseen(t *testing.T) {
+	t.Parallel()
+	o := ownProcess(t)
+	o.document("acme", recordCodes)
+	a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
+	o.press(b, "*9")
+	started := o.event("recording.started", 1)
+	o.hears(b, confirmTone)
+	o.program.Kill()
+	o.hangUp(a)
+	o.ended(b)
+	o.channels(0, 2*time.Second)
+	for range 2 { // told once
+		o.again()
+		stored, ended := o.event("recording.stored", 1), o.event("call.ended", 1)
+		if stored.Recording != started.Recording || stored.Result != "stored" || stored.Reason != "ended_while_away" {
+			t.Errorf("recording.stored says %+v", stored)
+		}
+		if ended.Call != started.Call || ended.Reason != "ended_while_away" {
+			t.Errorf("call.ended says %+v", ended)
+		}
+	}
+	if n := len(o.all("call.ended")) + len(o.all("recording.stored")); n != 2 {
+		t.Errorf("%d ends are told, want 2", n)
+	}
+	o.nothingLeft()
 }

@@ -1,0 +1,59 @@
+package events
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"metaflows/flows"
+)
+
+// What has begun on this node, in time, and was not told to have ended.
+func TestUnfinished(t *testing.T) {
+	b := embedded(t)
+	p := start(t, b, 0)
+	began := time.Now()
+	for i, n := range []flows.Notice{
+		{Type: "call.started", Account: "acme", Call: "ended"},
+		{Type: "recording.started", Account: "acme", Call: "ended", Recording: "acme/ended/1"},
+		{Type: "recording.stored", Account: "acme", Call: "ended", Recording: "acme/ended/1"},
+		{Type: "call.ended", Account: "acme", Call: "ended"},
+		{Type: "call.started", Account: "acme", Call: "open"},
+		{Type: "call.started", Account: "evil", Call: "open"},
+		{Type: "call.answered", Account: "acme", Call: "open"},
+		{Type: "recording.started", Account: "acme", Call: "open", Recording: "acme/open/1"},
+		{Type: "call.ended", Account: "evil", Call: "open"},
+		{Type: "call.started", Account: "acme", Call: "new", Time: began.Add(time.Hour)},
+	} {
+		if n.Time.IsZero() {
+			n.Time = began.Add(time.Duration(i) * time.Millisecond)
+		}
+		p.Publish(n)
+	}
+	stored(t, b, 10)
+	for _, tt := range []struct {
+		node string
+		from time.Time
+		want []string
+	}{
+		{"n1", began.Add(-time.Hour), []string{"call.started acme open ", "recording.started acme open acme/open/1"}},
+		{"n2", began.Add(-time.Hour), nil},
+		{"n1", began.Add(time.Hour), nil},
+	} {
+		found, err := Unfinished(t.Context(), b.Events(), tt.node, tt.from, began.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, n := range found {
+			got = append(got, n.Type+" "+n.Account+" "+n.Call+" "+n.Recording)
+		}
+		if slices.Sort(got); !slices.Equal(got, tt.want) {
+			t.Errorf("%s from %v: %q, want %q", tt.node, tt.from, got, tt.want)
+		}
+	}
+	b.Close()
+	if _, err := Unfinished(t.Context(), b.Events(), "n1", began, began); err == nil {
+		t.Error("no error without NATS")
+	}
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"metaflows/app/events"
+	"metaflows/flows"
+)
+
+// booksAge is how far back calls and recordings are looked for that nobody has told the end of: longer than they last.
+const booksAge = 24 * time.Hour
+
+// closeBooks tells the ends of calls and recordings that were over before this process could hear of it: what a process
+// before it has begun by the event stream, and no call of this one goes on with. It waits for NATS, until ctx ends.
+func (s *process) closeBooks(ctx context.Context, began time.Time) {
+	select {
+	case <-s.telephony.first:
+	case <-ctx.Done():
+	}
+	for ctx.Err() == nil {
+		reading, cancel := context.WithTimeout(ctx, 30*time.Second)
+		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-booksAge), began)
+		cancel()
+		if err == nil {
+			for _, n := range unfinished {
+				s.closeOne(n)
+			}
+			return
+		}
+		s.log.Debug("cannot look yet for calls that have ended while nobody looked", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// closeOne tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
+func (s *process) closeOne(begun flows.Notice) {
+	if s.telephony.calls.Has(flows.BridgePrefix + begun.Call) {
+		return
+	}
+	n := begun
+	n.Time, n.Result, n.Reason, n.Duration = time.Now(), "", "ended_while_away", 0
+	switch begun.Type {
+	case "call.started":
+		n.Type, n.ID = "call.ended", flows.CallEventID(begun.Call, "call.ended", begun.Account)
+	case "recording.started":
+		live, stored, err := s.telephony.client.Recording(begun.Recording)
+		if err != nil || live {
+			return
+		}
+		n.Type, n.ID, n.Result = "recording.stored", flows.RecordingEventID(begun.Recording, "recording.stored"), "stored"
+		if !stored {
+			n.Result = "failed"
+		}
+	}
+	s.log.Info("something has ended while nobody looked", "call", begun.Call, "event", n.Type)
+	s.events.Publish(n)
+}
