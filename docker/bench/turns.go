@@ -51,7 +51,7 @@ type presser struct {
 // next thinks up what to press now.
 func (p *presser) next(now time.Time) turn {
 	t := turn{
-		how:   phone.Press{Digit: p.between(70, 130), Gap: p.between(60, 140)},
+		how:   phone.Press{Digit: p.between(90, 160), Gap: p.between(90, 200)},
 		pause: p.between(300, 1500),
 	}
 	star := token{'*', must}
