@@ -25,6 +25,8 @@ type loadBench struct {
 	digits int
 	limit  time.Duration
 	seed   uint64
+	dial   bool // plain Dial() instead of metaflows
+	lonely bool // only callers press
 }
 
 func (b *loadBench) addSize(text string) error {
@@ -57,7 +59,7 @@ func (b *loadBench) run(ctx context.Context) error {
 }
 
 func (b *loadBench) measure(ctx context.Context, size int) (found faults, err error) {
-	l := &load{loadBench: b, ran: map[string][]time.Time{}, calls: map[string]string{}}
+	l := &load{loadBench: b, size: size, ran: map[string][]time.Time{}, calls: map[string]string{}}
 	if l.Rig, err = rig.Start(ctx, rig.Options{Program: program.Options{Binary: b.binary}}); err != nil {
 		return found, err
 	}
@@ -75,7 +77,7 @@ func (b *loadBench) measure(ctx context.Context, size int) (found faults, err er
 	if err != nil {
 		return found, err
 	}
-	if err := l.connect(ctx, size); err != nil {
+	if err := l.connect(ctx); err != nil {
 		return found, err
 	}
 	if err := l.press(ctx); err != nil {
@@ -91,6 +93,7 @@ type load struct {
 	auditor *rig.Auditor
 	files   *folders
 	phones  []*phone.Phone
+	size    int
 	legs    []*leg
 	pressed atomic.Int64
 
@@ -127,7 +130,7 @@ func (l *load) told(n flows.Notice) {
 
 // connect makes the calls, half of them by alice to bob, half by carol to dave. The phones send silence: it is as much as
 // sound, and costs them less.
-func (l *load) connect(ctx context.Context, size int) error {
+func (l *load) connect(ctx context.Context) error {
 	for _, name := range []string{"alice", "bob", "carol", "dave"} {
 		p, err := l.Phone(ctx, name, 0)
 		if err != nil {
@@ -135,16 +138,23 @@ func (l *load) connect(ctx context.Context, size int) error {
 		}
 		l.phones = append(l.phones, p)
 	}
-	for n := range size {
-		from, to, number := l.phones[0], l.phones[1], "1002"
+	for n := range l.size {
+		from, to := l.phones[0], l.phones[1]
 		if n%2 == 1 {
-			from, to, number = l.phones[2], l.phones[3], "1004"
+			from, to = l.phones[2], l.phones[3]
+		}
+		number := to.Name()
+		if l.dial {
+			number = "d-" + number
 		}
 		caller, callee, err := call(ctx, from, number, to)
 		if err != nil {
 			return fmt.Errorf("call %d: %w", n+1, err)
 		}
 		for i, pair := range [][2]*phone.Call{{caller, callee}, {callee, caller}} {
+			if i > 0 && l.lonely {
+				break
+			}
 			random := rand.New(rand.NewPCG(l.seed, uint64(2*n+i)))
 			l.legs = append(l.legs, &leg{call: pair[0], other: pair[1], presser: presser{Rand: random, records: i == 0}})
 		}
@@ -217,6 +227,9 @@ func (l *load) pressOn(limit context.Context, each *leg) error {
 			case t.records && n == 0:
 				each.recordings = append(each.recordings, did.End())
 			}
+		}
+		if l.dial {
+			t.plainly()
 		}
 		each.want = append(each.want, t.heard...)
 		wait = t.pause

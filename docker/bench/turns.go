@@ -111,6 +111,16 @@ func (t *turn) code(keys string, star token) {
 	}
 }
 
+// plainly is for a call without codes: everything is heard.
+func (t *turn) plainly() {
+	t.heard = nil
+	for _, keys := range t.presses {
+		for _, key := range []byte(keys) {
+			t.heard = append(t.heard, token{key, must})
+		}
+	}
+}
+
 // relays notes that keys are relayed from a time on: 200 ms each, 100 ms before every four, and time to spare.
 func (p *presser) relays(from time.Time, keys int) {
 	p.relaying = from.Add(time.Duration(keys)*400*time.Millisecond + time.Second)

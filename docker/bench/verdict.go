@@ -9,7 +9,7 @@ import (
 // tell prints what was measured and returns the faults.
 func (l *load) tell(before [processes]consumption) (found faults) {
 	bad := 0
-	for n, each := range l.legs {
+	for _, each := range l.legs {
 		heard := each.other.Digits()
 		f := compare(each.want, heard)
 		found.add(f)
@@ -20,11 +20,11 @@ func (l *load) tell(before [processes]consumption) (found faults) {
 			continue
 		}
 		from, to := max(0, f.where-8), min(len(heard), f.where+8)
-		fmt.Fprintf(l.out, "  call %d, %s: %d lost, %d doubled, %d out of order, %d never pressed; first after %s|%s\n", n/2+1, each.call,
+		fmt.Fprintf(l.out, "  %s: %d lost, %d doubled, %d out of order, %d never pressed; first after %s|%s\n", each.call,
 			f.lost, f.doubled, f.reordered, f.foreign, heard[from:f.where], heard[f.where:to])
 	}
-	size, pressed := len(l.legs)/2, l.pressed.Load()
-	fmt.Fprintf(l.out, "\n%d calls, %d keys pressed by all parties in %.0f s\n", size, pressed, l.took.Seconds())
+	pressed := l.pressed.Load()
+	fmt.Fprintf(l.out, "\n%d calls, %d keys pressed in %.0f s\n", l.size, pressed, l.took.Seconds())
 	verdict := "reached"
 	if !found.none() {
 		verdict = "MISSED"
@@ -34,13 +34,15 @@ func (l *load) tell(before [processes]consumption) (found faults) {
 	}
 	fmt.Fprintf(l.out, "  digits       %d lost, %d doubled, %d out of order, %d never pressed; goal 0 in 10000: %s\n", found.lost, found.doubled,
 		found.reordered, found.foreign, verdict)
-	l.tellCodes(found.leaked)
+	if !l.dial {
+		l.tellCodes(found.leaked)
+	}
 	share := func(n int) string {
 		return fmt.Sprintf("%.0f %%", 100*float64(l.ended[n].cpu-l.began[n].cpu)/float64(l.took))
 	}
 	fmt.Fprintf(l.out, "  processor    Asterisk %s of a core, metaflows %s, the phones %s\n", share(asterisk), share(metaflows), share(phones))
 	memory := func(n int) string {
-		return fmt.Sprintf("%d kB", (l.ended[n].memory-before[n].memory)/int64(size)/1024)
+		return fmt.Sprintf("%d kB", (l.ended[n].memory-before[n].memory)/int64(l.size)/1024)
 	}
 	fmt.Fprintf(l.out, "  memory       for each call: Asterisk %s, metaflows %s\n", memory(asterisk), memory(metaflows))
 	return found
