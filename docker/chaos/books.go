@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -27,8 +28,8 @@ func newBooks(r *rig.Rig) *books {
 	return &books{rig: r, stream: rig.NewStream(r.Program), ids: map[string]int{}, stored: map[string]int{}, known: map[string]bool{}}
 }
 
-// audit looks through what has come in this run. recorders says how many calls may have begun a recording.
-func (b *books) audit(ctx context.Context, recorders int) (found []problem, err error) {
+// audit looks through what has come in this run.
+func (b *books) audit(ctx context.Context, scenes []*scene) (found []problem, err error) {
 	b.events = nil
 	var fresh []string
 	// The last event of a call may be on its way when Asterisk has forgotten it.
@@ -52,21 +53,22 @@ func (b *books) audit(ctx context.Context, recorders int) (found []problem, err 
 			return nil, ctx.Err()
 		}
 	}
-	calls := map[string]int{}
 	for _, name := range fresh {
 		b.known[name] = true
-		calls[filepath.Dir(name)]++
 		if n := b.stored[name]; n != 1 {
 			found = append(found, problem{unrecorded, fmt.Sprintf("recording %s has %d events recording.stored", name, n)})
 		}
 	}
-	for call, n := range calls {
-		if n > 1 {
-			found = append(found, problem{twice, fmt.Sprintf("call %s has %d recordings, for one code to start one", call, n)})
+	for _, s := range scenes {
+		calls, count := b.callsOf(s.parties[caller].Name()), 0
+		for _, name := range fresh {
+			if calls[path.Base(path.Dir(name))] {
+				count++
+			}
 		}
-	}
-	if len(fresh) > recorders {
-		found = append(found, problem{twice, fmt.Sprintf("there are %d recordings, of %d calls in which that was pressed", len(fresh), recorders)})
+		if most := s.recordings(); count > most {
+			found = append(found, problem{twice, fmt.Sprintf("there are %d recordings of %s, for codes to start %d", count, s, most)})
+		}
 	}
 	for _, n := range b.events {
 		if b.ids[n.ID] > 1 {
@@ -104,14 +106,20 @@ func (b *books) recordings() (fresh []string, err error) {
 	return fresh, err
 }
 
-// story tells this run's events of the calls that a phone was in.
-func (b *books) story(phone string) string {
+// callsOf are this run's calls that a phone was in, by metaflows' ids.
+func (b *books) callsOf(phone string) map[string]bool {
 	calls := map[string]bool{}
 	for _, n := range b.events {
 		if n.Endpoint == "PJSIP/"+phone {
 			calls[n.Call] = true
 		}
 	}
+	return calls
+}
+
+// story tells this run's events of the calls that a phone was in.
+func (b *books) story(phone string) string {
+	calls := b.callsOf(phone)
 	var words []string
 	for _, n := range b.events {
 		if calls[n.Call] {

@@ -9,8 +9,8 @@ import (
 
 // instant is when the kill comes: some time after the begin, or around a press.
 type instant struct {
-	after time.Duration
-	press int // after the begin of this one; 0 for any time
+	after time.Duration // or earlier, if that press begins earlier
+	press int           // 0 for any time
 	past  time.Duration
 }
 
@@ -21,7 +21,7 @@ const latest = 3 * time.Second
 func newInstant(r *rand.Rand) instant {
 	i := instant{after: between(r, 0, int(latest/time.Millisecond))}
 	if r.IntN(3) > 0 {
-		i = instant{after: latest, press: 1 + r.IntN(5), past: between(r, 0, 1500)}
+		i = instant{after: between(r, 1500, 3000), press: 1 + r.IntN(4), past: between(r, 0, 1500)}
 		if r.IntN(2) == 0 {
 			i.past = between(r, 100, 500) // the end of a short code
 		}

@@ -35,13 +35,13 @@ type step struct {
 
 // How long phones ring: in the dialplan, in the document.
 const (
-	dialTime     = 4 * time.Second
-	transferTime = 3 * time.Second
+	dialTime     = 2 * time.Second
+	transferTime = 2 * time.Second
 )
 
 // newPlan thinks up a call.
 func newPlan(r *rand.Rand) plan {
-	p := plan{several: r.IntN(4) == 0, target: newAnswer(r, 2), callee: newAnswer(r, 8), second: newAnswer(r, 2)}
+	p := plan{several: r.IntN(4) == 0, target: newAnswer(r, 3), callee: newAnswer(r, 10), second: newAnswer(r, 4)}
 	p.goes = !p.several && r.IntN(3) == 0
 	for range r.IntN(4) {
 		s := step{
@@ -95,7 +95,7 @@ func (a answer) behaviour() phone.Behaviour {
 
 // keys of a step; a transfer goes to the target.
 func (s step) keys(target string) string {
-	return map[string]string{"record": "*9", "transfer": "*2" + target, "hangup": "*0", "half": "*2", "digits": "47"}[s.what]
+	return map[string]string{"record": "*9", "transfer": "*24" + target[1:], "hangup": "*0", "half": "*2", "digits": "47"}[s.what]
 }
 
 func (a answer) String() string {

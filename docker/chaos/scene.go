@@ -122,6 +122,17 @@ func (s *scene) press(ctx context.Context, who *party, step step) bool {
 	return true
 }
 
+// recordings is how many the codes can have begun: each second one ends what the one before it began.
+func (s *scene) recordings() int {
+	n := 0
+	for _, what := range s.codes {
+		if what == "record" {
+			n++
+		}
+	}
+	return (n + 1) / 2
+}
+
 // String tells the scene to people.
 func (s *scene) String() string {
 	return fmt.Sprintf("%s calls %s: %s; pressed: %v", s.parties[caller].Name(), s.extension(), s.plan, s.codes)
