@@ -31,7 +31,7 @@ func run(args []string, out, complain io.Writer) int {
 	flags := flag.NewFlagSet("bench "+command, flag.ContinueOnError)
 	flags.SetOutput(complain)
 	binary := flags.String("metaflows", "", "the `program` metaflows; built when it is not given")
-	measure := func() error { return nil }
+	var measure func() error
 	switch command {
 	case "latency":
 		b := latencyBench{out: out}
