@@ -99,6 +99,10 @@ bench-latency: build bin/bench ## codes against features.conf on a real Asterisk
 bench-load: build bin/bench ## 50 and 100 calls in which everybody presses keys: what is lost, how long codes take, what it costs
 	@bin/bench load -metaflows bin/metaflows $(FLAGS)
 
+.PHONY: chaos
+chaos: build bin/chaos ## 200 kills at random instants of random calls: nobody lost, left over or served twice; FLAGS='-runs 20 -seed 7'
+	@bin/chaos -metaflows bin/metaflows $(FLAGS)
+
 .PHONY: clean
 clean: ## removes what was built; the Asterisk in the cache stays
 	rm -rf bin
@@ -132,3 +136,7 @@ bin/lab:
 .PHONY: bin/bench
 bin/bench:
 	@$(GO) build -o bin/bench ./docker/bench
+
+.PHONY: bin/chaos
+bin/chaos:
+	@$(GO) build -o bin/chaos ./docker/chaos

@@ -2,10 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"metaflows/docker/phone"
+	"metaflows/docker/program"
+	"metaflows/docker/rig"
+	"metaflows/flows"
 )
 
+// loadBench lets everybody in many calls press keys all the time.
 type loadBench struct {
 	out    io.Writer
 	binary string
@@ -13,7 +25,250 @@ type loadBench struct {
 	digits int
 	limit  time.Duration
 	seed   uint64
+	dial   bool // plain Dial() instead of metaflows
+	lonely bool // only callers press
 }
 
-func (b *loadBench) addSize(string) error      { return nil }
-func (b *loadBench) run(context.Context) error { return nil }
+func (b *loadBench) addSize(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 200 {
+		return errors.New("accepted are 1 to 200")
+	}
+	b.sizes = append(b.sizes, n)
+	return nil
+}
+
+// run measures each size on a system of its own.
+func (b *loadBench) run(ctx context.Context) error {
+	if len(b.sizes) == 0 {
+		b.sizes = []int{50, 100}
+	}
+	fmt.Fprintf(b.out, "seed %d\n", b.seed)
+	var all faults
+	for _, size := range b.sizes {
+		found, err := b.measure(ctx, size)
+		if err != nil {
+			return fmt.Errorf("%d calls: %w", size, err)
+		}
+		all.add(found)
+	}
+	if !all.none() {
+		return errors.New("the other party has not heard what was pressed")
+	}
+	return nil
+}
+
+func (b *loadBench) measure(ctx context.Context, size int) (found faults, err error) {
+	l := &load{loadBench: b, size: size, ran: map[string][]time.Time{}, calls: map[string]string{}}
+	if l.Rig, err = rig.Start(ctx, rig.Options{Program: program.Options{Binary: b.binary}}); err != nil {
+		return found, err
+	}
+	defer func() { err = errors.Join(err, l.stop()) }()
+	if _, err := l.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
+		return found, err
+	}
+	if l.files, err = watchFolders(l.Asterisk.RecordingDir); err != nil {
+		return found, err
+	}
+	if l.auditor, err = rig.NewAuditor(l.Program, l.told); err != nil {
+		return found, err
+	}
+	before, err := l.consumption()
+	if err != nil {
+		return found, err
+	}
+	if err := l.connect(ctx); err != nil {
+		return found, err
+	}
+	if err := l.press(ctx); err != nil {
+		return found, err
+	}
+	return l.tell(before), nil
+}
+
+// load is one size.
+type load struct {
+	*loadBench
+	*rig.Rig
+	auditor *rig.Auditor
+	files   *folders
+	phones  []*phone.Phone
+	size    int
+	legs    []*leg
+	pressed atomic.Int64
+
+	took         time.Duration
+	began, ended [processes]consumption
+
+	mu    sync.Mutex
+	ran   map[string][]time.Time // arrival of the events of short codes, by the leg's SIP Call-ID
+	calls map[string]string      // metaflows' id of the call, likewise
+}
+
+// leg is one party of a call, who presses keys that the other hears.
+type leg struct {
+	presser
+	call, other *phone.Call
+	want        []token
+	codes       []time.Time // the last digit's end of the short codes
+	recordings  []time.Time // likewise, of those that start a recording
+	err         error
+}
+
+// told takes an event at its arrival.
+func (l *load) told(n flows.Notice) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch n.Type {
+	case "action.failed":
+		l.ran[n.SIPCallID] = append(l.ran[n.SIPCallID], now)
+	case "recording.started":
+		l.calls[n.SIPCallID] = n.Call
+	}
+}
+
+// connect makes the calls, half of them by alice to bob, half by carol to dave. The phones send silence: it is as much as
+// sound, and costs them less.
+func (l *load) connect(ctx context.Context) error {
+	for _, name := range []string{"alice", "bob", "carol", "dave"} {
+		p, err := l.Phone(ctx, name, 0)
+		if err != nil {
+			return err
+		}
+		l.phones = append(l.phones, p)
+	}
+	for n := range l.size {
+		from, to := l.phones[0], l.phones[1]
+		if n%2 == 1 {
+			from, to = l.phones[2], l.phones[3]
+		}
+		number := to.Name()
+		if l.dial {
+			number = "d-" + number
+		}
+		caller, callee, err := call(ctx, from, number, to)
+		if err != nil {
+			return fmt.Errorf("call %d: %w", n+1, err)
+		}
+		for i, pair := range [][2]*phone.Call{{caller, callee}, {callee, caller}} {
+			if i > 0 && l.lonely {
+				break
+			}
+			random := rand.New(rand.NewPCG(l.seed, uint64(2*n+i)))
+			l.legs = append(l.legs, &leg{call: pair[0], other: pair[1], presser: presser{Rand: random, records: i == 0}})
+		}
+	}
+	return nil
+}
+
+// call makes a call and returns both sides of it.
+func call(ctx context.Context, from *phone.Phone, number string, to *phone.Phone) (caller, callee *phone.Call, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if caller, err = from.Call(ctx, number); err != nil {
+		return nil, nil, err
+	}
+	callee, err = to.Incoming(ctx)
+	return caller, callee, err
+}
+
+// press lets all legs press until there were enough keys, or the time is over.
+func (l *load) press(ctx context.Context) (err error) {
+	limit, cancel := context.WithTimeout(ctx, l.limit)
+	defer cancel()
+	begin := time.Now()
+	if l.began, err = l.consumption(); err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	for _, each := range l.legs {
+		all.Go(func() { each.err = l.pressOn(limit, each) })
+	}
+	all.Wait()
+	l.took = time.Since(begin)
+	if l.ended, err = l.consumption(); err != nil {
+		return err
+	}
+	for _, each := range l.legs {
+		err = errors.Join(err, each.err)
+	}
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return err
+	}
+	return l.settle(ctx)
+}
+
+// pressOn is one leg's part. A turn that was begun is finished, also after the limit.
+func (l *load) pressOn(limit context.Context, each *leg) error {
+	wait := each.between(0, 1500)
+	for {
+		select {
+		case <-time.After(wait):
+		case <-limit.Done():
+			return nil
+		}
+		if l.pressed.Load() >= int64(l.digits) {
+			return nil
+		}
+		t := each.next(time.Now())
+		for n, keys := range t.presses {
+			if n > 0 {
+				<-time.After(time.Second)
+			}
+			did, err := each.call.Press(context.Background(), keys, t.how)
+			if err != nil {
+				return err
+			}
+			l.pressed.Add(int64(len(did.Ends)))
+			switch {
+			case t.runs:
+				each.codes = append(each.codes, did.End())
+			case t.records && n == 0:
+				each.recordings = append(each.recordings, did.End())
+			}
+		}
+		if l.dial {
+			t.plainly()
+		}
+		each.want = append(each.want, t.heard...)
+		wait = t.pause
+	}
+}
+
+// settle waits until nothing more is relayed: for three seconds no digit has arrived anywhere.
+func (l *load) settle(ctx context.Context) error {
+	count := func() (n int) {
+		for _, each := range l.legs {
+			n += len(each.other.DigitEvents())
+		}
+		return n
+	}
+	before, since := count(), time.Now()
+	for time.Since(since) < 3*time.Second {
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if now := count(); now != before {
+			before, since = now, time.Now()
+		}
+	}
+	return nil
+}
+
+func (l *load) stop() error {
+	var all sync.WaitGroup
+	for _, p := range l.phones {
+		all.Go(func() { _ = p.Close() })
+	}
+	all.Wait()
+	if l.auditor != nil {
+		l.auditor.Close()
+	}
+	if l.files != nil {
+		l.files.close()
+	}
+	return l.Stop()
+}

@@ -31,7 +31,7 @@ func run(args []string, out, complain io.Writer) int {
 	flags := flag.NewFlagSet("bench "+command, flag.ContinueOnError)
 	flags.SetOutput(complain)
 	binary := flags.String("metaflows", "", "the `program` metaflows; built when it is not given")
-	measure := func() error { return nil }
+	var measure func() error
 	switch command {
 	case "latency":
 		b := latencyBench{out: out}
@@ -45,6 +45,8 @@ func run(args []string, out, complain io.Writer) int {
 		flags.IntVar(&b.digits, "digits", 11000, "how many `keys` are pressed in all, at least")
 		flags.DurationVar(&b.limit, "limit", 2*time.Minute, "the longest that one size may take")
 		flags.Uint64Var(&b.seed, "seed", uint64(time.Now().UnixNano()), "what is pressed, to repeat it")
+		flags.BoolVar(&b.dial, "dial", false, "by plain Dial() instead of metaflows, to compare with: every key is to be heard")
+		flags.BoolVar(&b.lonely, "callers", false, "only callers press keys, so that the two parties never press at the same time")
 		measure = func() error { b.binary = *binary; return b.run(ctx) }
 	default:
 		fmt.Fprint(complain, usage)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,7 +66,7 @@ func newTracer(ctx context.Context, target string) (*tracer, error) {
 
 func (t *tracer) close() { _ = t.web.Close() }
 
-// take returns what was requested since a time, and forgets all.
+// take returns what was requested since a time, in the order of the beginnings, and forgets all.
 func (t *tracer) take(since time.Time) (list []request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,6 +76,7 @@ func (t *tracer) take(since time.Time) (list []request) {
 		}
 	}
 	t.list = nil
+	slices.SortFunc(list, func(x, y request) int { return cmp.Compare(x.begin, y.begin) })
 	return list
 }
 
@@ -88,7 +91,7 @@ func shorter(p string) string {
 	return strings.Join(parts, "/")
 }
 
-// tell lists requests in the order in which they began, up to the effect.
+// tellRequests lists requests in the order in which they began, up to the effect.
 func tellRequests(out io.Writer, list []request, effect time.Duration) {
 	fmt.Fprintf(out, "      begins      takes\n")
 	told := false

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 )
 
 var versionNumber = regexp.MustCompile(`Asterisk (certified[/-])?(\d+\.\d+(\.\d+)?)`)
@@ -49,7 +50,7 @@ func (r *Rig) Left(ctx context.Context) (left Left, err error) {
 	if err = r.ARI(ctx, http.MethodGet, "/applications/metaflows", &app, http.StatusNotFound); err != nil {
 		return left, err
 	}
-	left.Subscriptions = append(app.Channels, app.Bridges...)
+	left.Subscriptions = slices.Concat(app.Channels, app.Bridges)
 	return left, nil
 }
 
@@ -70,10 +71,8 @@ func (r *Rig) ARI(ctx context.Context, method, path string, into any, fine ...in
 	if err != nil {
 		return fmt.Errorf("ARI %s %s: %w", method, path, err)
 	}
-	for _, status := range fine {
-		if answer.StatusCode == status {
-			return nil
-		}
+	if slices.Contains(fine, answer.StatusCode) {
+		return nil
 	}
 	if answer.StatusCode/100 != 2 {
 		return fmt.Errorf("ARI %s %s: %s %s", method, path, answer.Status, body)

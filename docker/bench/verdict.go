@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// tell prints what was measured and returns the faults.
+func (l *load) tell(before [processes]consumption) (found faults) {
+	bad := 0
+	for _, each := range l.legs {
+		heard := each.other.Digits()
+		f := compare(each.want, heard)
+		found.add(f)
+		if f.none() {
+			continue
+		}
+		if bad++; bad > 5 {
+			continue
+		}
+		from, to := max(0, f.where-8), min(len(heard), f.where+8)
+		fmt.Fprintf(l.out, "  %s: %d lost, %d doubled, %d out of order, %d never pressed; first after %s|%s\n", each.call,
+			f.lost, f.doubled, f.reordered, f.foreign, heard[from:f.where], heard[f.where:to])
+	}
+	pressed := l.pressed.Load()
+	fmt.Fprintf(l.out, "\n%d calls, %d keys pressed in %.0f s\n", l.size, pressed, l.took.Seconds())
+	verdict := "reached"
+	if !found.none() {
+		verdict = "MISSED"
+	}
+	if pressed < 10000 {
+		verdict += ", but of fewer keys"
+	}
+	fmt.Fprintf(l.out, "  digits       %d lost, %d doubled, %d out of order, %d never pressed; goal 0 in 10000: %s\n", found.lost, found.doubled,
+		found.reordered, found.foreign, verdict)
+	if !l.dial {
+		l.tellCodes(found.leaked)
+	}
+	share := func(n int) string {
+		return fmt.Sprintf("%.0f %%", 100*float64(l.ended[n].cpu-l.began[n].cpu)/float64(l.took))
+	}
+	fmt.Fprintf(l.out, "  processor    Asterisk %s of a core, metaflows %s, the phones %s\n", share(asterisk), share(metaflows), share(phones))
+	memory := func(n int) string {
+		return fmt.Sprintf("%d kB", (l.ended[n].memory-before[n].memory)/int64(l.size)/1024)
+	}
+	fmt.Fprintf(l.out, "  memory       for each call: Asterisk %s, metaflows %s\n", memory(asterisk), memory(metaflows))
+	return found
+}
+
+// tellCodes prints how long codes took. An event is a code's effect as a subscriber to NATS sees it, a file one that
+// Asterisk makes.
+func (l *load) tellCodes(leaked int) {
+	files := map[string][]time.Time{} // by the call's id
+	for len(l.files.seen) > 0 {
+		f := <-l.files.seen
+		id := filepath.Base(filepath.Dir(f.path))
+		files[id] = append(files[id], f.at)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var events, recordings times
+	ran, pressed, started, begun := 0, 0, 0, 0
+	for _, each := range l.legs {
+		id := each.call.ID()
+		seen := l.ran[id]
+		ran, pressed = ran+len(seen), pressed+len(each.codes)
+		if len(seen) == len(each.codes) {
+			for n, at := range seen {
+				events = append(events, at.Sub(each.codes[n]))
+			}
+		}
+		if !each.records {
+			continue
+		}
+		made := files[l.calls[id]]
+		started, begun = started+len(made), begun+len(each.recordings)
+		if len(made) == len(each.recordings) {
+			for n, at := range made {
+				recordings = append(recordings, at.Sub(each.recordings[n]))
+			}
+		}
+	}
+	line := func(what string, done, of int, took times) {
+		fmt.Fprintf(l.out, "  %-12s %d of %d; from the last digit's end p50 %s, p99 %s, most %s\n", what, done, of,
+			milliseconds(took.median()), milliseconds(took.quantile(0.99)), milliseconds(took.quantile(1)))
+	}
+	line("code, event", ran, pressed, events)
+	line("record, file", started, begun, recordings)
+	fmt.Fprintf(l.out, "  kept back    the other party heard %d keys of codes that ran, beside the binding digits\n", leaked)
+}
