@@ -86,43 +86,29 @@ func TestWireCutNewCall(t *testing.T) {
 // The wire is cut at the instant at which Asterisk gets a request: its answer comes late, and the events of what it did
 // are missed. What was begun ends as it would have, codes work afterwards, and nothing is left.
 func TestWireCutAtARequest(t *testing.T) {
-	var at atomic.Pointer[string] // an expression for "METHOD /path"
-	var wire *relay
-	s, wire := wired(t, func(_ http.ResponseWriter, r *http.Request) bool {
-		if when := at.Load(); when != nil {
-			if regexp.MustCompile(*when).MatchString(r.Method+" "+r.URL.Path) && at.CompareAndSwap(when, nil) {
-				wire.cutBack()
-			}
-		}
-		return false
-	})
+	s, wire, at := cutAt(t)
 	for _, tt := range []struct {
-		name, request, keys string
-		then                func(l *lab, a, b *phone.Call, carol *phone.Phone) // is to end the call, too
+		name, request, before, keys string
+		then                        func(l *lab, a, b *phone.Call, carol *phone.Phone) // is to end the call, too
 	}{
-		{"a recording begins", "POST .*/record$", "*9", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
+		{"a recording begins", "POST .*/record$", "", "*9", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
 			l.event("recording.started", 1)
 			l.event("action.finished", 1)
 			l.press(b, "*9")
 			l.event("recording.stored", 1)
 			l.press(b, "*0")
 		}},
-		{"a recording is confirmed", "POST .*/snoop/", "*9", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
-			l.press(b, "*9")
+		{"a recording is stopped", "POST .*/stop$", "*9", "*9", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
 			if e := l.event("recording.stored", 1); e.Reason != "stopped" {
 				l.Errorf("recording.stored says %+v", e.Notice)
 			}
+			l.press(b, "*9") // the next one
+			l.event("recording.started", 2)
 			l.press(b, "*0")
 		}},
-		{"a transfer's target is made", "POST .*/create$", "*31003", answersTransfer},
-		{"a transfer's target is put in", "POST .*/addChannel$", "*31003", answersTransfer},
-		{"a transfer's target is dialled", "POST .*/dial$", "*31003", answersTransfer},
-		{"digits are relayed", "POST .*/dtmf$", "*5", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
-			l.press(b, "78")
-			l.gets(a, "*578")
-			l.press(b, "*0")
-		}},
-		{"the presser is hung up", "DELETE .*/channels/leg-", "*0", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
+		{"a transfer's target is made", "POST .*/create$", "", "*31003", answersTransfer},
+		{"a transfer's target is dialled", "POST .*/dial$", "", "*31003", answersTransfer},
+		{"the presser is hung up", "DELETE .*/channels/leg-", "", "*0", func(l *lab, a, b *phone.Call, _ *phone.Phone) {
 			if e := l.event("call.ended", 1); e.Reason != "hangup" {
 				l.Errorf("call.ended says %+v", e.Notice)
 			}
@@ -133,6 +119,11 @@ func TestWireCutAtARequest(t *testing.T) {
 			carol := l.phone("carol")
 			carol.Behave(phone.RingForever())
 			a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+			if tt.before != "" {
+				l.press(b, tt.before)
+				l.hears(b, confirmTone)
+				l.must(b.WaitNoTone(l.soon(3*time.Second), confirmTone))
+			}
 			keys, request := tt.keys, tt.request
 			if i := len(keys) - 1; i > 1 { // absorbing has been switched on before
 				l.press(b, keys[:i])
@@ -150,6 +141,43 @@ func TestWireCutAtARequest(t *testing.T) {
 			l.nothingLeft()
 		})
 	}
+}
+
+// The same as a call is set up: it comes about all the same.
+func TestWireCutAsACallBegins(t *testing.T) {
+	s, wire, at := cutAt(t)
+	for _, request := range []string{"POST .*/create$", "POST .*/dial$"} {
+		t.Run(request, func(t *testing.T) {
+			l := labOn(t, s)
+			alice, bob := l.phone("alice"), l.phone("bob")
+			bob.Behave(phone.RingForever())
+			at.Store(&request)
+			a, err := alice.Dial(l.ctx, "1002")
+			l.must(err)
+			l.noticed()
+			l.mended(wire)
+			b := l.ringing(bob)
+			l.must(b.Answer())
+			l.talk(a, b)
+			l.press(b, "*0")
+			l.ended(b)
+			l.ended(a)
+			l.nothingLeft()
+		})
+	}
+}
+
+// cutAt is a wired system; when Asterisk gets a request of which "METHOD /path" matches what at holds, the wire is cut for
+// what Asterisk says, and at is emptied.
+func cutAt(t *testing.T) (s *system, wire *relay, at *atomic.Pointer[string]) {
+	at = &atomic.Pointer[string]{}
+	s, wire = wired(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if when := at.Load(); when != nil && regexp.MustCompile(*when).MatchString(r.Method+" "+r.URL.Path) && at.CompareAndSwap(when, nil) {
+			wire.cutBack()
+		}
+		return false
+	})
+	return s, wire, at
 }
 
 // answersTransfer: the target rings, answers, and ends the call.
