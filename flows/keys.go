@@ -63,7 +63,7 @@ func (c *Call) serveKeys(leg *Leg) {
 }
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is
-// alone there leaves, too: the recording ends (ari-facts 15). So while the call is recorded, one leg at a time.
+// alone there leaves, too: the recording ends (22.10). So while the call is recorded, one leg at a time.
 func (c *Call) needed(leg *Leg) bool {
 	return len(c.Recordings) > 0 && slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.turning })
 }
