@@ -43,7 +43,7 @@ type Config struct {
 
 	Timeout      time.Duration // of a request: 5 s
 	LongTimeout  time.Duration // of a request that can wait behind digits being played to its channel: 15 s
-	PingInterval time.Duration // of the events' websocket: 2 s
+	PingInterval time.Duration // of the events' websocket: 1 s
 	PingTimeout  time.Duration // until a ping without answer means that the wire is dead: 3 s
 	RetryMin     time.Duration // first wait before connecting again: 100 ms
 	RetryMax     time.Duration // longest wait before connecting again: 5 s
@@ -111,7 +111,7 @@ func (cfg *Config) setDefaults() {
 	}
 	set(&cfg.Timeout, 5*time.Second)
 	set(&cfg.LongTimeout, 15*time.Second)
-	set(&cfg.PingInterval, 2*time.Second)
+	set(&cfg.PingInterval, time.Second)
 	set(&cfg.PingTimeout, 3*time.Second)
 	set(&cfg.RetryMin, 100*time.Millisecond)
 	set(&cfg.RetryMax, 5*time.Second)

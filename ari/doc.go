@@ -46,7 +46,7 @@
 // is missed, and what happened between opening and listing is both in the list and an event: what
 // OnConnect tells the calls must bear being told twice.
 //
-// A ping every 2 s that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s. When another
+// A ping every second that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s. When another
 // instance connects with the same application, Asterisk gives it all events and tells us (ApplicationReplaced): the
 // client detaches itself, Run returns ErrReplaced and does not steal the application back.
 //

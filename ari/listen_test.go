@@ -184,6 +184,7 @@ func TestReconnect(t *testing.T) {
 		cfg.OnConnect = func(context.Context, *ari.Client) error { hooks <- struct{}{}; return nil }
 	})
 	r.await(t, "connected", connected)
+	s.AwaitConnection(1) // else there is nothing to drop yet: the client may know of it first
 	s.Requests()
 	for n := 2; n <= 4; n++ {
 		s.Drop()
@@ -222,8 +223,8 @@ func TestSilentCutByDefault(t *testing.T) {
 	s.Silence(true)
 	began := time.Now()
 	r.await(t, "the problem", func(ari.Status) bool { return strings.Contains(r.log.String(), "has not answered a ping") })
-	if took := time.Since(began); took > 5500*time.Millisecond {
-		t.Errorf("noticed after %v, want 5 s", took)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("noticed after %v, want 5 s at most", took)
 	}
 }
 

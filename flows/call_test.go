@@ -269,6 +269,30 @@ func TestCallAbsorbFails(t *testing.T) {
 	})
 }
 
+// Two legs that are added again at the same time would leave a recorder alone.
+func TestCallAbsorbsOneAtATimeWhileRecorded(t *testing.T) {
+	for recorded, second := range map[bool]string{false: "100 absorb b", true: "150 absorb b"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newCallRig(t, func(task *Task) {
+				if recorded {
+					task.Call.Recordings = append(task.Call.Recordings, &Recording{Name: "x"})
+				}
+			})
+			r.document("acme", "9")
+			r.start()
+			r.slow = 50 * time.Millisecond
+			time.Sleep(100 * time.Millisecond)
+			r.digit("a", '*')
+			r.digit("b", '*')
+			time.Sleep(200 * time.Millisecond)
+			if got := r.asked(); !strings.Contains(got, "100 absorb a") || !strings.Contains(got, second) {
+				t.Errorf("recorded %v: %s, want 100 absorb a and %s", recorded, got, second)
+			}
+			r.end()
+		})
+	}
+}
+
 // TestCallPassFails: when absorb could not be switched off, it is tried again, and what is typed meanwhile is relayed.
 func TestCallPassFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

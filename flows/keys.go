@@ -2,6 +2,7 @@ package flows
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func (c *Call) expireKeys(leg *Leg, at time.Time) {
 // serveKeys carries out what a leg's keypad asks for: its timer, its absorb, its relay.
 func (c *Call) serveKeys(leg *Leg) {
 	c.wake(leg, leg.keypad.Deadline())
-	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked {
+	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked && !c.needed(leg) {
 		// While Asterisk is still at a digit, of this leg or to it, the other party would hear it cut, twice or not at
 		// all. No other digit of the leg begins for the bridge meanwhile.
 		if time.Now().Before(c.calm) {
@@ -59,6 +60,12 @@ func (c *Call) serveKeys(leg *Leg) {
 	if digits := leg.keypad.Relay(); digits != "" {
 		c.relay(leg, digits)
 	}
+}
+
+// needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is
+// alone there leaves, too: the recording ends (22.10). So while the call is recorded, one leg at a time.
+func (c *Call) needed(leg *Leg) bool {
+	return len(c.Recordings) > 0 && slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.turning })
 }
 
 // absorbRetry is the time after which absorb that could not be switched is tried again.

@@ -1,11 +1,14 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +43,12 @@ func external(t *testing.T, s *brokertest.Server) *broker.Broker {
 
 func start(t *testing.T, b *broker.Broker, limit int) *Publisher {
 	t.Helper()
-	p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 64 << 20, Limit: limit, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return startLogging(t, b, limit, t.Output())
+}
+
+func startLogging(t *testing.T, b *broker.Broker, limit int, log io.Writer) *Publisher {
+	t.Helper()
+	p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 64 << 20, Limit: limit, Log: slog.New(slog.NewTextHandler(log, nil))})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -189,7 +197,8 @@ func TestLostIsTold(t *testing.T) {
 	s := brokertest.Start(t)
 	b := external(t, s)
 	s.Stop()
-	p := start(t, b, 5)
+	log := &safeLog{}
+	p := startLogging(t, b, 5, log)
 	began := time.Now()
 	for i := range 12 {
 		p.Publish(flows.Notice{Type: "call.started", Call: "c", Digits: i + 1})
@@ -211,6 +220,27 @@ func TestLostIsTold(t *testing.T) {
 	if len(messages) != 6 || told != 1 {
 		t.Errorf("%d messages, told %d times", len(messages), told)
 	}
+	if log := log.String(); strings.Count(log, "events are being lost") != 1 || strings.Count(log, `msg="events were lost" count=7`) != 1 {
+		t.Error(log)
+	}
+}
+
+// safeLog is a log that is read while it is written.
+type safeLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *safeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *safeLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func TestCloseSaysWhatIsLeft(t *testing.T) {

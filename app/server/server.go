@@ -50,6 +50,7 @@ type process struct {
 	options Options
 	log     *slog.Logger
 	addr    Addresses
+	keepsIn string // file of the documents known last; "" where none can be kept
 
 	broker    *broker.Broker
 	events    *events.Publisher
@@ -86,7 +87,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		Conn: s.broker.Events(), Node: cfg.Node, MaxAge: cfg.Events.MaxAge, MaxBytes: int64(cfg.Events.MaxBytes), Log: s.log,
 	})
 	defer func() { _ = s.finishEvents(0) }() // when the start fails; else done below
-	s.documents, err = store.New(store.Config{Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log})
+	s.documents, err = store.New(store.Config{
+		Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log, File: s.keepsIn, Own: s.broker.Embedded(),
+	})
 	if err != nil {
 		return err
 	}
@@ -146,17 +149,22 @@ func (s *process) finishEvents(wait time.Duration) error {
 	return nil
 }
 
-// dataFolder makes the folder for what is kept on disk, where anything is.
+// dataFolder makes the folder for what is kept on disk. Where that would only be the documents known last, it goes on
+// without.
 func (s *process) dataFolder() error {
-	if s.cfg.AdminToken != "" && s.cfg.NATS.URL != "" {
-		return nil
-	}
 	err := os.MkdirAll(s.cfg.DataDir, 0o700)
 	if err == nil {
 		var f *os.File
 		if f, err = os.CreateTemp(s.cfg.DataDir, ".writable-*"); err == nil {
 			err = errors.Join(f.Close(), os.Remove(f.Name()))
 		}
+	}
+	switch {
+	case err == nil:
+		s.keepsIn = filepath.Join(s.cfg.DataDir, "documents.json")
+	case s.cfg.AdminToken != "" && s.cfg.NATS.URL != "":
+		s.log.Warn("METAFLOWS_DATA_DIR cannot be used: a start without NATS will have no codes", "folder", s.cfg.DataDir, "error", err)
+		return nil
 	}
 	return s.folderError(err)
 }
@@ -222,7 +230,7 @@ func (s *process) awaitDocuments(ctx context.Context) {
 	case <-s.documents.Ready():
 	case <-ctx.Done():
 	case <-time.After(loadTimeout):
-		s.log.Warn("documents are not loaded yet; starting without")
+		s.log.Warn("documents are not loaded yet; starting with what is known of them")
 	}
 }
 

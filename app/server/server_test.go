@@ -286,13 +286,73 @@ func TestExternalNATSComesLater(t *testing.T) {
 		t.Error(log)
 	}
 	nc.Again()
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		status, body := l.do("POST", "/v2/accounts/acme/metaflows", document)
-		if status == 200 {
+	l.posts(document)
+}
+
+// NATS is away at the start: codes are as in documents.json, which the process before has left.
+func TestStartWithoutNATS(t *testing.T) {
+	nc := brokertest.Start(t)
+	cfg := settingsFor(t.TempDir())
+	cfg.NATS.URL, cfg.AdminToken = nc.URL(), "a-token-that-was-given"
+	l := start(t, cfg)
+	l.posts(document)
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(cfg.DataDir, "documents.json")
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+	nc.Stop()
+	l = start(t, cfg)
+	if status, body := l.do("GET", "/v2/accounts/acme/metaflows", ""); status != 200 || !strings.Contains(body, `"record_call"`) {
+		t.Error(status, body)
+	}
+	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, `"documents":{"ok":false,"problem":"documents are as of 2`) || !strings.Contains(body, "from documents.json; ") {
+		t.Error(body)
+	}
+	if err := l.stop(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	l = start(t, cfg)
+	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, "there are no codes: documents.json does not exist; ") {
+		t.Error(body)
+	}
+}
+
+// With an external NATS and a given token a folder that cannot be used is no reason not to start.
+func TestExternalNATSWithoutAFolder(t *testing.T) {
+	cfg := settingsFor("/dev/null/x")
+	cfg.NATS.URL, cfg.AdminToken = brokertest.Start(t).URL(), "a-token-that-was-given"
+	l := start(t, cfg)
+	l.posts(document)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, body := l.do("GET", "/readyz", "")
+		if strings.Contains(body, `"documents":{"ok":true}`) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(status, body)
+			t.Fatal(body)
+		}
+	}
+	if log := l.log.String(); strings.Count(log, "METAFLOWS_DATA_DIR cannot be used") != 1 {
+		t.Error(log)
+	}
+}
+
+// posts stores a document of the account acme as soon as that can be done.
+func (l *lab) posts(document string) {
+	l.Helper()
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, body := l.do("POST", "/v2/accounts/acme/metaflows", document)
+		if status == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.Fatal(status, body)
 		}
 	}
 }

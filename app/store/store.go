@@ -20,7 +20,7 @@ const Bucket = "metaflows_documents"
 
 // Errors of the Store.
 var (
-	// ErrUnavailable: NATS cannot be asked now, or the documents are not loaded yet.
+	// ErrUnavailable: NATS cannot be asked now, or nothing is known of documents yet.
 	ErrUnavailable = errors.New("documents are not available")
 	// ErrInvalid: the text is not a metaflows document.
 	ErrInvalid = errors.New("invalid document")
@@ -32,6 +32,11 @@ type Config struct {
 	Settings  flows.Settings
 	Publisher flows.Publisher // is told of changes made through this Store
 	Log       *slog.Logger
+	// File is where the documents are kept for a start without NATS; "" for nowhere. Its folder must be there.
+	File string
+	// Own: nobody else writes the bucket. One that has never held anything is then one that was lost, and is filled with
+	// the documents that are known.
+	Own bool
 }
 
 // Store is the documents. Its methods may be called by any goroutine.
@@ -44,13 +49,19 @@ type Store struct {
 	revisions map[string]uint64
 	problem   error
 	loaded    bool
-	created   time.Time // of the bucket that the revisions are of
+	created   time.Time       // of the bucket that the revisions are of
+	recalled  bool            // the file was read
+	standing  string          // what holds as long as nothing is loaded
+	aside     bool            // the file that is there must not be overwritten
+	unwritten error           // why the file is not as it should be
+	restore   []savedDocument // still to be put into a bucket that was lost
 
-	ready chan struct{} // closed when the documents are loaded for the first time
-	again chan struct{} // one slot: the bucket is gone, look anew
+	ready   chan struct{} // closed when the documents are loaded for the first time
+	again   chan struct{} // one slot: the bucket is gone, look anew
+	changed chan struct{} // one slot: memory is not what the file holds
 }
 
-// New makes a store; Run loads it.
+// New makes a store, with the documents of the file if there is one; Run loads it from NATS.
 func New(cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -59,36 +70,46 @@ func New(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
-	return &Store{
+	s := &Store{
 		cfg: cfg, js: js, snap: newSnapshot(cfg.Settings), revisions: map[string]uint64{},
-		problem: errors.New("not loaded yet"), ready: make(chan struct{}), again: make(chan struct{}, 1),
-	}, nil
+		problem: errors.New("not loaded from NATS yet"), ready: make(chan struct{}), again: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+	}
+	s.recall()
+	return s, nil
 }
 
 // Effective is an owner's documents as they are now, merged. It reads memory only: no lock, and no allocation but when
 // one of the documents has changed since the last time. An owner without an account has no codes.
 func (s *Store) Effective(owner flows.Owner) *flows.Effective { return s.snap.effective(owner) }
 
-// Ready is closed when the documents have been loaded.
+// Ready is closed when the documents have been loaded from NATS.
 func (s *Store) Ready() <-chan struct{} { return s.ready }
 
-// Err says why documents cannot be read fresh or changed now; nil when they can.
+// Err says what is wrong: documents are not those of NATS, are not read fresh, cannot be changed now, or cannot be kept
+// in the file. It is nil when all is well.
 func (s *Store) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.problem == nil && !s.cfg.Conn.IsConnected() {
+	switch {
+	case !s.loaded:
+		return fmt.Errorf("%s; %w", s.standing, s.problem)
+	case s.problem != nil:
+		return s.problem
+	case !s.cfg.Conn.IsConnected():
 		return errors.New("NATS is not connected; documents are as known last and cannot be changed")
 	}
-	return s.problem
+	return s.unwritten
 }
 
 // Get gives a stored document; ok is false where nothing is stored. It sees every Put of this Store that has returned.
-// The error is ErrUnavailable as long as nothing has been loaded.
+// While NATS is away it answers with what was known last: by this process, or after a start without NATS by the one that
+// wrote the file. Such an answer cannot be written back, since Put needs NATS. The error is ErrUnavailable as long as
+// there is neither.
 func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
 	s.mu.Lock()
-	loaded := s.loaded
+	known := s.loaded || s.recalled
 	s.mu.Unlock()
-	if !loaded {
+	if !known {
 		return Document{}, false, ErrUnavailable
 	}
 	if d := s.snap.get(p); d != nil {
@@ -153,6 +174,7 @@ func (s *Store) apply(key string, p Place, revision uint64, doc *Document) (news
 	}
 	if doc != nil || s.snap.get(p) != nil {
 		s.snap.set(p, doc)
+		s.touch()
 	}
 	return true
 }

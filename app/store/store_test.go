@@ -29,28 +29,50 @@ func (t *told) Publish(n flows.Notice) {
 	t.notices = append(t.notices, n)
 }
 
+// safeLog is a log that is read while it is written.
+type safeLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *safeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *safeLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 type lab struct {
 	*Store
 	broker *broker.Broker
 	told   *told
-	log    *bytes.Buffer
+	log    *safeLog
 	stop   func()
 }
 
-func open(t *testing.T, cfg broker.Config) *lab {
+func open(t *testing.T, cfg broker.Config, more ...func(*Config)) *lab {
 	t.Helper()
 	cfg.Listen, cfg.AuditPassword, cfg.Node, cfg.MaxStore = "off", "x", "n1", 1<<30
 	b, err := broker.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{broker: b, told: &told{}, log: &bytes.Buffer{}}
+	l := &lab{broker: b, told: &told{}, log: &safeLog{}}
 	var once sync.Once
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	l.stop = func() { once.Do(func() { cancel(); <-done; b.Close() }) }
 	t.Cleanup(l.stop)
-	if l.Store, err = New(Config{Conn: b.Documents(), Publisher: l.told, Log: slog.New(slog.NewTextHandler(l.log, nil))}); err != nil {
+	storeConfig := Config{Conn: b.Documents(), Publisher: l.told, Log: slog.New(slog.NewTextHandler(l.log, nil))}
+	for _, set := range more {
+		set(&storeConfig)
+	}
+	if l.Store, err = New(storeConfig); err != nil {
 		t.Fatal(err)
 	}
 	go func() { defer close(done); l.Run(ctx) }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,8 +21,14 @@ const (
 	lastRetry     = 2 * time.Second
 )
 
-// Run loads the documents and keeps them fresh until ctx ends. It tries for ever; Err says how it stands.
+// Run loads the documents and keeps them fresh, and the file too, until ctx ends. It tries for ever; Err says how it
+// stands.
 func (s *Store) Run(ctx context.Context) {
+	var keeping sync.WaitGroup
+	if s.cfg.File != "" {
+		keeping.Go(func() { s.keep(ctx) })
+	}
+	defer keeping.Wait()
 	retry := firstRetry
 	for ctx.Err() == nil {
 		if loaded := s.watch(ctx); loaded {
@@ -90,6 +97,9 @@ func (s *Store) open(ctx context.Context) (jetstream.KeyWatcher, error) {
 	if err == nil {
 		err = s.recognize(short, kv)
 	}
+	if err == nil {
+		err = s.refill(short)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", Bucket, broker.Explain(err))
 	}
@@ -133,9 +143,13 @@ func (s *Store) recognize(ctx context.Context, kv jetstream.KeyValue) error {
 	if err != nil {
 		return err
 	}
-	created := status.(*jetstream.KeyValueBucketStatus).StreamInfo().Created
+	stream := status.(*jetstream.KeyValueBucketStatus).StreamInfo()
+	created := stream.Created
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if stream.State.LastSeq == 0 {
+		s.lost()
+	}
 	if !created.Equal(s.created) {
 		for key := range s.revisions {
 			s.revisions[key] = 0
@@ -143,6 +157,39 @@ func (s *Store) recognize(ctx context.Context, kv jetstream.KeyValue) error {
 		s.created = created
 	}
 	return nil
+}
+
+// lost is what to do about a bucket that has never held anything, when documents are known: either it was lost, or it is
+// another one. The caller holds the lock.
+func (s *Store) lost() {
+	known := s.snap.all()
+	switch {
+	case len(known) == 0:
+	case s.cfg.Own:
+		s.restore = known
+		s.cfg.Log.Error("NATS has lost the documents; those known last are stored again", "bucket", Bucket, "count", len(known))
+	default:
+		s.aside = s.cfg.File != ""
+		s.cfg.Log.Error("the bucket has never held a document: those known last hold no longer", "bucket", Bucket, "count", len(known))
+	}
+}
+
+// refill stores what a bucket of ours has lost.
+func (s *Store) refill(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		left := s.restore
+		s.mu.Unlock()
+		if len(left) == 0 {
+			return nil
+		}
+		if _, err := s.Put(ctx, left[0].place, left[0].raw); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.restore = left[1:]
+		s.mu.Unlock()
+	}
 }
 
 // forgetOthers removes from memory what was there before a fresh look at the bucket and was not seen in it: it was
@@ -157,6 +204,7 @@ func (s *Store) forgetOthers(before map[string]uint64, seen map[string]bool) {
 		delete(s.revisions, key)
 		if p, ok := placeOf(key); ok && s.snap.get(p) != nil {
 			s.snap.set(p, nil)
+			s.touch()
 		}
 	}
 }
@@ -166,7 +214,9 @@ func (s *Store) setProblem(err error) {
 	was := s.problem
 	s.problem = err
 	first := err == nil && !s.loaded
-	s.loaded = s.loaded || first
+	if s.loaded = s.loaded || first; first {
+		s.touch() // the file says as of when it is
+	}
 	count := len(s.revisions)
 	s.mu.Unlock()
 	switch {

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
+	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
 	"metaflows/app/server"
 	"metaflows/docker/pbx"
@@ -55,6 +56,8 @@ type system struct {
 	*pbx.Server
 	server.Addresses
 	dir   string
+	ari   string             // where metaflows finds ARI; "" for where it is
+	nats  *brokertest.Server // an external one; nil for the one inside metaflows
 	token string
 	log   safeLog
 	audit *nats.Conn
@@ -86,11 +89,10 @@ exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
 
 // startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
 func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter, *http.Request) bool) (*system, error) {
-	asterisk, err := pbx.Start(ctx, asteriskOptions())
+	s, err := newSystem(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &system{Server: asterisk, dir: dir, wake: make(chan struct{})}
 	err = s.startApplication(ctx, fault)
 	return s, err
 }
@@ -100,11 +102,34 @@ func asteriskOptions() pbx.Options {
 	return pbx.Options{Append: map[string]string{"extensions.conf": ownLines + sideLines + callerLines, "pjsip.conf": quietPhones}}
 }
 
+// newSystem starts the Asterisk of a system.
+func newSystem(ctx context.Context, dir string) (*system, error) {
+	asterisk, err := pbx.Start(ctx, asteriskOptions())
+	if err != nil {
+		return nil, err
+	}
+	return &system{Server: asterisk, dir: dir, wake: make(chan struct{})}, nil
+}
+
 // startApplication starts metaflows and the auditor, for the first time or again.
-func (s *system) startApplication(ctx context.Context, fault func(http.ResponseWriter, *http.Request) bool) (err error) {
+func (s *system) startApplication(ctx context.Context, fault func(http.ResponseWriter, *http.Request) bool) error {
+	if err := s.launch(ctx, fault); err != nil {
+		return err
+	}
+	if err := s.ready(); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	return nil
+}
+
+// launch starts metaflows and returns when its API listens.
+func (s *system) launch(ctx context.Context, fault func(http.ResponseWriter, *http.Request) bool) (err error) {
 	ariURL, closeProxy := s.ARIURL, func() {}
+	if s.ari != "" {
+		ariURL = s.ari
+	}
 	if fault != nil {
-		if ariURL, closeProxy, err = proxy(s.ARIURL, fault); err != nil {
+		if ariURL, closeProxy, err = proxy(ariURL, fault); err != nil {
 			return errors.Join(err, s.Stop())
 		}
 	}
@@ -126,9 +151,11 @@ func (s *system) startApplication(ctx context.Context, fault func(http.ResponseW
 		ended <- err
 		return errors.Join(err, s.stop())
 	}
-	if err := s.ready(); err != nil {
+	raw, err := os.ReadFile(s.AdminTokenFile)
+	if err != nil {
 		return errors.Join(err, s.stop())
 	}
+	s.token = strings.TrimSpace(string(raw))
 	return nil
 }
 
@@ -139,6 +166,9 @@ func (s *system) config(ariURL string) config.Config {
 	c.Events.MaxAge, c.Events.MaxBytes = time.Hour, 64<<20
 	c.BindingDigit, c.DigitTimeout, c.Precedence, c.Directory, c.PatternSearch, c.Absorb = "*", 800*time.Millisecond, "device", "open", "start", "armed"
 	c.Recording.Max, c.Log.Level, c.Log.Format = time.Hour, "debug", "text"
+	if s.nats != nil {
+		c.NATS.URL = s.nats.URL()
+	}
 	return c
 }
 
@@ -164,11 +194,6 @@ func proxy(target string, fault func(http.ResponseWriter, *http.Request) bool) (
 
 // ready waits until everything is connected, and lets the auditor read.
 func (s *system) ready() error {
-	raw, err := os.ReadFile(s.AdminTokenFile)
-	if err != nil {
-		return err
-	}
-	s.token = strings.TrimSpace(string(raw))
 	deadline := time.Now().Add(15 * time.Second)
 	for {
 		status, body, err := s.request(http.MethodGet, "/readyz", "")
@@ -180,12 +205,7 @@ func (s *system) ready() error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	password, err := os.ReadFile(s.AuditPasswordFile)
-	if err != nil {
-		return err
-	}
-	s.audit, err = nats.Connect("nats://"+s.NATS, nats.UserInfo(broker.AuditUser, strings.TrimSpace(string(password))), nats.CustomInboxPrefix(broker.AuditInbox))
-	if err != nil {
+	if err := s.login(); err != nil {
 		return err
 	}
 	stream, err := jetstream.New(s.audit)
@@ -197,6 +217,20 @@ func (s *system) ready() error {
 		return err
 	}
 	s.reader, err = consumer.Consume(s.read)
+	return err
+}
+
+// login connects the auditor.
+func (s *system) login() (err error) {
+	if s.nats != nil {
+		s.audit, err = nats.Connect(s.nats.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+		return err
+	}
+	password, err := os.ReadFile(s.AuditPasswordFile)
+	if err != nil {
+		return err
+	}
+	s.audit, err = nats.Connect("nats://"+s.NATS, nats.UserInfo(broker.AuditUser, strings.TrimSpace(string(password))), nats.CustomInboxPrefix(broker.AuditInbox))
 	return err
 }
 

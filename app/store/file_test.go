@@ -1,0 +1,151 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"metaflows/flows"
+)
+
+var march = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func document(p Place, raw string) savedDocument { return savedDocument{p.key(), p, []byte(raw)} }
+
+func same(a, b saved) bool {
+	return a.at.Equal(b.at) && slices.EqualFunc(a.documents, b.documents, func(a, b savedDocument) bool {
+		return a.key == b.key && a.place == b.place && bytes.Equal(a.raw, b.raw)
+	})
+}
+
+// What is written is read again, byte for byte: the order of keys, spaces, characters that JSON encoders like to escape.
+func TestFileHoldsDocumentsByteForByte(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "documents.json")
+	want := saved{march, []savedDocument{
+		document(acme, `{"z":1, "a":  2,"numbers":{"9":{"module":"record_call"}}}`),
+		document(desk, "{\n\t\"patterns\": {\"2(\\\\d+)<&>\": {\"module\":\"none\"}}\n}"),
+		document(alice, "{\"x\":\"\u2028\xff\"}"),
+	}}
+	if err := writeSaved(path, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readSaved(path)
+	if err != nil || !same(got, want) {
+		t.Errorf("%+v %v", got, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info.Mode(), err)
+	}
+	text, _ := os.ReadFile(path)
+	if !strings.HasPrefix(string(text), `{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[`) {
+		t.Errorf("%.80s", text)
+	}
+	if err := writeSaved(path, saved{at: march}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readSaved(path); err != nil || len(got.documents) != 0 {
+		t.Error(got, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".documents-*")); left != nil {
+		t.Error(left)
+	}
+}
+
+func TestWrongFiles(t *testing.T) {
+	whole := string(saved{march, []savedDocument{document(acme, `{"a":1}`), document(desk, `{}`)}}.encode())
+	for text, want := range map[string]string{
+		"":                                  "cut off or not ours",
+		"\x00\x00\x00":                      "cut off or not ours",
+		whole[:len(whole)/2]:                "cut off or not ours",
+		whole[:len(whole)-3]:                "cut off or not ours",
+		whole + whole:                       "cut off or not ours",
+		`null`:                              "no version",
+		`{}`:                                "no version",
+		`[]`:                                "not ours",
+		`{"version":"1"}`:                   "not ours",
+		`{"version":2,"documents":7}`:       "it has version 2, accepted is 1",
+		`{"version":1}`:                     "when it was saved",
+		`{"version":1,"saved":"yesterday"}`: "not ours",
+		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":{}}`:                                    "not ours",
+		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[{"key":"metaflows"}]}`:                 `key "metaflows" is not`,
+		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[{"key":"metaflows.acme"}]}`:            `key "metaflows.acme" is not`,
+		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[{"key":"x.a","document":{}}]}`:         `key "x.a" is not`,
+		strings.Replace(whole, "metaflows.acme.device.desk", "metaflows.acme", 1):                        "stands twice",
+		strings.Replace(whole, `{"a":1}`, strings.Repeat("[", 20000)+strings.Repeat("]", 20000), 1):      "cut off or not ours",
+		strings.Replace(whole, `"metaflows.acme"`, `"`+strings.Repeat("metaflows.acme", 100_000)+`"`, 1): "is not a document's",
+	} {
+		if _, err := decodeSaved([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.60q: %v", text, err)
+		}
+	}
+}
+
+// A path that is no file of ours is refused at once.
+func TestPathsThatAreNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, pipe, filepath.Join(dir, "none"), filepath.Join(pipe, "x")} {
+		if _, err := readSaved(path); err == nil || strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := writeSaved(filepath.Join(dir, "none", "documents.json"), saved{}); err == nil || strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+	// A folder stands where the file should be: nothing else is left beside it.
+	if err := os.MkdirAll(filepath.Join(dir, "documents.json", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeSaved(filepath.Join(dir, "documents.json"), saved{}); err == nil {
+		t.Error("a folder was overwritten")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".documents-*")); left != nil {
+		t.Error(left)
+	}
+}
+
+// Whatever is in the file: no crash, and what is accepted is written and read again as it was.
+func FuzzSavedFile(f *testing.F) {
+	f.Add(saved{march, []savedDocument{document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`)}}.encode())
+	f.Add(saved{at: march}.encode())
+	f.Add([]byte(`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":null}`))
+	f.Add([]byte(`{"documents":[{"document": 7 ,"key":"metaflows.acme"}],"saved":"2026-03-04T05:06:07Z","version":1}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := decodeSaved(text)
+		if err != nil {
+			return
+		}
+		for _, d := range s.documents {
+			if d.place.key() != d.key {
+				t.Fatalf("%s is %+v", d.key, d.place)
+			}
+			_, _ = flows.ParseDocument(d.raw)
+		}
+		s.at = s.at.Truncate(time.Second)
+		again, err := decodeSaved(s.encode())
+		if err != nil || !same(s, again) {
+			t.Fatalf("%+v\n%+v\n%v", s, again, err)
+		}
+	})
+}
+
+func BenchmarkEncodeFile(b *testing.B) {
+	s := saved{at: march}
+	for i := range 10_000 {
+		s.documents = append(s.documents, document(Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount}, `{"numbers":{"9":{"module":"record_call"}}}`))
+	}
+	for b.Loop() {
+		s.encode()
+	}
+}
