@@ -20,7 +20,11 @@ func (s *Set) hangup() flows.Module {
 			peer.Ending = s.pbx.Hangup(peer.ID, causeNormal) == nil // else the call's end does it
 		}
 		err := ended()
-		if err == nil || gone(err) || t.Ending() != nil {
+		switch {
+		case err == nil || gone(err) || t.Ending() != nil:
+			return flows.Continue, nil
+		case peer != nil && peer.Ending: // it must not stay behind alone
+			s.drop(t, leg.ID, "hanging up the presser")
 			return flows.Continue, nil
 		}
 		return flows.Stop, errors.Join(err, t.Call.Join(leg))

@@ -115,10 +115,7 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
 		return err
 	}
-	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
-		started, ok := ev.(flows.RecordingStarted)
-		return ok && started.Recording == rec.Name || rec.Over
-	})
+	err := s.awaitRecording(t, rec)
 	switch {
 	case err != nil:
 		return err
@@ -128,6 +125,24 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 		return s.pbx.MaskRecording(rec.Name)
 	}
 	return nil
+}
+
+// awaitRecording returns when Asterisk writes a recording. After a gap in the connection it asks.
+func (s *Set) awaitRecording(t *flows.Task, rec *flows.Recording) error {
+	for {
+		resumed := false
+		err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
+			started, ok := ev.(flows.RecordingStarted)
+			_, resumed = ev.(flows.Resumed)
+			return ok && started.Recording == rec.Name || rec.Over || resumed
+		})
+		if err != nil || !resumed {
+			return err
+		}
+		if live, _, err := s.pbx.Recording(rec.Name); live || err != nil {
+			return err
+		}
+	}
 }
 
 // watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
