@@ -110,6 +110,7 @@ type leg struct {
 	presser
 	call, other *phone.Call
 	want        []token
+	keys        []keyTime   // all that was pressed
 	codes       []time.Time // the last digit's end of the short codes
 	recordings  []time.Time // likewise, of those that start a recording
 	err         error
@@ -221,6 +222,9 @@ func (l *load) pressOn(limit context.Context, each *leg) error {
 				return err
 			}
 			l.pressed.Add(int64(len(did.Ends)))
+			for i := range did.Ends {
+				each.keys = append(each.keys, keyTime{keys[i], did.Begins[i], did.Ends[i], "pressed"})
+			}
 			switch {
 			case t.runs:
 				each.codes = append(each.codes, did.End())

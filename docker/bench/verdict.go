@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,9 @@ func (l *load) tell(before [processes]consumption) (found faults) {
 		from, to := max(0, f.where-8), min(len(heard), f.where+8)
 		fmt.Fprintf(l.out, "  %s: %d lost, %d doubled, %d out of order, %d never pressed; first after %s|%s\n", each.call,
 			f.lost, f.doubled, f.reordered, f.foreign, heard[from:f.where], heard[f.where:to])
+		if bad <= 2 {
+			l.tellTimes(each, f.where)
+		}
 	}
 	pressed := l.pressed.Load()
 	fmt.Fprintf(l.out, "\n%d calls, %d keys pressed in %.0f s\n", l.size, pressed, l.took.Seconds())
@@ -88,4 +92,30 @@ func (l *load) tellCodes(leaked int) {
 	line("code, event", ran, pressed, events)
 	line("record, file", started, begun, recordings)
 	fmt.Fprintf(l.out, "  kept back    the other party heard %d keys of codes that ran, beside the binding digits\n", leaked)
+}
+
+// keyTime is a key and when it was down.
+type keyTime struct {
+	key        byte
+	begin, end time.Time
+	how        string
+}
+
+// tellTimes prints what was pressed and heard around one of the keys heard, in ms since that.
+func (l *load) tellTimes(each *leg, where int) {
+	list := slices.Clone(each.keys)
+	heard := each.other.DigitEvents()
+	for _, d := range heard {
+		list = append(list, keyTime{d.Key, d.Begin, d.End, "heard"})
+	}
+	slices.SortStableFunc(list, func(x, y keyTime) int { return x.begin.Compare(y.begin) })
+	if len(heard) == 0 {
+		return
+	}
+	at := heard[min(where, len(heard)-1)].Begin
+	for _, k := range list {
+		if since := k.begin.Sub(at); since.Abs() < 1200*time.Millisecond {
+			fmt.Fprintf(l.out, "    %5d to %5d  %-7s  %c\n", since.Milliseconds(), k.end.Sub(at).Milliseconds(), k.how, k.key)
+		}
+	}
 }
