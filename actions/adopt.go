@@ -173,11 +173,10 @@ func (a *adoption) missedAll() error {
 
 // goOnTalking goes on with a call that was answered: every leg starts unarmed, recordings and transfers are taken up.
 func (a *adoption) goOnTalking() error {
-	if err := a.rejoin(); err != nil {
-		if errors.Is(err, flows.ErrDetached) || a.t.Ending() != nil {
-			return err
+	for _, leg := range a.legs {
+		if a.inBridge[leg] {
+			a.call.Rejoin(leg)
 		}
-		a.call.Log.Error("a call could not be taken up as it was", "error", err)
 	}
 	a.call.Open()
 	release := a.call.Hold()
@@ -193,19 +192,6 @@ func (a *adoption) goOnTalking() error {
 	}
 	release()
 	return a.talk()
-}
-
-// rejoin adds every leg that is in the bridge again: a process that was killed may have left its digits absorbed.
-func (a *adoption) rejoin() error {
-	for _, leg := range a.legs {
-		if !a.inBridge[leg] {
-			continue
-		}
-		if err := a.insist(a.t, func() error { return a.call.Join(leg) }, "adding a leg to its bridge again"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.

@@ -152,7 +152,7 @@ func (c *Call) resync(ev resync) {
 			c.handle(StateChanged{leg.ID, f.Channel.State})
 		}
 		if there && leg.bridged && leg.Phone() { // what was confirmed in the gap is not known
-			leg.joins, leg.asked = nil, !leg.keypad.Absorb() // and is asked for again, by serveKeys
+			leg.joins, leg.asked = nil, !leg.keypad.Absorb() // and is asked for again
 		}
 	}
 }

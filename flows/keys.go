@@ -63,9 +63,9 @@ func (c *Call) serveKeys(leg *Leg) {
 }
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is
-// alone there leaves, too: the recording ends (22.10). So while the call is recorded, one leg at a time.
+// alone there leaves, too: the recording ends (22.10). So while the call is recorded, another one must be there.
 func (c *Call) needed(leg *Leg) bool {
-	return len(c.Recordings) > 0 && slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.turning })
+	return len(c.Recordings) > 0 && !slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.bridged && !l.turning })
 }
 
 // absorbRetry is the time after which absorb that could not be switched is tried again.

@@ -92,6 +92,10 @@ func (c *Call) Join(leg *Leg) error {
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
 func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
+// Rejoin says of a leg that was found that it is in the call's bridge. A process that was killed may have left its digits
+// absorbed, so it is added again as soon as that can be.
+func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked = true, leg.Phone() && !leg.keypad.Absorb() }
+
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
 // are under way for it have ended.

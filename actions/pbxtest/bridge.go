@@ -42,6 +42,7 @@ func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
 				return
 			}
 			p.leaveBridge(c)
+			p.emptied(id) // the recorder does not stay alone
 			b.members = append(b.members, c)
 			c.bridge, c.absorb = b, absorb
 			p.event(c.id, flows.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})

@@ -32,6 +32,7 @@ func trials() []namedTrial {
 		{"recordings start, end and are gone then", recordings},
 		{"a recording ends with its bridge", recordingEnds},
 		{"a recording is written, or kept", recordingKept},
+		{"a recording ends when its only leg is added again", recordingAlone},
 		{"what a restart finds", inventory},
 		{"a variable that is handed down says that a dial was sent", handedDown},
 		{"what is there is put together again", startAgain},

@@ -105,3 +105,21 @@ func startAgain(tr *trial) {
 	tr.must(tr.Answer(a.ID))
 	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
 }
+
+// recordingAlone: a recording ends when the only leg in its bridge is added again.
+func recordingAlone(tr *trial) {
+	a, b, bridge := tr.talk()
+	name := tr.id("acme/x/rec")
+	tr.must(tr.Record(bridge, name, "wav"))
+	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	tr.must(tr.AddToBridge(bridge, a.ID, true)) // the other one is there
+	tr.PutDown("bob")
+	tr.left(b)
+	tr.rewind()
+	if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.RecordingDone) bool { return ev.Recording == name }); ok {
+		tr.Errorf("it ends before: %+v", ev)
+	}
+	tr.must(tr.AddToBridge(bridge, a.ID, false))
+	tr.rewind()
+	await(tr, "it ends when its only leg is added again", func(ev flows.RecordingDone) bool { return ev.Recording == name })
+}
