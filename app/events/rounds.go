@@ -13,6 +13,7 @@ import (
 const (
 	windowSize  = 256                    // notices that are looked at together
 	ackTimeout  = 4 * time.Second        // for the stream to say that it has an event
+	gatherTime  = 5 * time.Millisecond   // from the first of some notices to their sending
 	firstRetry  = 100 * time.Millisecond // after a round that failed
 	lastRetry   = 2 * time.Second
 	errTooLarge = jetstream.ErrorCode(10054) // message size exceeds maximum allowed
@@ -57,6 +58,7 @@ func (p *Publisher) run(ctx context.Context) {
 			}
 			select {
 			case <-p.wake:
+				gather(ctx)
 			case <-ctx.Done():
 			}
 			continue
@@ -75,6 +77,15 @@ func (p *Publisher) run(ctx context.Context) {
 		}
 	}
 	p.putBack(len(window))
+}
+
+// gather lets what a code does go before what is told of it, where they share a machine: a code must act at once, its
+// events need not be there in the same moment.
+func gather(ctx context.Context) {
+	select {
+	case <-time.After(gatherTime):
+	case <-ctx.Done():
+	}
 }
 
 // round sends the first notice of each lane and waits until the stream has them. It returns one of the errors.
