@@ -18,7 +18,7 @@ func (s *process) closeBooks(ctx context.Context, began time.Time) {
 	case <-s.telephony.first:
 	case <-ctx.Done():
 	}
-	for ctx.Err() == nil {
+	for tries := 1; ctx.Err() == nil; {
 		reading, cancel := context.WithTimeout(ctx, 30*time.Second)
 		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-booksAge), began)
 		cancel()
@@ -28,7 +28,13 @@ func (s *process) closeBooks(ctx context.Context, began time.Time) {
 			}
 			return
 		}
-		s.log.Debug("cannot look yet for calls that have ended while nobody looked", "error", err)
+		if s.events.Err() == nil {
+			tries++ // NATS is there: it does not let us
+		}
+		if tries > 3 {
+			s.log.Warn("calls that have ended while nobody looked cannot be told of: the event stream cannot be read", "error", err)
+			return
+		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():

@@ -12,6 +12,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
+	"metaflows/app/events"
 )
 
 // The accounts that README.md gives for an external NATS are enough for metaflows, and for an auditor with a pull consumer
@@ -63,6 +64,11 @@ func TestReadmeAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		return js
+	}
+	reading, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	if _, err := events.Unfinished(reading, login("metaflows").Conn(), cfg.Node, time.Unix(0, 0), time.Now()); err != nil {
+		t.Error("what has ended while metaflows was away cannot be found:", err)
 	}
 	if _, err := login("admin").CreateConsumer(t.Context(), broker.EventStream, jetstream.ConsumerConfig{Durable: "billing"}); err != nil {
 		t.Fatal(err)
