@@ -86,7 +86,7 @@ func Tell(n flows.Notice) string {
 		}
 	case "code":
 		words = append(words, n.Path)
-		if n.Type == "code.unmatched" {
+		if n.Type == "code.unmatched" && n.Digits > 0 {
 			words = append(words, fmt.Sprint(n.Digits, " digits"))
 		}
 	case "action":
