@@ -17,17 +17,18 @@ func (c *Call) press(ev Digit) {
 	if busy := leg.echo.busy(ev); busy > 0 {
 		c.calm = later(c.calm, ev.Arrived.Add(busy))
 	}
-	if !leg.absorbed(begin) {
+	kept := leg.kept(begin, later(begin, ev.Stamp))
+	if !kept {
 		for _, peer := range c.Peers(leg) {
 			peer.echo.sent(begin, later(ev.Stamp, leg.echo.free))
 		}
 	}
 	if again {
-		leg.keypad.Correct(leg.absorbed(begin))
+		leg.keypad.Correct(kept)
 		return
 	}
-	c.stamp = ev.Stamp
-	leg.keypad.Press(ev.Key, leg.absorbed(begin), ev.Arrived)
+	c.stamp, leg.released = ev.Stamp, ev.Arrived
+	leg.keypad.Press(ev.Key, kept, ev.Arrived)
 }
 
 // expireKeys: the timer of a leg's keys has fired, for the given time: a call that was held up may look later, and keys
@@ -46,6 +47,9 @@ func (c *Call) serveKeys(leg *Leg) {
 	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked && !c.needed(leg) {
 		// While Asterisk is still at a digit, of this leg or to it, the other party would hear it cut, twice or not at
 		// all. No other digit of the leg begins for the bridge meanwhile.
+		if c.mayCut(leg, want) {
+			return
+		}
 		if time.Now().Before(c.calm) {
 			c.wake(leg, c.calm)
 		} else {
@@ -60,6 +64,16 @@ func (c *Call) serveKeys(leg *Leg) {
 	if digits := leg.keypad.Relay(); digits != "" {
 		c.relay(leg, digits)
 	}
+}
+
+// justReleased is how long after the report of a key no other of the leg is down.
+const justReleased = 25 * time.Millisecond
+
+// mayCut says that a key of the leg may be down that the others hear. While the call is recorded, to absorb it then would
+// leave them without its end, and they would hear nothing of the leg any more (22.10, softmix). So absorb is switched on
+// only when a key has just been released; else with the next one.
+func (c *Call) mayCut(leg *Leg, on bool) bool {
+	return on && len(c.Recordings) > 0 && time.Since(leg.released) > justReleased
 }
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is

@@ -40,12 +40,13 @@ type Leg struct {
 	// Forward is where it was redirected to (302), if it was.
 	Forward string
 
-	notes   map[string]Note
-	refused bool
-	keypad  *Keypad
-	echo    echo
-	timerAt time.Time // when the key timer is due; zero: none
-	timer   *time.Timer
+	notes    map[string]Note
+	refused  bool
+	keypad   *Keypad
+	echo     echo
+	released time.Time // when its last key was reported
+	timerAt  time.Time // when the key timer is due; zero: none
+	timer    *time.Timer
 
 	courier courier
 	bridged bool   // in the call's bridge, as far as we asked for
@@ -129,8 +130,12 @@ func (l *Leg) confirm(stamp time.Time) {
 	l.since = append(l.since, change{stamp, absorb})
 }
 
-// absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
-// began (ari-facts 15).
+// kept says whether the others have heard nothing of a key that was down from begin to end. It must have been absorbed all
+// the time: of a key that began while it was and ended when it was not any more they get the end, which counts for a phone
+// that was sent a digit before, as the binding digit is (22.10).
+func (l *Leg) kept(begin, end time.Time) bool { return l.absorbed(begin) && l.absorbed(end) }
+
+// absorbed says whether keys were kept from the others at a time.
 func (l *Leg) absorbed(stamp time.Time) bool {
 	for _, since := range slices.Backward(l.since) {
 		if !since.at.After(stamp) {

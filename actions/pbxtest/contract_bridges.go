@@ -2,6 +2,7 @@ package pbxtest
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"metaflows/flows"
@@ -262,4 +263,25 @@ func recordingEnds(tr *trial) {
 	tr.rewind()
 	await(tr, "it ends with the last leg", func(ev flows.RecordingDone) bool { return ev.Recording == name })
 	tr.is(tr.StopRecording(name), flows.ErrGone, "to stop it then")
+}
+
+// loneEnd: who was sent a digit before hears a key that began while it was absorbed and ends when it is not any more.
+func loneEnd(tr *trial) {
+	a, b, bridge := tr.talk()
+	press := func(want string) {
+		tr.Helper()
+		tr.must(tr.AddToBridge(bridge, a.ID, true))
+		var pressing sync.WaitGroup
+		pressing.Go(func() { tr.Keys("alice", "7", 300*time.Millisecond, 0) })
+		time.Sleep(120 * time.Millisecond)
+		tr.must(tr.AddToBridge(bridge, a.ID, false))
+		pressing.Wait()
+		time.Sleep(200 * time.Millisecond)
+		if got := tr.Digits("bob"); got != want {
+			tr.Errorf("bob has heard %q, want %q", got, want)
+		}
+	}
+	press("")
+	tr.must(tr.SendDigits(b.ID, "4"))
+	press("47")
 }

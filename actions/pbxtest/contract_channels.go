@@ -26,6 +26,7 @@ func trials() []namedTrial {
 		{"a fast typist's digits are told twice", fastDigits},
 		{"a digit begins while its phone is sent digits", deafDigits},
 		{"absorb decides what the other party hears", absorb},
+		{"the end of a digit is heard alone", loneEnd},
 		{"sending digits blocks until they are played", sendDigits},
 		{"a whisper is heard by one party only", whisper},
 		{"a playback that is stopped or cannot be", playbacks},

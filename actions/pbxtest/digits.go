@@ -17,7 +17,8 @@ const (
 // reader is Asterisk's reading of one channel's digits.
 type reader struct {
 	free    time.Time // when the last digit has ended for the bridge, stretched as it may be
-	begun   bool      // a digit's beginning was passed on
+	begun   bool      // a digit's beginning was read
+	passed  bool      // and heard by the others
 	putBack bool      // a digit's end waits for its turn: nothing behind it is read
 	behind  []keyFrame
 	deaf    time.Time
@@ -70,7 +71,7 @@ func (p *PBX) take(c *channel, f keyFrame) {
 			return // its beginning is ignored
 		}
 		r.begun = true
-		p.passOn(c, f.key)
+		r.passed = p.passOn(c, f.key)
 	default:
 		p.takeEnd(c, f, open)
 	}
@@ -88,6 +89,7 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	case r.begun:
 		r.begun = false
 		r.free = now.Add(max(0, minDigit-f.hold))
+		p.passEnd(c, f.key)
 	case now.Before(open):
 		r.putBack = true
 		p.do(open.Sub(now), c.id, func() {
@@ -106,14 +108,30 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 }
 
 // passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then (ari-facts 15).
-func (p *PBX) passOn(c *channel, key byte) {
+func (p *PBX) passOn(c *channel, key byte) (passed bool) {
 	through := c.inner()
 	if through.absorb {
-		return
+		return false
 	}
 	for _, other := range through.bridge.others(through) {
 		p.hears(other, string(key))
 		p.deafen(other, minDigit)
+	}
+	return true
+}
+
+// passEnd lets the others hear the end of a digit whose beginning was absorbed and whose end is not: those that were sent
+// a digit before.
+func (p *PBX) passEnd(c *channel, key byte) {
+	through := c.inner()
+	if through.absorb || c.reader.passed {
+		return
+	}
+	for _, other := range through.bridge.others(through) {
+		if len(other.heard) > 0 {
+			p.hears(other, string(key))
+			p.deafen(other, minDigit)
+		}
 	}
 }
 

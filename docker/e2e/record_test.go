@@ -184,3 +184,38 @@ func TestRecordingsOfTwoAccounts(t *testing.T) {
 	l.hangUp(m)
 	l.ended(b)
 }
+
+// A transfer that fails while the call is recorded: both hear each other again afterwards, whoever records.
+func TestRecordedTransferFails(t *testing.T) {
+	for _, tt := range []struct {
+		name, target string
+		byCaller     bool
+	}{
+		{"recorded by the callee, a phone", "1003", false},
+		{"recorded by the caller, a phone", "1003", true},
+		{"recorded by the caller, an extension", "1998", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLab(t)
+			l.document("acme", `{"numbers":{"9":{"module":"record_call"}},"patterns":{"2(\\d{4})":{"module":"transfer","data":{"timeout":2}}}}`)
+			bob, carol := l.phone("bob"), l.phone("carol")
+			carol.Behave(phone.RingForever())
+			a, b := l.call(l.phone("alice"), "1002", bob)
+			if tt.byCaller {
+				l.press(a, "*9")
+			} else {
+				l.press(b, "*9")
+			}
+			l.event("recording.started", 1)
+			l.talk(a, b)
+			l.press(b, "*2"+tt.target)
+			l.ended(b)
+			l.hears(a, ringing)
+			back := l.incoming(bob)
+			l.event("transfer.returned", 1)
+			l.heldFor(a, back, time.Second)
+			l.hangUp(a)
+			l.ended(back)
+		})
+	}
+}
