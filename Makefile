@@ -96,7 +96,7 @@ bench-latency: build bin/bench ## codes against features.conf on a real Asterisk
 	@bin/bench latency -metaflows bin/metaflows $(FLAGS)
 
 .PHONY: bench-load
-bench-load: build bin/bench ## 50 and 100 calls in which everybody presses keys: what is lost, how long codes take, what it costs
+bench-load: build bin/bench ## 50 and 100 calls in which keys are pressed all the time: what is lost, how long codes take, what it costs
 	@bin/bench load -metaflows bin/metaflows $(FLAGS)
 
 .PHONY: chaos

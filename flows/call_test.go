@@ -174,7 +174,7 @@ func TestCallKeys(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		r.press("a", "*56")
 		time.Sleep(5 * time.Second)
-		want := "200 absorb a; 400 pass a; 5600 absorb a; 5800 send 5 to b; 6100 send 6 to b; 6400 pass a"
+		want := "200 absorb a; 400 pass a; 5600 absorb a; 5800 send 5 to b; 6100 send 6 to b; 7000 pass a"
 		if got := r.asked(); got != want {
 			t.Errorf("asked of the line:\n  %s\nwant\n  %s", got, want)
 		}
@@ -271,7 +271,7 @@ func TestCallAbsorbFails(t *testing.T) {
 
 // Two legs that are added again at the same time would leave a recorder alone.
 func TestCallAbsorbsOneAtATimeWhileRecorded(t *testing.T) {
-	for recorded, second := range map[bool]string{false: "100 absorb b", true: "400 absorb b"} {
+	for recorded, second := range map[bool]string{false: "100 absorb b", true: "750 absorb b"} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newCallRig(t, func(task *Task) {
 				if recorded {
@@ -284,7 +284,7 @@ func TestCallAbsorbsOneAtATimeWhileRecorded(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			r.digit("a", '*')
 			r.digit("b", '*')
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(650 * time.Millisecond)
 			r.digit("b", '9') // another key of b may have been down meanwhile
 			time.Sleep(2 * time.Second)
 			if got := r.asked(); !strings.Contains(got, "100 absorb a") || !strings.Contains(got, second) {

@@ -8,7 +8,7 @@ const (
 	minGap   = 45 * time.Millisecond
 	minDigit = 80 * time.Millisecond
 	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone
-	// (res_rtp_asterisk.c, dtmfmute). The end of it counts.
+	// (res_rtp_asterisk.c, dtmfmute). A phone repeats the beginning while the key is down; and the end of it counts.
 	deafTime = 500 * time.Millisecond
 	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
 	oneFrame = 25 * time.Millisecond
@@ -21,7 +21,7 @@ const (
 // reported again when its turn has come; only then does it begin for the bridge. No other key of the leg is read in
 // between. A fast typist (60 ms digits with 40 ms between) has every digit from the third on reported twice.
 //
-// A digit whose beginning was ignored begins where it ends, and lasts from then on. It follows Asterisk's times, by
+// A digit whose beginning was ignored until its end begins there, and lasts from then on. It follows Asterisk's times, by
 // Asterisk's clock: free is when the last digit has ended for the bridge.
 type echo struct {
 	free     time.Time
@@ -42,8 +42,11 @@ func (e *echo) hear(d Digit) (begin time.Time, again bool) {
 	begin = d.Stamp.Add(-d.Duration)
 	e.last, e.repeated, e.putBack = d, false, false
 	open := e.free.Add(minGap)
+	if e.deaf.holds(begin) {
+		begin = e.deaf.until // the key that is still down then is heard from then on
+	}
 	switch {
-	case !begin.Before(open) && !e.deaf.holds(begin):
+	case !begin.Before(open) && begin.Before(d.Stamp):
 		e.free = later(d.Stamp, begin.Add(minDigit))
 	case !d.Stamp.Before(open): // its beginning was ignored: it begins where it has ended
 		begin = d.Stamp

@@ -17,7 +17,7 @@ func (c *Call) press(ev Digit) {
 	if busy := leg.echo.busy(ev); busy > 0 {
 		c.calm = later(c.calm, ev.Arrived.Add(busy))
 	}
-	kept := leg.kept(begin, later(begin, ev.Stamp))
+	kept := leg.absorbed(begin)
 	if !kept {
 		for _, peer := range c.Peers(leg) {
 			peer.echo.sent(begin, later(ev.Stamp, leg.echo.free))
@@ -45,14 +45,12 @@ func (c *Call) expireKeys(leg *Leg, at time.Time) {
 func (c *Call) serveKeys(leg *Leg) {
 	c.wake(leg, leg.keypad.Deadline())
 	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked && !c.needed(leg) {
-		// While Asterisk is still at a digit, of this leg or to it, the other party would hear it cut, twice or not at
-		// all. No other digit of the leg begins for the bridge meanwhile.
-		if c.mayCut(leg, want) {
-			return
-		}
-		if time.Now().Before(c.calm) {
-			c.wake(leg, c.calm)
-		} else {
+		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
+		switch at := later(c.calm, c.keysUp(leg, want)); {
+		case c.mayCut(leg, want):
+		case time.Now().Before(at):
+			c.wake(leg, at)
+		default:
 			c.absorb(leg, want)
 		}
 	}
@@ -66,8 +64,33 @@ func (c *Call) serveKeys(leg *Leg) {
 	}
 }
 
-// justReleased is how long after the report of a key no other of the leg is down.
-const justReleased = 25 * time.Millisecond
+// Asterisk tells of a key when it is released, so that one that is down is not known of. Right after the report of a key no
+// other of the leg is down, and after a pause probably none.
+const (
+	justReleased = 25 * time.Millisecond
+	typingPause  = 300 * time.Millisecond // of another leg
+	ownPause     = time.Second            // of the leg whose absorb is switched off: who types on is relayed on
+)
+
+// keysUp is from when a leg may be added again for all that is known of keys that are down; what is past is now. Who is
+// added again while another's key is down hears it twice; and a key that is down when its own absorb is switched off ends
+// for the others without having begun. To switch it on comes after a key of its own, whose next one does not begin yet.
+func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
+	now := time.Now()
+	for _, leg := range c.Legs {
+		pause := typingPause
+		if leg == added {
+			pause = ownPause
+		}
+		if leg == added && on {
+			continue
+		}
+		if since := now.Sub(leg.released); since > justReleased && since < pause {
+			at = later(at, leg.released.Add(pause))
+		}
+	}
+	return at
+}
 
 // mayCut says that a key of the leg may be down that the others hear. While the call is recorded, to absorb it then would
 // leave them without its end, and they would hear nothing of the leg any more (22.10, softmix). So absorb is switched on
@@ -131,7 +154,9 @@ func (c *Call) relay(from *Leg, digits string) {
 		first := began.Add(relayLead - c.offset)
 		to.echo.sent(first, first.Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
-			to.echo.sent(first, time.Now().Add(-c.offset))
+			if late := time.Now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
+				to.echo.sent(first, late) // something else had kept the channel busy before
+			}
 			if err != nil && !errors.Is(err, ErrGone) {
 				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
 			}
@@ -148,8 +173,16 @@ func (c *Call) relay(from *Leg, digits string) {
 // relayLead is the silence before the first digit of a relay (ari-facts 1.3).
 const relayLead = 100 * time.Millisecond
 
-// relayTime is how long digits are played after that: 100 ms each, 100 ms after each.
-func relayTime(digits int) time.Duration { return time.Duration(digits) * 200 * time.Millisecond }
+// relayGap is the silence after each digit of a relay.
+const relayGap = 100 * time.Millisecond
+
+// relayLate is how much later than due a relay's answer may come, without that anything has held it up.
+const relayLate = 30 * time.Millisecond
+
+// relayTime is how long digits are played after that, to the end of the last one.
+func relayTime(digits int) time.Duration {
+	return time.Duration(digits)*(100*time.Millisecond+relayGap) - relayGap
+}
 
 // carry runs a command for a leg outside of the call's goroutine, after those sent for it before; then runs on the
 // call's goroutine.

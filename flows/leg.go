@@ -130,12 +130,9 @@ func (l *Leg) confirm(stamp time.Time) {
 	l.since = append(l.since, change{stamp, absorb})
 }
 
-// kept says whether the others have heard nothing of a key that was down from begin to end. It must have been absorbed all
-// the time: of a key that began while it was and ended when it was not any more they get the end, which counts for a phone
-// that was sent a digit before, as the binding digit is (22.10).
-func (l *Leg) kept(begin, end time.Time) bool { return l.absorbed(begin) && l.absorbed(end) }
-
-// absorbed says whether keys were kept from the others at a time.
+// absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
+// began (ari-facts 15). Of one that ends when it is not absorbed any more they get the end alone, with the timestamp of the
+// digit before, which is none by RFC 4733.
 func (l *Leg) absorbed(stamp time.Time) bool {
 	for _, since := range slices.Backward(l.since) {
 		if !since.at.After(stamp) {

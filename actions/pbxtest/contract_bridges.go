@@ -265,7 +265,7 @@ func recordingEnds(tr *trial) {
 	tr.is(tr.StopRecording(name), flows.ErrGone, "to stop it then")
 }
 
-// loneEnd: who was sent a digit before hears a key that began while it was absorbed and ends when it is not any more.
+// loneEnd: a key that began while it was absorbed and ends when it is not any more is not heard.
 func loneEnd(tr *trial) {
 	a, b, bridge := tr.talk()
 	press := func(want string) {
@@ -283,5 +283,17 @@ func loneEnd(tr *trial) {
 	}
 	press("")
 	tr.must(tr.SendDigits(b.ID, "4"))
-	press("47")
+	press("4")
+}
+
+// deafAgain: a key that is still down when its phone is believed again is heard from then on.
+func deafAgain(tr *trial) {
+	a, _, bridge := tr.talk()
+	tr.must(tr.SendDigits(a.ID, "4")) // its end was 100 ms ago
+	var pressing sync.WaitGroup
+	pressing.Go(func() { tr.Keys("alice", "7", 800*time.Millisecond, 0) })
+	time.Sleep(600 * time.Millisecond)
+	tr.must(tr.AddToBridge(bridge, a.ID, true))
+	pressing.Wait()
+	tr.eventually("bob has heard the key", func() bool { return tr.Digits("bob") == "7" })
 }

@@ -18,7 +18,7 @@ const (
 type reader struct {
 	free    time.Time // when the last digit has ended for the bridge, stretched as it may be
 	begun   bool      // a digit's beginning was read
-	passed  bool      // and heard by the others
+	keys    int       // beginnings and ends so far
 	putBack bool      // a digit's end waits for its turn: nothing behind it is read
 	behind  []keyFrame
 	deaf    time.Time
@@ -66,13 +66,22 @@ func (p *PBX) take(c *channel, f keyFrame) {
 	open := r.free.Add(minGap)
 	switch {
 	case c.dead:
+	case !f.end && !now.Before(open) && now.Before(r.deaf): // the phone repeats it while the key is down
+		r.keys++
+		nth := r.keys
+		p.do(r.deaf.Sub(now), c.id, func() {
+			if r.keys == nth {
+				p.take(c, f)
+			}
+		})
 	case !f.end:
-		if now.Before(open) || now.Before(r.deaf) {
+		if r.keys++; now.Before(open) {
 			return // its beginning is ignored
 		}
 		r.begun = true
-		r.passed = p.passOn(c, f.key)
+		p.passOn(c, f.key)
 	default:
+		r.keys++
 		p.takeEnd(c, f, open)
 	}
 }
@@ -89,7 +98,6 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	case r.begun:
 		r.begun = false
 		r.free = now.Add(max(0, minDigit-f.hold))
-		p.passEnd(c, f.key)
 	case now.Before(open):
 		r.putBack = true
 		p.do(open.Sub(now), c.id, func() {
@@ -108,30 +116,14 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 }
 
 // passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then (ari-facts 15).
-func (p *PBX) passOn(c *channel, key byte) (passed bool) {
+func (p *PBX) passOn(c *channel, key byte) {
 	through := c.inner()
 	if through.absorb {
-		return false
+		return
 	}
 	for _, other := range through.bridge.others(through) {
 		p.hears(other, string(key))
 		p.deafen(other, minDigit)
-	}
-	return true
-}
-
-// passEnd lets the others hear the end of a digit whose beginning was absorbed and whose end is not: those that were sent
-// a digit before.
-func (p *PBX) passEnd(c *channel, key byte) {
-	through := c.inner()
-	if through.absorb || c.reader.passed {
-		return
-	}
-	for _, other := range through.bridge.others(through) {
-		if len(other.heard) > 0 {
-			p.hears(other, string(key))
-			p.deafen(other, minDigit)
-		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"metaflows/flows"
 )
 
-// loadBench lets everybody in many calls press keys all the time.
+// loadBench lets one party of each of many calls, or both, press keys all the time.
 type loadBench struct {
 	out    io.Writer
 	binary string
@@ -26,7 +26,7 @@ type loadBench struct {
 	limit  time.Duration
 	seed   uint64
 	dial   bool // plain Dial() instead of metaflows
-	lonely bool // only callers press
+	both   bool // both parties of a call press at the same time
 }
 
 func (b *loadBench) addSize(text string) error {
@@ -153,11 +153,11 @@ func (l *load) connect(ctx context.Context) error {
 			return fmt.Errorf("call %d: %w", n+1, err)
 		}
 		for i, pair := range [][2]*phone.Call{{caller, callee}, {callee, caller}} {
-			if i > 0 && l.lonely {
-				break
+			if mine := i == n/2%2; !mine && !l.both { // callers and callees, of both pairs of phones
+				continue
 			}
 			random := rand.New(rand.NewPCG(l.seed, uint64(2*n+i)))
-			l.legs = append(l.legs, &leg{call: pair[0], other: pair[1], presser: presser{Rand: random, records: i == 0}})
+			l.legs = append(l.legs, &leg{call: pair[0], other: pair[1], presser: presser{Rand: random, records: i == 0 || !l.both}})
 		}
 	}
 	return nil

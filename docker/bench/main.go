@@ -46,7 +46,7 @@ func run(args []string, out, complain io.Writer) int {
 		flags.DurationVar(&b.limit, "limit", 2*time.Minute, "the longest that one size may take")
 		flags.Uint64Var(&b.seed, "seed", uint64(time.Now().UnixNano()), "what is pressed, to repeat it")
 		flags.BoolVar(&b.dial, "dial", false, "by plain Dial() instead of metaflows, to compare with: every key is to be heard")
-		flags.BoolVar(&b.lonely, "callers", false, "only callers press keys, so that the two parties never press at the same time")
+		flags.BoolVar(&b.both, "both", false, "both parties of each call press keys at the same time, which people do not")
 		measure = func() error { b.binary = *binary; return b.run(ctx) }
 	default:
 		fmt.Fprint(complain, usage)

@@ -34,8 +34,8 @@ const eventKeys = "0123456789*#ABCD"
 const digitTicks = 15
 
 // decoder turns telephone-event packets into digits (RFC 4733 section 2.5). All
-// packets of one digit carry the timestamp of its begin: that tells digits
-// apart, whatever marker bits and repetitions got lost.
+// packets of one digit carry the timestamp of its begin: that, and nothing
+// else, tells digits apart, whatever marker bits and repetitions got lost.
 type decoder struct {
 	digits []Digit
 	open   bool // cur has begun and not ended
@@ -61,7 +61,7 @@ func (d *decoder) event(ssrc, timestamp uint32, payload []byte, now time.Time) (
 	}
 	id := eventID{ssrc, timestamp, payload[0], true}
 	for _, old := range d.ended {
-		if old == id {
+		if old.valid && old.ssrc == ssrc && old.timestamp == timestamp {
 			return false
 		}
 	}
