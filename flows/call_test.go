@@ -173,8 +173,8 @@ func TestCallKeys(t *testing.T) {
 		r.press("a", "*9")
 		time.Sleep(5 * time.Second)
 		r.press("a", "*56")
-		time.Sleep(5 * time.Second)
-		want := "200 absorb a; 400 pass a; 5600 absorb a; 5800 send 5 to b; 6100 send 6 to b; 7000 pass a"
+		time.Sleep(6 * time.Second)
+		want := "200 absorb a; 400 pass a; 5600 absorb a; 5800 send 5 to b; 6100 send 6 to b; 11000 pass a"
 		if got := r.asked(); got != want {
 			t.Errorf("asked of the line:\n  %s\nwant\n  %s", got, want)
 		}

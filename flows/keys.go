@@ -69,7 +69,7 @@ func (c *Call) serveKeys(leg *Leg) {
 const (
 	justReleased = 25 * time.Millisecond
 	typingPause  = 300 * time.Millisecond // of another leg
-	ownPause     = time.Second            // of the leg whose absorb is switched off: who types on is relayed on
+	ownPause     = 5 * time.Second        // of the leg whose absorb is switched off: who types on is relayed on
 )
 
 // keysUp is from when a leg may be added again for all that is known of keys that are down; what is past is now. Who is

@@ -212,7 +212,7 @@ func (l *load) pressOn(limit context.Context, each *leg) error {
 		if l.pressed.Load() >= int64(l.digits) {
 			return nil
 		}
-		t := each.next(time.Now())
+		t := each.next()
 		for n, keys := range t.presses {
 			if n > 0 {
 				<-time.After(time.Second)

@@ -26,7 +26,7 @@ type kind int
 
 const (
 	must kind = iota // it was no part of a code that ran
-	may              // a binding digit that may have been kept back: digits before it were being relayed
+	may              // the binding digit of a code that ran: at most that may be heard
 	leak             // of a code that ran: it should not be heard
 )
 
@@ -44,51 +44,36 @@ type turn struct {
 type presser struct {
 	*rand.Rand
 	records bool // also the codes that record
-	// relaying is when what was held back has arrived at the latest; until then a binding digit may be held back too.
-	relaying time.Time
 }
 
 // next thinks up what to press now.
-func (p *presser) next(now time.Time) turn {
+func (p *presser) next() turn {
 	t := turn{
 		how:   phone.Press{Digit: p.between(90, 160), Gap: p.between(90, 200)},
 		pause: p.between(300, 1500),
 	}
-	star := token{'*', must}
-	if now.Before(p.relaying) {
-		star.kind = may
-	}
 	switch n := p.IntN(100); {
 	case n < 55:
 		t.plain(p.plain(1 + p.IntN(6)))
-		if now.Before(p.relaying) {
-			p.relays(p.relaying, len(t.heard))
-		}
 	case n < 75:
-		t.code("*5", star)
+		t.code("*5")
 		t.runs = true
 	case n < 79:
-		t.code("*6"+string(p.digit())+string(p.digit()), star)
+		t.code("*6" + string(p.digit()) + string(p.digit()))
 		t.runs = true
 	case n < 82 && p.records:
-		t.code("*9", star)
-		t.code("*9", star)
+		t.code("*9")
+		t.code("*9")
 		t.records = true
 	case n < 90: // a code that cannot be one after its first digit
 		t.plain("*" + p.plain(1+p.IntN(3)))
-		p.relays(now, len(t.heard))
 	case n < 95: // half a code
 		t.plain("*6" + string(p.digit()))
 		t.pause += 1200 * time.Millisecond
-		p.relays(now.Add(time.Second), len(t.heard))
 	default: // the binding digit twice: what follows is plain
 		t.presses = []string{"**" + p.plain(2)}
-		t.heard = append(t.heard, star)
-		for _, key := range []byte(t.presses[0][2:]) {
+		for _, key := range []byte(t.presses[0][1:]) {
 			t.heard = append(t.heard, token{key, must})
-		}
-		if star.kind == may {
-			p.relays(p.relaying, 3)
 		}
 	}
 	return t
@@ -103,9 +88,9 @@ func (t *turn) plain(keys string) {
 }
 
 // code presses one that runs.
-func (t *turn) code(keys string, star token) {
+func (t *turn) code(keys string) {
 	t.presses = append(t.presses, keys)
-	t.heard = append(t.heard, star)
+	t.heard = append(t.heard, token{keys[0], may})
 	for _, key := range []byte(keys[1:]) {
 		t.heard = append(t.heard, token{key, leak})
 	}
@@ -119,11 +104,6 @@ func (t *turn) plainly() {
 			t.heard = append(t.heard, token{key, must})
 		}
 	}
-}
-
-// relays notes that keys are relayed from a time on: 200 ms each, 100 ms before every four, and time to spare.
-func (p *presser) relays(from time.Time, keys int) {
-	p.relaying = from.Add(time.Duration(keys)*400*time.Millisecond + time.Second)
 }
 
 func (p *presser) between(least, most int) time.Duration {
