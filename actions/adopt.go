@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -87,7 +88,7 @@ func (a *adoption) read(found []flows.Found) error {
 func (a *adoption) lone(found []flows.Found) bool {
 	for _, f := range found {
 		if f.ID == a.caller.ID {
-			return f.Args != nil && (len(f.Args) == 0 || f.Args[0] == "")
+			return f.Args != nil && strings.Join(f.Args, "") == ""
 		}
 	}
 	return false

@@ -44,7 +44,8 @@ func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, er
 			Channel: entry.Channel, Inside: inside[entry.ID], Args: c.args(entry), Bridge: in[entry.ID],
 		})
 	}
-	return inv, c.askAll(&inv, known)
+	err = c.askAll(&inv, known)
+	return inv, err
 }
 
 // inside are the channels that the application is subscribed to: those in it, and those that it has made.
