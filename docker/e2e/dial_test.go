@@ -98,7 +98,7 @@ func TestDocumentChangedInMidCall(t *testing.T) {
 	l.ended(b)
 }
 
-// 50 calls one after another and 20 at once leave nothing: not in Asterisk (nothingLeft), not in this process.
+// 200 calls one after another and 50 at once leave nothing: not in Asterisk (nothingLeft), not in this process.
 func TestManyCallsLeaveNothing(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", twoCodes)
@@ -119,19 +119,19 @@ func TestManyCallsLeaveNothing(t *testing.T) {
 	l.must(one()) // connections are made and kept
 	l.settled(bob)
 	before := runtime.NumGoroutine()
-	for range 50 {
+	for range 200 {
 		l.must(one())
 	}
 	var calls sync.WaitGroup
-	errs := make([]error, 20)
+	errs := make([]error, 50)
 	for i := range errs {
 		calls.Go(func() { errs[i] = one() })
 	}
 	calls.Wait()
 	l.must(errors.Join(errs...))
 	l.settled(bob)
-	if n := len(l.all("call.ended")); n != 71 {
-		t.Errorf("%d calls ended by the events, 71 were made", n)
+	if n := len(l.all("call.ended")); n != 251 {
+		t.Errorf("%d calls ended by the events, 251 were made", n)
 	}
 	// HTTP keeps some connections, each with two goroutines, for the next calls.
 	deadline := l.soon(20 * time.Second)

@@ -33,7 +33,7 @@ func newLab(t *testing.T) *lab {
 
 // labOn is a view of a system of the test's own.
 func labOn(t *testing.T, s *system) *lab {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	l := &lab{T: t, system: s, ctx: ctx, began: time.Now().Truncate(time.Millisecond), lines: len(s.Server.Log()), logged: len(s.log.String())}
 	t.Cleanup(func() {
