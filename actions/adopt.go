@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,10 +29,10 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 	a.takeUp()
 	a.tellAdopted()
 	switch {
-	case a.caller != nil && !a.lone(found) && a.caller.Answered.IsZero():
+	case a.caller != nil && a.alone(found):
+		return a.goOnAlone()
+	case a.caller != nil && a.caller.Answered.IsZero():
 		return a.goOnDialling()
-	case a.caller != nil && a.lone(found):
-		return a.dialling.lone()
 	case a.answeredAt.IsZero(): // callees without a caller
 		for _, leg := range a.call.Peers(nil) {
 			a.drop(a.t, leg.ID, "ending a callee without a caller")
@@ -62,9 +61,9 @@ func (a *adoption) read(found []flows.Found) error {
 		leg.Called = f.Dialled
 		a.inBridge[leg] = f.Bridge == a.call.Bridge
 		a.legs = append(a.legs, leg)
-		if leg.Role == flows.RoleCaller && a.caller == nil {
+		if leg.Role == flows.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
 			a.caller, a.partner = leg, f.Partner
-			if f.Args != nil {
+			if len(f.Args) > 0 {
 				a.args, _ = parseDial(f.Args) // one that is not understood has dialled nobody
 			}
 		}
@@ -84,8 +83,8 @@ func (a *adoption) read(found []flows.Found) error {
 	return nil
 }
 
-// lone says that the caller entered alone, by Stasis(metaflows).
-func (a *adoption) lone(found []flows.Found) bool {
+// alone says that the caller entered alone, by Stasis(metaflows).
+func (a *adoption) alone(found []flows.Found) bool {
 	for _, f := range found {
 		if f.ID == a.caller.ID {
 			return f.Args != nil && strings.Join(f.Args, "") == ""
@@ -101,6 +100,10 @@ func (a *adoption) notUnderstood(found []flows.Found, err error) error {
 		a.call.TakeUp([]*flows.Leg{flows.NewLeg(f.Channel, f.Vars[flows.VarRole])}, nil)
 	}
 	a.t.PublishAll("call.abandoned", func(n *flows.Notice) { n.Reason = "not_understood" })
+	if err := a.t.Until(0, func() bool { return len(a.call.Legs) == 0 }); err != nil {
+		return err
+	}
+	a.t.PublishAll("call.ended", func(n *flows.Notice) { n.Reason = "hangup" })
 	return nil
 }
 
@@ -172,20 +175,27 @@ func (a *adoption) missedAll() error {
 	return a.hangUp(a.answeredAt)
 }
 
+// goOnAlone goes on with a leg that came alone.
+func (a *adoption) goOnAlone() error {
+	if a.caller.Answered.IsZero() {
+		for _, leg := range a.legs {
+			if a.inBridge[leg] {
+				a.call.Joined(leg)
+			}
+		}
+		return a.lone()
+	}
+	if err := a.takeUpTalk(); err != nil {
+		return err
+	}
+	return a.stay()
+}
+
 // goOnTalking goes on with a call that was answered: every leg starts unarmed, recordings and transfers are taken up.
 func (a *adoption) goOnTalking() error {
-	for _, leg := range a.legs {
-		if a.inBridge[leg] {
-			a.call.Rejoin(leg)
-		}
-	}
-	a.call.Open()
 	release := a.call.Hold()
-	if err := a.takeUpRecordings(a.t); err != nil {
-		if errors.Is(err, flows.ErrDetached) {
-			return err
-		}
-		a.call.Log.Warn("recordings could not be taken up", "error", err)
+	if err := a.takeUpTalk(); err != nil {
+		return err
 	}
 	resumed := a.call.Resume()
 	if !resumed {
@@ -193,6 +203,17 @@ func (a *adoption) goOnTalking() error {
 	}
 	release()
 	return a.talk()
+}
+
+// takeUpTalk lets codes work again, and goes on with the recordings. An error is only the process's end.
+func (a *adoption) takeUpTalk() error {
+	for _, leg := range a.legs {
+		if a.inBridge[leg] {
+			a.call.Rejoin(leg)
+		}
+	}
+	a.call.Open()
+	return a.takeUpRecordings(a.t)
 }
 
 // settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"metaflows/flows"
 )
@@ -12,8 +13,12 @@ import (
 // the call.
 func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role string, variables map[string]string) (*flows.Leg, error) {
 	id := t.Call.Name(flows.ArgLeg)
+	dialled := target
+	if strings.HasPrefix(target, "Local/") { // it is never rung back, and its extension was pressed
+		dialled = ""
+	}
 	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
-		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, target, originator.LinkedID), pushHandler: orphanHandler,
+		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
 	var entered *flows.Started
@@ -39,10 +44,10 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 		if err == nil {
 			err = flows.ErrGone
 		}
-		return nil, fmt.Errorf("%s did not enter the application: %w", target, err)
+		return nil, fmt.Errorf("%s did not enter the application: %w", id, err)
 	}
 	leg := flows.NewLeg(entered.Channel, role)
-	leg.Dialled, leg.LinkedID = target, originator.LinkedID
+	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
 	if err := s.identify(t, leg); err != nil {
 		s.drop(t, id, "ending a channel that cannot be asked")

@@ -131,11 +131,11 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 func (s *Set) awaitRecording(t *flows.Task, rec *flows.Recording) error {
 	for {
 		resumed := false
-		err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
+		err := t.AwaitUntil(enterWait, func(ev flows.Event) bool {
 			started, ok := ev.(flows.RecordingStarted)
 			_, resumed = ev.(flows.Resumed)
-			return ok && started.Recording == rec.Name || rec.Over || resumed
-		})
+			return ok && started.Recording == rec.Name || resumed
+		}, func() bool { return rec.Over })
 		if err != nil || !resumed {
 			return err
 		}
@@ -175,10 +175,10 @@ func (s *Set) recordingOver(t *flows.Task, rec *flows.Recording, limit time.Dura
 	deadline := time.Now().Add(max(limit, time.Millisecond))
 	for !rec.Over {
 		resumed := false
-		err := t.AwaitFor(max(time.Until(deadline), time.Millisecond), func(ev flows.Event) bool {
+		err := t.AwaitUntil(max(time.Until(deadline), time.Millisecond), func(ev flows.Event) bool {
 			_, resumed = ev.(flows.Resumed)
-			return resumed || rec.Over
-		})
+			return resumed
+		}, func() bool { return rec.Over })
 		if err != nil {
 			return err
 		}
@@ -203,28 +203,28 @@ func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Dur
 }
 
 // takeUpRecordings goes on with the recordings that a process before this one has noted: Asterisk is asked what became
-// of them.
+// of them, and where it does not say they count as running. An error is only the process's end.
 func (s *Set) takeUpRecordings(t *flows.Task) error {
 	for _, rec := range slices.Clone(t.Call.Recordings) {
 		live, stored, err := s.pbx.Recording(rec.Name)
 		switch {
-		case err != nil:
+		case errors.Is(err, flows.ErrDetached):
 			return err
-		case !live && stored:
+		case err == nil && !live && stored:
 			s.recordingStored(t, rec, time.Since(rec.Began), "stopped")
-		case !live: // it was never begun
+			continue
+		case err == nil && !live: // it was never begun
 			forgetRecording(t.Call, rec)
-		default:
-			// Asterisk does not say whether it writes silence.
-			mask := s.pbx.UnmaskRecording
-			if rec.Masked {
-				mask = s.pbx.MaskRecording
-			}
-			if err := mask(rec.Name); err != nil && !gone(err) {
-				return err
-			}
-			t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
+			continue
 		}
+		mask := s.pbx.UnmaskRecording // Asterisk does not say whether it writes silence
+		if rec.Masked {
+			mask = s.pbx.MaskRecording
+		}
+		if errors.Is(s.insist(t, func() error { return mask(rec.Name) }, "masking a recording as it was"), flows.ErrDetached) {
+			return flows.ErrDetached
+		}
+		t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
 	}
 	return nil
 }

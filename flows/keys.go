@@ -94,9 +94,13 @@ func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
 
 // mayCut says that a key of the leg may be down that the others hear. While the call is recorded, to absorb it then would
 // leave them without its end, and they would hear nothing of the leg any more (22.10, softmix). So absorb is switched on
-// only when a key has just been released; else with the next one.
+// only when a key has just been released, and not while or soon after the phone was sent digits, when its keys begin at
+// times of their own; else with a later key.
 func (c *Call) mayCut(leg *Leg, on bool) bool {
-	return on && len(c.Recordings) > 0 && time.Since(leg.released) > justReleased
+	if !on || len(c.Recordings) == 0 {
+		return false
+	}
+	return time.Since(leg.released) > justReleased || leg.echo.deaf.until.Add(deafTime).After(time.Now().Add(-c.offset))
 }
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is

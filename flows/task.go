@@ -67,6 +67,14 @@ func (t *Task) Until(d time.Duration, cond func() bool) error {
 	return t.wait(d, nil, cond)
 }
 
+// AwaitUntil blocks until an event satisfies want or cond holds, whichever comes first, or d is over.
+func (t *Task) AwaitUntil(d time.Duration, want func(Event) bool, cond func() bool) error {
+	if t.ending == nil && cond() {
+		return nil
+	}
+	return t.wait(d, want, cond)
+}
+
 // Sleep blocks the task for d.
 func (t *Task) Sleep(d time.Duration) error {
 	err := t.wait(d, func(Event) bool { return false }, nil)

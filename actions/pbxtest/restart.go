@@ -166,6 +166,9 @@ func (s *scenario) finishRestarted() {
 			s.t.Errorf("recording %s has ended by %d events", r.Name, stored[r.Name])
 		}
 	}
+	if strings.Contains(s.tr.logged.String(), "panicked") {
+		s.t.Errorf("a task panicked: %s", s.tr.logged.String())
+	}
 	if leaks := s.tr.leaks(s.pressed); leaks != nil {
 		s.t.Errorf("digits that were no code were published or logged: %v", leaks)
 	}
