@@ -131,8 +131,8 @@ func (l *Leg) confirm(stamp time.Time) {
 }
 
 // absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
-// began (ari-facts 15). Of one that ends when it is not absorbed any more they get the end alone, with the timestamp of the
-// digit before, which is none by RFC 4733.
+// began (ari-facts 15). Of one that ends when it is not absorbed any more they get the end alone, mostly with the timestamp of
+// the digit before, which is none by RFC 4733.
 func (l *Leg) absorbed(stamp time.Time) bool {
 	for _, since := range slices.Backward(l.since) {
 		if !since.at.After(stamp) {

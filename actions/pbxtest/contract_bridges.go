@@ -265,27 +265,6 @@ func recordingEnds(tr *trial) {
 	tr.is(tr.StopRecording(name), flows.ErrGone, "to stop it then")
 }
 
-// loneEnd: a key that began while it was absorbed and ends when it is not any more is not heard.
-func loneEnd(tr *trial) {
-	a, b, bridge := tr.talk()
-	press := func(want string) {
-		tr.Helper()
-		tr.must(tr.AddToBridge(bridge, a.ID, true))
-		var pressing sync.WaitGroup
-		pressing.Go(func() { tr.Keys("alice", "7", 300*time.Millisecond, 0) })
-		time.Sleep(120 * time.Millisecond)
-		tr.must(tr.AddToBridge(bridge, a.ID, false))
-		pressing.Wait()
-		time.Sleep(200 * time.Millisecond)
-		if got := tr.Digits("bob"); got != want {
-			tr.Errorf("bob has heard %q, want %q", got, want)
-		}
-	}
-	press("")
-	tr.must(tr.SendDigits(b.ID, "4"))
-	press("4")
-}
-
 // deafAgain: a key that is still down when its phone is believed again is heard from then on.
 func deafAgain(tr *trial) {
 	a, _, bridge := tr.talk()

@@ -26,7 +26,6 @@ func trials() []namedTrial {
 		{"a fast typist's digits are told twice", fastDigits},
 		{"a digit begins while its phone is sent digits", deafDigits},
 		{"absorb decides what the other party hears", absorb},
-		{"the end of a digit alone is none", loneEnd},
 		{"a key outlasts the time in which its phone is not believed", deafAgain},
 		{"sending digits blocks until they are played", sendDigits},
 		{"a whisper is heard by one party only", whisper},
