@@ -42,6 +42,9 @@ func ownProcess(t *testing.T) *own {
 		AdminTokenFile: filepath.Join(r.Program.Data, "admin.token"), AuditPasswordFile: filepath.Join(r.Program.Data, "audit.password"),
 	}
 	t.Cleanup(func() { _ = s.stop() })
+	if s.token, err = r.Program.Secret("admin.token"); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.ready(); err != nil {
 		t.Fatal(err)
 	}
