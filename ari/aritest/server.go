@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -130,31 +131,40 @@ func (s *Server) Dialled() int { return int(s.dialled.Load()) }
 // AwaitConnection waits until the n-th websocket has been opened.
 func (s *Server) AwaitConnection(n int) {
 	s.t.Helper()
+	s.await(fmt.Sprintf("connection %d of the websocket has not come", n), func() bool { return s.count >= n })
+}
+
+// present is the websocket that is open, once there is one.
+func (s *Server) present() (conn *websocket.Conn) {
+	s.t.Helper()
+	s.await("no websocket is open", func() bool { conn = s.conn; return conn != nil })
+	return conn
+}
+
+// await waits until ok, which is asked with s.mu held.
+func (s *Server) await(problem string, ok func() bool) {
+	s.t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
 		s.mu.Lock()
-		count, arrived := s.count, s.arrived
+		done, arrived := ok(), s.arrived
 		s.mu.Unlock()
-		if count >= n {
+		if done {
 			return
 		}
 		select {
 		case <-arrived:
 		case <-deadline:
-			s.t.Fatalf("connection %d of the websocket has not come", n)
+			s.t.Fatal(problem)
 		}
 	}
 }
 
-// Push sends a frame to the present websocket.
+// Push sends a frame to the present websocket, or to the next one where there is none: a client may know of its connection
+// before the server does.
 func (s *Server) Push(frame string) {
 	s.t.Helper()
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn == nil {
-		s.t.Fatal("push: no websocket")
-	}
+	conn := s.present()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
