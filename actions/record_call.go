@@ -90,7 +90,7 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 		}
 		// An answer that did not come does not say that nothing is written.
 		_ = s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start as it should")
-		forgetRecording(t.Call, rec)
+		t.Call.ForgetRecording(rec)
 		return flows.Fail("not_recorded", err)
 	}
 	t.Publish(recordingNotice(t, rec, "recording.started"))
@@ -193,7 +193,7 @@ func (s *Set) recordingOver(t *flows.Task, rec *flows.Recording, limit time.Dura
 
 // recordingStored tells of a recording that is over.
 func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Duration, reason string) {
-	forgetRecording(t.Call, rec)
+	t.Call.ForgetRecording(rec)
 	n := recordingNotice(t, rec, "recording.stored")
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
 	if rec.Failed {
@@ -214,7 +214,7 @@ func (s *Set) takeUpRecordings(t *flows.Task) error {
 			s.recordingStored(t, rec, time.Since(rec.Began), "stopped")
 			continue
 		case err == nil && !live: // it was never begun
-			forgetRecording(t.Call, rec)
+			t.Call.ForgetRecording(rec)
 			continue
 		}
 		mask := s.pbx.UnmaskRecording // Asterisk does not say whether it writes silence
@@ -227,10 +227,6 @@ func (s *Set) takeUpRecordings(t *flows.Task) error {
 		t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
 	}
 	return nil
-}
-
-func forgetRecording(call *flows.Call, rec *flows.Recording) {
-	call.Recordings = slices.DeleteFunc(call.Recordings, func(r *flows.Recording) bool { return r == rec })
 }
 
 // mask silences every recording of the call, or ends that.

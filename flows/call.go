@@ -38,6 +38,8 @@ type Call struct {
 	stamp   time.Time     // of the digit that is looked at
 	calm    time.Time     // before that Asterisk may still be at a digit
 	offset  time.Duration // our clock less Asterisk's
+
+	recorded time.Time // when the last recording ended
 }
 
 // Recording is one recording of a call.
@@ -59,6 +61,12 @@ func (c *Call) NewRecording(account string) *Recording {
 	rec := &Recording{Name: recordingName(account, c.ID, c.epoch+strconv.Itoa(len(c.ids))), Account: account}
 	c.Register(rec.Name)
 	return rec
+}
+
+// ForgetRecording takes a recording that is over from the call.
+func (c *Call) ForgetRecording(rec *Recording) {
+	c.Recordings = slices.DeleteFunc(c.Recordings, func(r *Recording) bool { return r == rec })
+	c.recorded = time.Now()
 }
 
 func (r *Recording) tail(call string) string {
@@ -165,6 +173,10 @@ func (c *Call) book(ev Event) {
 	case Entered:
 		if leg := c.leg(ev.Channel); leg != nil && ev.Bridge == c.Bridge {
 			leg.confirm(ev.Stamp)
+		}
+	case Removed:
+		if ev.Bridge == c.Bridge {
+			c.mend(ev.Channel)
 		}
 	case Destroyed:
 		for _, leg := range c.all {

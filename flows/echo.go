@@ -12,6 +12,8 @@ const (
 	deafTime = 500 * time.Millisecond
 	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
 	oneFrame = 25 * time.Millisecond
+	// jitter is how exact the times of two reports are.
+	jitter = 10 * time.Millisecond
 	// lateness is how much later than due a digit that was put back may come again, on a machine with much to do.
 	lateness = 200 * time.Millisecond
 )
@@ -22,9 +24,12 @@ const (
 // between. A fast typist (60 ms digits with 40 ms between) has every digit from the third on reported twice.
 //
 // A digit whose beginning was ignored until its end begins there, and lasts from then on. It follows Asterisk's times, by
-// Asterisk's clock: free is when the last digit has ended for the bridge.
+// Asterisk's clock: free is when the last digit has ended for the bridge. When a deaf phone's keys are heard again is known
+// to a packet only, and a beginning that comes a packet too soon moves the next digits, one after the other, by their whole
+// length: late is when the last digit has ended at the latest.
 type echo struct {
 	free     time.Time
+	late     time.Time
 	deaf     span // digits were sent to the phone
 	last     Digit
 	putBack  bool // last will come again
@@ -37,11 +42,13 @@ func (e *echo) hear(d Digit) (begin time.Time, again bool) {
 	if again = e.again(d); again {
 		e.repeated, e.putBack = true, false
 		e.free = d.Stamp.Add(max(d.Duration, minDigit))
+		e.late = later(e.late, e.free)
 		return d.Stamp, true
 	}
 	begin = d.Stamp.Add(-d.Duration)
 	e.last, e.repeated, e.putBack = d, false, false
 	open := e.free.Add(minGap)
+	unsure := e.deaf.holds(begin) || e.deaf.holds(begin.Add(-oneFrame)) || begin.Before(e.late.Add(minGap))
 	if e.deaf.holds(begin) {
 		begin = e.deaf.until // the key that is still down then is heard from then on
 	}
@@ -55,12 +62,18 @@ func (e *echo) hear(d Digit) (begin time.Time, again bool) {
 		begin = d.Stamp
 		e.putBack = true
 	}
+	switch e.late = later(e.late, e.free); {
+	case !unsure:
+		e.late = e.free
+	case !e.putBack:
+		e.late = later(e.late, d.Stamp.Add(max(d.Duration, minDigit)))
+	}
 	return begin, false
 }
 
 // busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn.
 func (e *echo) busy(d Digit) time.Duration {
-	free := e.free
+	free := e.late
 	if e.putBack {
 		free = free.Add(minGap + max(d.Duration, minDigit))
 	}
@@ -70,12 +83,13 @@ func (e *echo) busy(d Digit) time.Duration {
 	return free.Sub(d.Stamp) + oneFrame
 }
 
-// again: nobody presses a key twice within its own length; and a digit that was put back comes again when its turn has.
+// again: nobody presses a key twice with hardly a gap, and Asterisk would report that once more; and a digit that was put
+// back comes again when its turn has.
 func (e *echo) again(d Digit) bool {
 	if e.repeated || d.Key != e.last.Key || d.Duration != e.last.Duration {
 		return false
 	}
-	if d.Stamp.Sub(e.last.Stamp) < d.Duration {
+	if d.Stamp.Sub(e.last.Stamp) < d.Duration+minGap-jitter {
 		return true
 	}
 	due := e.free.Add(minGap)

@@ -43,3 +43,29 @@ func TestEchoKeepsRealRepetitions(t *testing.T) {
 		}
 	}
 }
+
+// What Asterisk 22.10 did with *21003 typed at 100/100 ms by a phone that had been sent a digit which ended at 1814: when
+// each key was reported, and until when Asterisk was at it. The 2 was heard from 2323 on, nine ms later than it could be,
+// and so each of the others began when it had ended. At 2943, say, nobody's absorb may be switched.
+func TestEchoOfADeafPhone(t *testing.T) {
+	var e echo
+	base := time.Unix(100, 0)
+	ms := func(n int) time.Time { return base.Add(time.Duration(n) * time.Millisecond) }
+	e.sent(ms(1714), ms(1814))
+	for _, r := range []struct {
+		at, until int
+		key       byte
+	}{{2143, 2243, '*'}, {2343, 2403, '2'}, {2543, 2643, '1'}, {2743, 2843, '0'}, {2943, 3043, '0'}, {3143, 3244, '3'}} {
+		d := Digit{Key: r.key, Duration: 100 * time.Millisecond, Stamp: ms(r.at)}
+		if _, again := e.hear(d); again {
+			t.Errorf("%c counts as heard twice", r.key)
+		}
+		if until := d.Stamp.Add(e.busy(d)); until.Before(ms(r.until)) {
+			t.Errorf("%c: Asterisk was at it until %d, taken for done at %d", r.key, r.until, until.Sub(base).Milliseconds())
+		}
+	}
+	d := Digit{Key: '5', Duration: 100 * time.Millisecond, Stamp: ms(3500)}
+	if e.hear(d); e.busy(d) != 0 {
+		t.Errorf("after a pause Asterisk is taken for busy for %v", e.busy(d))
+	}
+}

@@ -44,13 +44,16 @@ func (c *Call) expireKeys(leg *Leg, at time.Time) {
 // serveKeys carries out what a leg's keypad asks for: its timer, its absorb, its relay.
 func (c *Call) serveKeys(leg *Leg) {
 	c.wake(leg, leg.keypad.Deadline())
+	if leg.torn && leg.bridged && !leg.turning && !c.needed(leg) {
+		leg.torn = false
+		leg.mending++
+		c.addAgain(leg, leg.asked, func() { leg.mending = max(0, leg.mending-1) })
+	}
 	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked && !c.needed(leg) {
 		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
-		switch at := later(c.calm, c.keysUp(leg, want)); {
-		case c.mayCut(leg, want):
-		case time.Now().Before(at):
+		if at := later(c.calm, c.keysUp(leg, want)); time.Now().Before(at) {
 			c.wake(leg, at)
-		default:
+		} else {
 			c.absorb(leg, want)
 		}
 	}
@@ -92,16 +95,34 @@ func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
 	return at
 }
 
-// mayCut says that a key of the leg may be down that the others hear. While the call is recorded, to absorb it then would
-// leave them without its end, and they would hear nothing of the leg any more (22.10, softmix). So absorb is switched on
-// only when a key has just been released, and not while or soon after the phone was sent digits, when its keys begin at
-// times of their own; else with a later key.
-func (c *Call) mayCut(leg *Leg, on bool) bool {
-	if !on || len(c.Recordings) == 0 {
-		return false
+// mend: a leg has left the bridge for a moment or for good. In a bridge that mixes, the others are then left without the end
+// of a digit of its that was passing, and hear nothing of anybody until another digit ends (22.10: softmix_bridge_write
+// drops what bridge_channel_settle_owed_events writes). Asterisk ends what a channel is being sent when that channel
+// leaves: so each of them is added again.
+func (c *Call) mend(channel string) {
+	i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.ID == channel })
+	if i < 0 || !c.mixes() {
+		return
 	}
-	return time.Since(leg.released) > justReleased || leg.echo.deaf.until.Add(deafTime).After(time.Now().Add(-c.offset))
+	leg := c.all[i]
+	if leg.mending > 0 { // that was it being added again
+		leg.mending--
+		return
+	}
+	hangsUp := leg.bridged && len(leg.joins) == 0
+	if n := len(leg.since); hangsUp || n > 0 && leg.since[n-1].absorb { // or nothing of it was passing
+		return
+	}
+	for _, peer := range c.Peers(leg) {
+		peer.torn = peer.bridged
+	}
 }
+
+// mixes says that the call's bridge may be one that mixes: it is recorded, or was until now.
+func (c *Call) mixes() bool { return len(c.Recordings) > 0 || time.Since(c.recorded) < unmixTime }
+
+// unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.
+const unmixTime = time.Second
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is
 // alone there leaves, too: the recording ends (22.10). So while the call is recorded, another one must be there.
@@ -127,6 +148,14 @@ func (c *Call) wake(leg *Leg, at time.Time) {
 // absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again. Where that fails it is
 // as it was: what was absorbed goes on being relayed, what was not goes on being heard.
 func (c *Call) absorb(leg *Leg, on bool) {
+	c.addAgain(leg, on, func() {
+		leg.asked, leg.balked = !on, true
+		time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
+	})
+}
+
+// addAgain adds a leg to its bridge again, with the given absorb. failed runs if Asterisk refuses.
+func (c *Call) addAgain(leg *Leg, on bool, failed func()) {
 	channel, bridge := leg.ID, c.Bridge
 	leg.asked, leg.turning = on, true
 	leg.joins = append(leg.joins, on)
@@ -137,8 +166,7 @@ func (c *Call) absorb(leg *Leg, on bool) {
 		}
 		if err != nil && leg.bridged && leg.ID == channel {
 			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
-			leg.asked, leg.balked = !on, true
-			time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
+			failed()
 			if !errors.Is(err, ErrGone) {
 				c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
 			}

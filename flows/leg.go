@@ -54,6 +54,8 @@ type Leg struct {
 	asked   bool   // absorb as it was asked for last
 	turning bool   // that request is under way
 	balked  bool   // it has failed; it is tried again after a while
+	torn    bool   // it may be waiting for the end of another's digit: see mend
+	mending int    // times that it is being added again for that
 	busy    int    // commands at the courier
 	since   []change
 }
@@ -84,6 +86,7 @@ func (l *Leg) identify(vars map[string]string) {
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
+	l.torn, l.mending = false, 0
 }
 
 // dialed books the progress of a dial. A Local channel may tell its answer only here.
