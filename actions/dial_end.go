@@ -72,14 +72,14 @@ func (d *dialling) lastCause() int {
 
 // leave gives the caller back to the dialplan, without anything of ours but what vars says and one hangup handler, which
 // tells the phone of a caller that was not answered why (METAFLOWS_HANGUPCAUSE), as Asterisk does it after Dial(). One
-// request empties the rest, and says by METAFLOWS_HANGUPCAUSE that the caller is on its way, so that a restart does not
-// take it for a new one.
+// request empties the rest, and says that the caller is on its way, so that a restart does not take it for a new one.
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
 	d.popHandlers(d.pushed - 1)
 	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
 		vars[name] = ""
 	}
+	vars[flows.VarReturning] = flows.Returning
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
 		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")

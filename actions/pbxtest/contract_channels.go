@@ -35,6 +35,7 @@ func trials() []namedTrial {
 		{"a recording is written, or kept", recordingKept},
 		{"a recording ends when its only leg is added again", recordingAlone},
 		{"what a restart finds", inventory},
+		{"who enters again is not on its way back", enterAgain},
 		{"a variable that is handed down says that a dial was sent", handedDown},
 		{"what is there is put together again", startAgain},
 	}

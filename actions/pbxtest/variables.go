@@ -162,6 +162,7 @@ func (p *PBX) leave(id, where string) error {
 		}
 		p.leaveBridge(c)
 		c.entered = false
+		c.vars[flows.VarReturning] = flows.Returning
 		p.event(id, flows.Left{Channel: id})
 		mine := map[string]string{}
 		for name, value := range c.vars {
@@ -180,6 +181,11 @@ func (p *PBX) leave(id, where string) error {
 		p.say(Gone, "%s goes on%s", c.party, list(mine))
 		if _, exists := p.extensions[where]; where != "" && !exists {
 			p.end(c, 16, 0)
+			return
+		}
+		if c.then != nil && where == "" {
+			c.args, c.then = c.then, nil
+			p.do(toEffect, id, func() { p.stasis(c) })
 			return
 		}
 		p.do(afterTime, id, func() { p.end(c, 16, 0) })
