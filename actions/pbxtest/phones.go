@@ -247,10 +247,8 @@ func (p *PBX) Hears(name, source string) bool {
 		return talking(c, other)
 	}
 	for _, b := range p.playbacks {
-		for _, l := range p.listeners(b) {
-			if b.media == "tone:"+source && (l == c || l.whisper == c) {
-				return true
-			}
+		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {
+			return true
 		}
 	}
 	return false
