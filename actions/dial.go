@@ -125,7 +125,7 @@ func (d *dialling) prepare(rings bool) error {
 }
 
 // ofEarlierCall are the variables that an earlier call of the same channel may have left.
-var ofEarlierCall = []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", flows.VarHangupCause}
+var ofEarlierCall = []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", "METAFLOWS_HANGUPCAUSE"}
 
 // ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
 func (d *dialling) ownTimeout() time.Duration {

@@ -72,14 +72,14 @@ func (d *dialling) lastCause() int {
 
 // leave gives the caller back to the dialplan, without anything of ours but what vars says and one hangup handler, which
 // tells the phone of a caller that was not answered why (METAFLOWS_HANGUPCAUSE), as Asterisk does it after Dial(). One
-// request empties the rest, and says by METAFLOWS_HANGUPCAUSE that the caller is on its way, so that a restart does not
-// take it for a new one.
+// request empties the rest, and says that the caller is on its way, so that a restart does not take it for a new one.
 func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
 	d.popHandlers(d.pushed - 1)
 	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
 		vars[name] = ""
 	}
+	vars[flows.VarReturning] = flows.Returning
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
 		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
@@ -89,15 +89,35 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	}
 }
 
-// popHandlers takes the last handlers that we pushed off the caller.
+// popHandlers takes the last handlers that we pushed off the caller. Below them are somebody else's, so none is taken off
+// twice: where Asterisk has not answered, it is asked for the state that goes with each before that is tried again.
 func (d *dialling) popHandlers(n int) {
 	for range n {
 		d.pushed--
-		if d.insist(d.t, func() error { return d.tell(map[string]string{popHandler: ""}) }, "taking a hangup handler off the caller") != nil {
+		asked := false
+		err := d.insist(d.t, func() error {
+			if asked {
+				if done, err := d.kept(); done || err != nil {
+					return err
+				}
+			}
+			asked = true
+			return d.tell(map[string]string{popHandler: ""})
+		}, "taking a hangup handler off the caller")
+		switch {
+		case errors.Is(err, flows.ErrUnavailable): // it may be off: rather one of ours stays than somebody else's goes
+			return
+		case err != nil:
 			d.pushed++
 			return
 		}
 	}
+}
+
+// kept says whether the caller's channel has the state that was written last.
+func (d *dialling) kept() (bool, error) {
+	vars, err := d.pbx.Variables(d.caller.ID, flows.VarState)
+	return vars[flows.VarState] == d.call.State(d.caller), err
 }
 
 // close removes the bridge and tells that the call is over.

@@ -26,9 +26,8 @@ type PBX interface {
 	Progress(channel string) error
 	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. flows.CauseAnsweredElsewhere says so by SIP.
 	Hangup(channel string, cause int) error
-	// Continue gives a channel back to the dialplan: to the next priority, or to context, extension, 1.
+	// Continue gives a channel back to the dialplan, to the next priority.
 	Continue(channel string) error
-	ContinueAt(channel, context, extension string) error
 	// Variables reads channel variables and functions; what is not set is "".
 	Variables(channel string, names ...string) (map[string]string, error)
 	// SetVariables writes channel variables and functions.
@@ -45,8 +44,6 @@ type PBX interface {
 	CreateBridge(bridge string) error
 	RemoveFromBridge(bridge, channel string) error
 	DeleteBridge(bridge string) error
-	// PlayOnBridge plays media to everybody in a bridge.
-	PlayOnBridge(bridge, playback, media string) error
 	// Record starts a recording of a bridge. name may have folders.
 	Record(bridge, name, format string) error
 	StopRecording(name string) error

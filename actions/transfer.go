@@ -51,9 +51,13 @@ func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) 
 	if data.TransferType != "blind" {
 		return flows.Stop, flows.Fail("unsupported", fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
 	}
+	captures, err := t.Flow.Captures()
+	if err != nil {
+		return flows.Stop, err
+	}
 	x := &blindTransfer{
-		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg),
-		extension: data.extension(t.Flow), context: t.Flow.Owner.Context, ring: time.Duration(data.Timeout) * time.Second,
+		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg), extension: data.extension(captures),
+		context: t.Flow.Owner.Context, ring: time.Duration(data.Timeout) * time.Second,
 	}
 	if x.ring <= 0 {
 		x.ring = defaultRing * time.Second
@@ -68,8 +72,8 @@ func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) 
 
 // extension is where to: the code's capture, else the document's captures, else its target. The schema's default
 // ["no_match"] and an empty list count as absent.
-func (d transferData) extension(f *flows.Flow) string {
-	for _, captures := range [][]string{f.Captures(), d.Captures} {
+func (d transferData) extension(pressed []string) string {
+	for _, captures := range [][]string{pressed, d.Captures} {
 		if len(captures) > 0 && captures[0] != "" && captures[0] != "no_match" {
 			return captures[0]
 		}

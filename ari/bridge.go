@@ -49,12 +49,6 @@ func (c *Client) DeleteBridge(bridge string) error {
 	return fail("delete bridge", bridge, c.v5.Bridge().Delete(bridgeKey(bridge)))
 }
 
-// PlayOnBridge plays media to everybody in a bridge. A second one is queued behind the first.
-func (c *Client) PlayOnBridge(bridge, playback, media string) error {
-	_, err := c.v5.Bridge().Play(bridgeKey(bridge), url.PathEscape(playback), media)
-	return fail("play on bridge", bridge, err)
-}
-
 // Record starts a recording of a bridge, without limit of time or silence. flows.ErrConflict when the name is in use or
 // exists.
 func (c *Client) Record(bridge, name, format string) error {

@@ -105,12 +105,6 @@ func (c *Client) Continue(channel string) error {
 	return fail("continue", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "continue"}}, nil))
 }
 
-// ContinueAt gives a channel back to the dialplan at context, extension, priority 1. Asterisk takes any; where there is
-// no such extension it hangs the channel up.
-func (c *Client) ContinueAt(channel, context, extension string) error {
-	return fail("continue", channel, c.v5.Channel().Continue(channelKey(channel), context, extension, 1))
-}
-
 // SendDigits plays digits to a channel, 100 ms each with 100 ms between, and returns when they are played. The command
 // after them on the same channel waits for that (about 100 ms and 200 ms a digit), which is how we know. At most four
 // digits should go in one call: everything else for that channel waits meanwhile.

@@ -185,11 +185,11 @@ func TestDetach(t *testing.T) {
 func TestConnectionsAreKept(t *testing.T) {
 	s := aritest.New(t)
 	s.Script("POST /channels/1/answer", aritest.Answer{Status: http.StatusNotFound, Body: `{"message":"Channel not found"}`})
-	s.Script("POST /bridges/b/play/p", aritest.Answer{Status: 201, Body: `{"id":"p"}`})
+	s.Script("POST /channels/1/play/p", aritest.Answer{Status: 201, Body: `{"id":"p"}`})
 	c := newClient(t, s, nil)
 	for range 20 {
 		c.Answer("1")
-		c.PlayOnBridge("b", "p", "sound:beep")
+		c.Play("1", "p", "sound:beep")
 		c.Progress("1")
 	}
 	if n := s.Dialled(); n != 1 {

@@ -140,12 +140,12 @@ func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
 
 // ask completes one entry.
 func (c *Client) ask(f *flows.Found) error {
-	values, err := c.Variables(f.ID, flows.VarState, flows.VarPartner, flows.VarDialled, flows.VarHangupCause)
+	values, err := c.Variables(f.ID, flows.VarState, flows.VarPartner, flows.VarDialled, flows.VarReturning)
 	if err != nil {
 		return err
 	}
 	f.State, f.Partner = values[flows.VarState], values[flows.VarPartner]
 	f.Dialled = f.Args == nil && values[flows.VarDialled] != ""
-	f.Returning = f.State == "" && values[flows.VarHangupCause] != ""
+	f.Returning = f.State == "" && values[flows.VarReturning] != ""
 	return nil
 }

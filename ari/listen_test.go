@@ -1,19 +1,18 @@
 package ari_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"metaflows/ari"
 	"metaflows/ari/aritest"
+	"metaflows/docker/logtest"
 	"metaflows/flows"
 )
 
@@ -34,36 +33,18 @@ func (i inbox) next(t *testing.T) string {
 	}
 }
 
-// logs is a log that can be read while it is written.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // running is a client whose Run goes on until the test ends.
 type running struct {
 	*ari.Client
 	got  inbox
-	log  *logs
+	log  *logtest.Log
 	done chan error // Run's error
 	stop context.CancelFunc
 }
 
 func run(t *testing.T, s *aritest.Server, change func(*ari.Config)) *running {
 	t.Helper()
-	r := &running{got: make(inbox, 100), log: new(logs), done: make(chan error, 1)}
+	r := &running{got: make(inbox, 100), log: new(logtest.Log), done: make(chan error, 1)}
 	r.Client = newClient(t, s, func(cfg *ari.Config) {
 		cfg.Handler, cfg.Log = r.got, slog.New(slog.NewTextHandler(r.log, nil))
 		cfg.RetryMin, cfg.RetryMax = time.Millisecond, 20*time.Millisecond

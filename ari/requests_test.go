@@ -62,8 +62,6 @@ var commands = []command{
 	{"Hangup answered elsewhere", func(c *ari.Client) error { return c.Hangup("17.1", flows.CauseAnsweredElsewhere) },
 		[]string{`DELETE /channels/17.1?reason=answered_elsewhere`}},
 	{"Continue", func(c *ari.Client) error { return c.Continue("17.1") }, []string{`POST /channels/17.1/continue`}},
-	{"ContinueAt", func(c *ari.Client) error { return c.ContinueAt("17.1", "acme", "*8") },
-		[]string{`POST /channels/17.1/continue {"context":"acme","extension":"*8","priority":1}`}},
 	{"SetVariables", func(c *ari.Client) error {
 		return c.SetVariables("17.1", map[string]string{"TIMEOUT(absolute)": "0", "A": ""})
 	}, []string{`POST /channels/17.1/variables {"variables":{"A":"","TIMEOUT(absolute)":"0"}}`}},
@@ -114,14 +112,11 @@ func TestRequests(t *testing.T) {
 func TestRequestsWithAnswers(t *testing.T) {
 	s := aritest.New(t)
 	s.Script("POST /channels/17.1/play/mf-p1", aritest.Answer{Status: 201, Body: `{"id":"mf-p1"}`})
-	s.Script("POST /bridges/mf-c1/play/mf-p1", aritest.Answer{Status: 201, Body: `{"id":"mf-p1"}`})
 	s.Script("POST /bridges/mf-c1/record", aritest.Answer{Status: 201, Body: `{"name":"acme/r1","state":"queued"}`})
 	c := newClient(t, s, nil)
 	for _, cmd := range []command{
 		{"Play", func(c *ari.Client) error { return c.Play("17.1", "mf-p1", "tone:440/500,0/500") },
 			[]string{`POST /channels/17.1/play/mf-p1 {"media":"tone:440/500,0/500"}`}},
-		{"PlayOnBridge", func(c *ari.Client) error { return c.PlayOnBridge("mf-c1", "mf-p1", "sound:beep") },
-			[]string{`POST /bridges/mf-c1/play/mf-p1 {"media":"sound:beep"}`}},
 		{"Record", func(c *ari.Client) error { return c.Record("mf-c1", "acme/r1", "wav") },
 			[]string{`POST /bridges/mf-c1/record {"name":"acme/r1","format":"wav","maxDurationSeconds":0,"maxSilenceSeconds":0,"ifExists":"fail","beep":false}`}},
 	} {

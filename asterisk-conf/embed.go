@@ -13,8 +13,13 @@ import (
 	"text/template"
 )
 
-//go:embed site lab
-var files embed.FS
+// Two of them, so that the program, which knows the hangup handler, is not linked with the lab.
+var (
+	//go:embed site
+	site embed.FS
+	//go:embed lab
+	lab embed.FS
+)
 
 // Phone is one SIP account of the lab.
 type Phone struct {
@@ -71,6 +76,13 @@ type Values struct {
 // in, the site's files as they are into dir/site. Files are readable by owner and group
 // only, since they hold passwords.
 func Render(dir string, values Values) error {
+	if err := render(site, dir, values); err != nil {
+		return err
+	}
+	return render(lab, dir, values)
+}
+
+func render(files embed.FS, dir string, values Values) error {
 	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

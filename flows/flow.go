@@ -20,6 +20,7 @@ type Flow struct {
 	depth    int    // of the node that runs: its number in the flow
 	document Scope
 	digits   int
+	lost     bool // the code had captures, which went with the process before this one
 	node     *Node
 	module   string
 	accepted bool
@@ -46,12 +47,18 @@ func (t *Task) Continue(leg *Leg) {
 	t.Flow.Presser, t.Leg = leg, leg
 }
 
-// Captures are the captures of the code; nil for a number.
-func (f *Flow) Captures() []string {
-	if f == nil || f.Match == nil {
-		return nil
+// Captures are the captures of the code; nil for a number. The error is a Failure, no_captures, for a module to end with:
+// there were some, and a restart has lost them (FlowNote). Without them it would do something else than was asked for.
+func (f *Flow) Captures() ([]string, error) {
+	switch {
+	case f == nil:
+		return nil, nil
+	case f.lost:
+		return nil, Fail("no_captures", errors.New("what was pressed is not known any more: metaflows was restarted meanwhile"))
+	case f.Match == nil:
+		return nil, nil
 	}
-	return f.Match.Captures
+	return f.Match.Captures, nil
 }
 
 // Notice makes a notice of the given type about the node that runs, without its digits. It goes under the owner's

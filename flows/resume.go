@@ -9,12 +9,15 @@ import (
 )
 
 // FlowNote is what a restart must know of a flow: where it stands, and who pressed, since that leg may be gone by then.
-// What was pressed is not in it.
+// What was pressed is not in it, since METAFLOWS_STATE never holds digits (design 6, Restart): the code's captures are lost
+// to the nodes that run afterwards. One that wants them fails with the reason no_captures (Flow.Captures); events of the
+// flow lack collected and captures.
 type FlowNote struct {
 	Path     string `json:"p,omitempty"`
 	Document Scope  `json:"s,omitempty"`
 	Whose    string `json:"i,omitempty"` // id of the user or device whose document it is
 	Digits   int    `json:"k,omitempty"` // how many
+	Captured bool   `json:"c,omitempty"` // some of them were captures
 	Run      string `json:"a"`           // the action's id, behind the presser's channel
 	Presser  string `json:"id"`          // its channel
 	Name     string `json:"n"`           // and that one's name
@@ -34,6 +37,7 @@ func (t *Task) Checkpoint(on *Leg, data any) {
 	note := &FlowNote{
 		Path: f.Path, Document: f.document, Digits: f.digits, Run: strings.TrimPrefix(f.Action, f.Presser.ID+"."),
 		Presser: f.Presser.ID, Name: f.Presser.Name, Role: f.Presser.Role, Dialled: f.Presser.Dialled,
+		Captured: f.lost || f.Match != nil && len(f.Match.Captures) > 0,
 	}
 	if note.Account = f.Presser.Owner.Account; note.Account == on.Owner.Account {
 		note.Account = ""
@@ -103,6 +107,7 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 	if owner := c.leg(note.Owner); owner != nil {
 		f.Owner = owner
 	}
+	f.lost = note.Captured
 	f.run = note.Presser + "." + note.Run
 	if i := strings.LastIndexByte(f.run, '.'); i > 0 {
 		f.depth, _ = strconv.Atoi(f.run[i+1:])

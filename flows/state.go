@@ -16,8 +16,12 @@ const (
 	// VarDialled is set on who dials, with an underscore before it, and inherited by whom it dials: there and only there it
 	// says that the dial was sent.
 	VarDialled = "METAFLOWS_DIALLED"
-	// VarHangupCause is set when a caller is given back to the dialplan, in the same request that empties the others.
-	VarHangupCause = "METAFLOWS_HANGUPCAUSE"
+	// VarReturning is Asterisk's own: Stasis() empties it when a channel enters, and fills it when that leaves. It is set to
+	// Returning when a caller is given back to the dialplan, in the same request that empties the others, and says so until
+	// the channel enters again: that is another call, also where nobody has seen the entry.
+	// https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Dialplan_Applications/Stasis/
+	VarReturning = "STASISSTATUS"
+	Returning    = "SUCCESS"
 )
 
 const (

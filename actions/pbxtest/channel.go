@@ -22,6 +22,7 @@ type channel struct {
 	entered  bool     // in the application
 	dead     bool     // gone
 	args     []string // of its StasisStart
+	then     []string // and of the one after that, if it goes on in the dialplan
 	context  string   // where it entered
 	exten    string   //
 	vars     map[string]string
@@ -88,6 +89,15 @@ func (p *PBX) newName(endpoint string) (name string, nth int) {
 func (p *PBX) enter(c *channel) {
 	c.entered = true
 	p.event(c.id, flows.Started{Channel: c.snapshot(), Args: c.args, Stamp: stamp()})
+}
+
+// stasis is the dialplan's Stasis().
+func (p *PBX) stasis(c *channel) {
+	if c.dead {
+		return
+	}
+	c.vars[flows.VarReturning] = ""
+	p.enter(c)
 }
 
 // CreateChannel is POST channels/create.

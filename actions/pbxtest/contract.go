@@ -25,6 +25,8 @@ type World interface {
 	Behave(phone string, b Behaviour)
 	// Dial lets a phone call an extension whose dialplan hands it to the application with the argument "contract".
 	Dial(phone string)
+	// DialTwice is Dial, and when that call goes on in the dialplan it is handed over in the same way once more.
+	DialTwice(phone string)
 	// Keys lets a phone press keys and returns when the last is released.
 	Keys(phone, keys string, hold, gap time.Duration)
 	// PutDown lets a phone end its call.
@@ -258,6 +260,11 @@ func TryFake(t *testing.T, trial func(*testing.T, World, func(Handler))) {
 type fakeWorld struct{ *PBX }
 
 func (w fakeWorld) Dial(phone string) { w.Call(phone, "contract", nil, "contract") }
+
+func (w fakeWorld) DialTwice(phone string) {
+	w.Then(phone, "contract")
+	w.Dial(phone)
+}
 
 func (w fakeWorld) Keys(phone, keys string, hold, gap time.Duration) {
 	time.Sleep(w.Press(phone, keys, hold, gap) + time.Millisecond)

@@ -37,7 +37,7 @@ func inventory(tr *trial) {
 	if i := slices.IndexFunc(inv.Channels, func(f flows.Found) bool { return f.ID == b.ID }); i < 0 || inv.Channels[i].State != "" || !slices.Contains(inv.Bridges, bridge) {
 		tr.Errorf("where the channel is known there is %+v", inv)
 	}
-	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarState: "", flows.VarHangupCause: "17", flows.VarPartner: "x"}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarState: "", flows.VarReturning: flows.Returning, flows.VarPartner: "x"}))
 	if f := tr.found(a); !f.Returning || f.Partner != "x" {
 		tr.Errorf("who is being given back is found as %+v", f)
 	}
@@ -45,6 +45,32 @@ func inventory(tr *trial) {
 	tr.left(a)
 	if f := tr.found(a); f.Inside {
 		tr.Errorf("who has gone on is found as %+v", f)
+	}
+	tr.PutDown("alice")
+}
+
+// enterAgain: whom the dialplan hands over a second time is not on its way back, whatever was set the first time.
+func enterAgain(tr *trial) {
+	tr.DialTwice("alice")
+	entered := func() flows.Channel {
+		tr.Helper()
+		return await(tr, "alice enters", func(ev flows.Started) bool { return ev.Channel.Endpoint() == "PJSIP/alice" }).Channel
+	}
+	a := entered()
+	tr.legs = append(tr.legs, a.ID)
+	if f := tr.found(a); f.Returning {
+		tr.Errorf("who has entered is found as %+v", f)
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarReturning: flows.Returning}))
+	if f := tr.found(a); !f.Returning {
+		tr.Errorf("who is being given back is found as %+v", f)
+	}
+	tr.must(tr.Continue(a.ID))
+	if again := entered(); again.ID != a.ID {
+		tr.Fatalf("%s has entered instead of %s", again.Name, a.Name)
+	}
+	if f := tr.found(a); !f.Inside || f.Returning || !slices.Equal(f.Args, []string{"contract"}) {
+		tr.Errorf("who has entered again is found as %+v", f)
 	}
 	tr.PutDown("alice")
 }

@@ -21,7 +21,7 @@ func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error
 		if f.Inside && !known(c.id) {
 			f.State, f.Partner = p.read(c, flows.VarState), p.read(c, flows.VarPartner)
 			f.Dialled = f.Args == nil && p.read(c, flows.VarDialled) != ""
-			f.Returning = f.State == "" && p.read(c, flows.VarHangupCause) != ""
+			f.Returning = f.State == "" && p.read(c, flows.VarReturning) != ""
 		}
 		inv.Channels = append(inv.Channels, f)
 	}

@@ -9,11 +9,10 @@ import (
 	"metaflows/flows"
 )
 
-// playback is something that is being played: to one party, or to a bridge.
+// playback is something that is being played to one party.
 type playback struct {
 	id, media string
 	channel   *channel
-	bridge    string
 	began     time.Time
 }
 
@@ -116,38 +115,15 @@ func (p *PBX) Play(id, name, media string) error {
 	})
 }
 
-// PlayOnBridge is POST bridges/{id}/play.
-func (p *PBX) PlayOnBridge(id, name, media string) error {
-	return p.command("PlayOnBridge", id, "play "+media+" to all", atOnce(func() error {
-		if p.bridges[id] == nil {
-			return flows.ErrGone
-		}
-		p.start(&playback{id: name, media: media, bridge: id})
-		return nil
-	}))
-}
-
 func (p *PBX) start(b *playback) *playback {
 	b.began = time.Now()
 	p.playbacks[b.id] = b
-	for _, c := range p.listeners(b) {
-		p.hears(c, b.media)
-	}
+	p.hears(b.channel, b.media)
 	p.event(b.id, flows.PlaybackStarted{Playback: b.id})
 	if !strings.HasPrefix(b.media, "tone:") {
 		p.do(promptTime, b.id, func() { p.stopPlaying(b, false) })
 	}
 	return b
-}
-
-func (p *PBX) listeners(b *playback) []*channel {
-	if b.channel != nil {
-		return []*channel{b.channel}
-	}
-	if br := p.bridges[b.bridge]; br != nil {
-		return slices.Clone(br.members)
-	}
-	return nil
 }
 
 // StopPlayback is DELETE playbacks/{id}.
@@ -167,13 +143,12 @@ func (p *PBX) stopPlaying(b *playback, failed bool) {
 		return
 	}
 	delete(p.playbacks, b.id)
-	for _, c := range p.listeners(b) {
-		if who := c.ear(); who != "" {
-			p.say(Heard, "%s hears no more %s after %v", who, b.media, time.Since(b.began).Round(time.Millisecond))
-		}
+	c := b.channel
+	if who := c.ear(); who != "" {
+		p.say(Heard, "%s hears no more %s after %v", who, b.media, time.Since(b.began).Round(time.Millisecond))
 	}
 	p.event(b.id, flows.PlaybackDone{Playback: b.id, Failed: failed})
-	if c := b.channel; c != nil && c.playing == b {
+	if c.playing == b {
 		c.playing = nil
 		c.release(1)
 	}

@@ -42,6 +42,7 @@ type phone struct {
 	group, namedGroup string
 	vars              map[string]string // set_var=
 	does              Behaviour
+	then              []string // of its next call
 }
 
 // Behave says what a phone does from now on.
@@ -58,18 +59,26 @@ func (p *PBX) Carry(name, variable, value string) {
 	p.phones[name].vars[variable] = value
 }
 
+// Then lets the dialplan hand the phone's next call to Stasis(metaflows,args...) once more when it goes on there.
+func (p *PBX) Then(name string, args ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phones[name].then = args
+}
+
 // Call lets a phone call an extension whose dialplan hands it to Stasis(metaflows,args...). It returns the channel's id.
 func (p *PBX) Call(name, extension string, vars map[string]string, args ...string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ph := p.phones[name]
-	c := &channel{state: "Ring", vars: map[string]string{}, exten: extension, args: args}
+	c := &channel{state: "Ring", vars: map[string]string{}, exten: extension, args: args, then: ph.then}
+	ph.then = nil
 	p.give(c, ph)
 	c.id = fmt.Sprintf("%s%d", name, p.made["PJSIP/"+name])
 	c.linked = c.id
 	p.know(c)
 	p.assign(c, vars)
-	p.do(toEffect, c.id, func() { p.enter(c) })
+	p.do(toEffect, c.id, func() { p.stasis(c) })
 	return c.id
 }
 
@@ -238,10 +247,8 @@ func (p *PBX) Hears(name, source string) bool {
 		return talking(c, other)
 	}
 	for _, b := range p.playbacks {
-		for _, l := range p.listeners(b) {
-			if b.media == "tone:"+source && (l == c || l.whisper == c) {
-				return true
-			}
+		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {
+			return true
 		}
 	}
 	return false

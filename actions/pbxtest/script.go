@@ -23,6 +23,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	alice has X=y              a variable of her endpoint (set_var=)
 //	alice brings X=y           a variable of her next call
 //	alice calls bob            dials him and waits until they talk; the transcript begins after that
+//	alice then dials PJSIP/carol,5     when her next call goes on in the dialplan, it is handed over once more
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
@@ -111,6 +112,8 @@ func (s *scenario) setting(text string) (done bool, err error) {
 			s.brings[words[0]] = map[string]string{}
 		}
 		s.brings[words[0]][name] = value
+	case len(words) == 4 && words[1] == "then" && words[2] == "dials":
+		s.pbx.Then(words[0], append([]string{"dial"}, strings.Split(words[3], ",")...)...)
 	case len(words) == 3 && words[1] == "has":
 		name, value, _ := strings.Cut(words[2], "=")
 		s.pbx.Carry(words[0], name, value)

@@ -137,21 +137,14 @@ func (p *PBX) setGuard(c *channel, value string) {
 
 // Continue is POST channels/{id}/continue to the next priority.
 func (p *PBX) Continue(id string) error {
-	return p.command("Continue", id, "continue "+p.party(id), atOnce(func() error { return p.leave(id, "") }))
-}
-
-// ContinueAt is POST channels/{id}/continue; where there is no such extension the channel is hung up (ari-facts 3.1).
-func (p *PBX) ContinueAt(id, context, exten string) error {
-	return p.command("ContinueAt", id, "continue "+p.party(id)+" at "+context+","+exten, atOnce(func() error {
-		return p.leave(id, exten+"@"+context)
-	}))
+	return p.command("Continue", id, "continue "+p.party(id), atOnce(func() error { return p.leave(id) }))
 }
 
 // afterTime is how long a channel stays in the dialplan after it has gone on there.
 const afterTime = 2 * time.Second
 
 // leave lets a channel go on in the dialplan: answered at once, carried out when nothing occupies the channel.
-func (p *PBX) leave(id, where string) error {
+func (p *PBX) leave(id string) error {
 	c, err := p.live(id)
 	if err != nil {
 		return err
@@ -162,6 +155,7 @@ func (p *PBX) leave(id, where string) error {
 		}
 		p.leaveBridge(c)
 		c.entered = false
+		c.vars[flows.VarReturning] = flows.Returning
 		p.event(id, flows.Left{Channel: id})
 		mine := map[string]string{}
 		for name, value := range c.vars {
@@ -178,8 +172,9 @@ func (p *PBX) leave(id, where string) error {
 			mine["hangup handlers"] = strings.Join(c.handlers, " ")
 		}
 		p.say(Gone, "%s goes on%s", c.party, list(mine))
-		if _, exists := p.extensions[where]; where != "" && !exists {
-			p.end(c, 16, 0)
+		if c.then != nil {
+			c.args, c.then = c.then, nil
+			p.do(toEffect, id, func() { p.stasis(c) })
 			return
 		}
 		p.do(afterTime, id, func() { p.end(c, 16, 0) })

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"metaflows/app/config"
 	"metaflows/app/server"
 	"metaflows/ari"
+	asteriskconf "metaflows/asterisk-conf"
 	"metaflows/flows"
 )
 
@@ -133,22 +135,27 @@ func (p *patient) channel(ctx context.Context) bool {
 	return true
 }
 
-// handler looks for the hangup handler that ends legs which must not stay behind (design 6, Restart).
+// handler looks for the hangup handler that ends legs which must not stay behind (design 6, Restart). ARI says of a line
+// of the dialplan whether it is there, not what it does: an older handler has fewer.
 func (p *patient) handler() {
-	const question = "DIALPLAN_EXISTS(metaflows-orphan,s,1)"
-	answer, err := p.client.Variables(p.id, question)
-	switch {
-	case err != nil:
+	shipped := asteriskconf.HangupHandler()
+	questions := make([]string, len(shipped)-1) // behind the context's name, a priority for each
+	for i := range questions {
+		questions[i] = fmt.Sprintf("DIALPLAN_EXISTS(metaflows-orphan,s,%d)", i+1)
+	}
+	answers, err := p.client.Variables(p.id, questions...)
+	if err != nil {
 		p.bad("the dialplan cannot be asked: "+err.Error(), "in modules.conf:", "load = func_dialplan.so")
-	case answer[question] != "1":
-		p.bad("the dialplan has no hangup handler metaflows-orphan", "in extensions.conf:",
-			"[metaflows-orphan]",
-			`exten => s,1,ExecIf($["${ARG1}"!=""]?SoftHangup(${ARG1}))`,
-			` same => n,ExecIf($["${ARG1}"="" & "${METAFLOWS_PARTNER}"!=""]?SoftHangup(${METAFLOWS_PARTNER}))`,
-			` same => n,ExecIf($["${METAFLOWS_HANGUPCAUSE}">"0" & "${CHANNEL(state)}"!="Up" & ("${HANGUPCAUSE}"="0" | "${HANGUPCAUSE}"="16")]?TryExec(Hangup(${METAFLOWS_HANGUPCAUSE})))`,
-			` same => n,Return()`)
-	default:
+		return
+	}
+	switch missing := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" }); missing {
+	case -1:
 		p.good("the hangup handler metaflows-orphan is there")
+	case 0:
+		p.bad("the dialplan has no hangup handler metaflows-orphan", append([]string{"in extensions.conf:"}, shipped...)...)
+	default:
+		p.bad(fmt.Sprintf("the hangup handler metaflows-orphan has no priority %d: it is an older one", missing+1),
+			append([]string{"in extensions.conf, in its place:"}, shipped...)...)
 	}
 }
 

@@ -1,14 +1,12 @@
 package events
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
+	"metaflows/docker/logtest"
 	"metaflows/flows"
 )
 
@@ -197,7 +196,7 @@ func TestLostIsTold(t *testing.T) {
 	s := brokertest.Start(t)
 	b := external(t, s)
 	s.Stop()
-	log := &safeLog{}
+	log := &logtest.Log{}
 	p := startLogging(t, b, 5, log)
 	began := time.Now()
 	for i := range 12 {
@@ -223,24 +222,6 @@ func TestLostIsTold(t *testing.T) {
 	if log := log.String(); strings.Count(log, "events are being lost") != 1 || strings.Count(log, `msg="events were lost" count=7`) != 1 {
 		t.Error(log)
 	}
-}
-
-// safeLog is a log that is read while it is written.
-type safeLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *safeLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func TestCloseSaysWhatIsLeft(t *testing.T) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -20,31 +19,14 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
+	"metaflows/docker/logtest"
 	"metaflows/flows"
 )
-
-// safeLog is a log that is read while it is written.
-type safeLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *safeLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
 
 type lab struct {
 	*testing.T
 	Addresses
-	log   *safeLog
+	log   *logtest.Log
 	token string
 	stop  func() error
 }
@@ -62,7 +44,7 @@ func settingsFor(dir string) config.Config {
 
 func start(t *testing.T, cfg config.Config) *lab {
 	t.Helper()
-	l := &lab{T: t, log: &safeLog{}}
+	l := &lab{T: t, log: &logtest.Log{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan Addresses, 1)
 	ended := make(chan error, 1)
@@ -374,7 +356,7 @@ func TestExternalNATSWithoutJetStream(t *testing.T) {
 }
 
 func TestChannelVars(t *testing.T) {
-	log := &safeLog{}
+	log := &logtest.Log{}
 	c := &channelVars{log: slog.New(slog.NewTextHandler(log, nil))}
 	all := map[string]string{}
 	for _, name := range ChannelVars {

@@ -15,6 +15,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
+	"metaflows/docker/logtest"
 	"metaflows/flows"
 )
 
@@ -29,29 +30,11 @@ func (t *told) Publish(n flows.Notice) {
 	t.notices = append(t.notices, n)
 }
 
-// safeLog is a log that is read while it is written.
-type safeLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *safeLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 type lab struct {
 	*Store
 	broker *broker.Broker
 	told   *told
-	log    *safeLog
+	log    *logtest.Log
 	stop   func()
 }
 
@@ -62,7 +45,7 @@ func open(t *testing.T, cfg broker.Config, more ...func(*Config)) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{broker: b, told: &told{}, log: &safeLog{}}
+	l := &lab{broker: b, told: &told{}, log: &logtest.Log{}}
 	var once sync.Once
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

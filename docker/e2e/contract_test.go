@@ -14,8 +14,14 @@ import (
 	"metaflows/flows"
 )
 
-// contractDialplan is the extension by which a phone enters the suite's own application.
-const contractDialplan = "[extensions](+)\nexten => contract,1,Stasis(contract,contract)\n same => n,Wait(60)\n"
+// contractDialplan has the extensions by which a phone enters the suite's own application, once and twice.
+const contractDialplan = `[extensions](+)
+exten => contract,1,Stasis(contract,contract)
+ same => n,Wait(60)
+exten => contract-twice,1,Stasis(contract,contract)
+ same => n,Stasis(contract,contract)
+ same => n,Wait(60)
+`
 
 // TestContract: a real Asterisk does what package actions relies on, and what the telephone system in memory does.
 func TestContract(t *testing.T) {
@@ -138,9 +144,13 @@ func (w *realWorld) Behave(name string, b pbxtest.Behaviour) {
 	}
 }
 
-func (w *realWorld) Dial(name string) {
+func (w *realWorld) Dial(name string) { w.dial(name, "contract") }
+
+func (w *realWorld) DialTwice(name string) { w.dial(name, "contract-twice") }
+
+func (w *realWorld) dial(name, extension string) {
 	w.t.Helper()
-	_, err := w.phone(name).Dial(w.ctx, "contract")
+	_, err := w.phone(name).Dial(w.ctx, extension)
 	w.must(err)
 }
 

@@ -23,6 +23,7 @@ import (
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
 	"metaflows/app/server"
+	"metaflows/docker/logtest"
 	"metaflows/docker/pbx"
 	"metaflows/flows"
 )
@@ -59,7 +60,7 @@ type system struct {
 	ari   string             // where metaflows finds ARI; "" for where it is
 	nats  *brokertest.Server // an external one; nil for the one inside metaflows
 	token string
-	log   safeLog
+	log   logtest.Log
 	audit *nats.Conn
 	end   func() error
 
@@ -288,22 +289,4 @@ func (s *system) stop() error {
 		s.audit.Close()
 	}
 	return errors.Join(s.end(), s.Stop())
-}
-
-// safeLog is a log that is read while it is written.
-type safeLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *safeLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -12,13 +11,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"metaflows/docker/logtest"
 	"metaflows/docker/phone"
 	"metaflows/docker/rig"
 )
@@ -36,21 +35,7 @@ type child struct {
 	*testing.T
 	cmd    *exec.Cmd
 	folder string
-
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (c *child) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.said.Write(p)
-}
-
-func (c *child) text() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.said.String()
+	said   logtest.Log
 }
 
 func startLab(t *testing.T, folder string, args ...string) *child {
@@ -58,7 +43,7 @@ func startLab(t *testing.T, folder string, args ...string) *child {
 	c := &child{T: t, folder: folder}
 	c.cmd = exec.Command(os.Args[0], append([]string{"lab", "-dir", folder}, args...)...)
 	c.cmd.Env = append(os.Environ(), "TEST_BE_LAB=1")
-	c.cmd.Stdout, c.cmd.Stderr = c, c
+	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +56,11 @@ func (c *child) find(pattern string) []string {
 	c.Helper()
 	re := regexp.MustCompile(pattern)
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if found := re.FindStringSubmatch(c.text()); found != nil {
+		if found := re.FindStringSubmatch(c.said.String()); found != nil {
 			return found
 		}
 	}
-	c.Fatalf("the lab does not say %s:\n%s", pattern, c.text())
+	c.Fatalf("the lab does not say %s:\n%s", pattern, c.said.String())
 	return nil
 }
 
@@ -109,7 +94,7 @@ func (c *child) end(signal os.Signal) {
 	if signal == os.Kill {
 		patience = 5 * time.Second // the kernel ends Asterisk and tells metaflows to stop
 	} else if err != nil {
-		c.Errorf("the lab ends with %v:\n%s", err, c.text())
+		c.Errorf("the lab ends with %v:\n%s", err, c.said.String())
 	}
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		var left []string
@@ -131,7 +116,7 @@ func (c *child) end(signal os.Signal) {
 func (c *child) must(err error) {
 	c.Helper()
 	if err != nil {
-		c.Fatalf("%v\n%s", err, c.text())
+		c.Fatalf("%v\n%s", err, c.said.String())
 	}
 }
 
@@ -213,7 +198,7 @@ func TestAsteriskLab(t *testing.T) {
 	c.must(err)
 	c.must(call.WaitTone(c.soon(), rig.Tones["carol"]))
 	c.end(os.Interrupt)
-	if !strings.Contains(c.text(), "all is stopped") {
+	if !strings.Contains(c.said.String(), "all is stopped") {
 		t.Error("it does not say that all is stopped")
 	}
 	for _, name := range []string{"asterisk.log", "metaflows.log", "admin.token"} {
@@ -221,7 +206,7 @@ func TestAsteriskLab(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Log(c.text())
+	t.Log(c.said.String())
 
 	// What was stored is there the next time; a lab that is killed leaves nothing running either.
 	again := startLab(t, folder)
@@ -230,8 +215,8 @@ func TestAsteriskLab(t *testing.T) {
 		t.Error("the token is another one")
 	}
 	second := startLab(t, folder)
-	if err := second.cmd.Wait(); err == nil || !strings.Contains(second.text(), "another lab is running with the folder") {
-		t.Errorf("a second lab says %v %s", err, second.text())
+	if err := second.cmd.Wait(); err == nil || !strings.Contains(second.said.String(), "another lab is running with the folder") {
+		t.Errorf("a second lab says %v %s", err, second.said.String())
 	}
 	again.end(os.Kill)
 }
