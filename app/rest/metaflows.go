@@ -80,7 +80,7 @@ func (a *API) replace(s *answer, r *http.Request, p store.Place) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	revision, err := a.cfg.Documents.Put(ctx, p, data.encode())
+	revision, err := a.cfg.Documents.Put(ctx, p, data.encode(), store.Any)
 	var refused *flows.DocumentError
 	switch {
 	case errors.As(err, &refused):
@@ -100,7 +100,7 @@ func (a *API) replace(s *answer, r *http.Request, p store.Place) {
 func (a *API) remove(s *answer, r *http.Request, p store.Place) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	revision, err := a.cfg.Documents.Delete(ctx, p)
+	revision, err := a.cfg.Documents.Delete(ctx, p, store.Any)
 	if err != nil {
 		a.unavailable(s, p, err)
 		return
