@@ -28,6 +28,7 @@ type exchange struct {
 
 	answer envelope
 	body   requestBody
+	ahead  bool // the client expects a revision that is not known here yet
 }
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
