@@ -24,6 +24,7 @@ type Effective struct {
 	DigitTimeout time.Duration
 	ListenOn     ListenOn
 
+	levels   []level
 	scalars  [3]Origin // binding digit, digit timeout, listen_on
 	numbers  effEntries
 	patterns effEntries
@@ -50,6 +51,12 @@ const (
 	PartNumbers      Part = "numbers"
 	PartPatterns     Part = "patterns"
 )
+
+// level is one of the merged documents.
+type level struct {
+	scope Scope
+	doc   *Document
+}
 
 // effEntries are the entries of numbers or patterns after the merge, those that are switched off too.
 type effEntries struct {
@@ -99,6 +106,7 @@ func (e *Effective) merge(scope Scope, d *Document) {
 	if d == nil {
 		return
 	}
+	e.levels = append(e.levels, level{scope, d})
 	if d.BindingDigit != 0 {
 		e.BindingDigit = d.BindingDigit
 		e.scalars[0].replace(scope)

@@ -48,7 +48,7 @@ func (c *Call) serveKeys(leg *Leg) {
 		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
 		switch at := later(c.calm, c.keysUp(leg, want)); {
 		case c.mayCut(leg, want):
-		case time.Now().Before(at):
+		case c.clock.now().Before(at):
 			c.wake(leg, at)
 		default:
 			c.absorb(leg, want)
@@ -76,7 +76,7 @@ const (
 // added again while another's key is down hears it twice; and a key that is down when its own absorb is switched off ends
 // for the others without having begun. To switch it on comes after a key of its own, whose next one does not begin yet.
 func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
-	now := time.Now()
+	now := c.clock.now()
 	for _, leg := range c.Legs {
 		pause := typingPause
 		if leg == added {
@@ -100,7 +100,8 @@ func (c *Call) mayCut(leg *Leg, on bool) bool {
 	if !on || len(c.Recordings) == 0 {
 		return false
 	}
-	return time.Since(leg.released) > justReleased || leg.echo.deaf.until.Add(deafTime).After(time.Now().Add(-c.offset))
+	now := c.clock.now()
+	return now.Sub(leg.released) > justReleased || leg.echo.deaf.until.Add(deafTime).After(now.Add(-c.offset))
 }
 
 // needed says that a leg must stay in the bridge now. To be added again it leaves it for a moment, and a recorder that is
@@ -121,7 +122,7 @@ func (c *Call) wake(leg *Leg, at time.Time) {
 		leg.timer.Stop()
 	}
 	leg.timerAt = at
-	leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg, at}) })
+	leg.timer = c.clock.after(at.Sub(c.clock.now()), func() { c.post(keyTimer{leg, at}) })
 }
 
 // absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again. Where that fails it is
@@ -138,7 +139,7 @@ func (c *Call) absorb(leg *Leg, on bool) {
 		if err != nil && leg.bridged && leg.ID == channel {
 			leg.joins = leg.joins[:max(0, len(leg.joins)-1)]
 			leg.asked, leg.balked = !on, true
-			time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
+			c.clock.after(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
 			if !errors.Is(err, ErrGone) {
 				c.Log.Warn("absorbing digits could not be switched", "leg", leg.Name, "on", on, "error", err)
 			}
@@ -154,11 +155,11 @@ func (c *Call) relay(from *Leg, digits string) {
 			continue
 		}
 		pending++
-		channel, began := to.ID, time.Now()
+		channel, began := to.ID, c.clock.now()
 		first := began.Add(relayLead - c.offset)
 		to.echo.sent(first, first.Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
-			if late := time.Now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
+			if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
 				to.echo.sent(first, late) // something else had kept the channel busy before
 			}
 			if err != nil && !errors.Is(err, ErrGone) {
@@ -192,8 +193,7 @@ func relayTime(digits int) time.Duration {
 // call's goroutine.
 func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
 	leg.busy++
-	leg.courier.send(func() {
-		err := command()
+	c.clock.carry(leg, command, func(err error) {
 		c.post(carried{func(err error) { leg.busy--; then(err) }, err})
 	})
 }
