@@ -51,6 +51,9 @@ func (r *Rehearsal) Listeners(leg *Leg) []*Leg {
 	return owners
 }
 
+// Bridge is the id of the call's bridge.
+func (r *Rehearsal) Bridge() string { return r.call.Bridge }
+
 // Now is the time of the rehearsal.
 func (r *Rehearsal) Now() time.Time { return r.time }
 
