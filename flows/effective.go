@@ -32,6 +32,7 @@ type Effective struct {
 	codes    []effNumber  // numbers that are not switched off and not too long, sorted
 	searches []effPattern // patterns that are not switched off, in order
 	sizes    runSizes
+	anywhere bool // patterns are searched anywhere
 }
 
 // Origin says which document a value comes from and which others it replaced, the least specific first.
@@ -160,6 +161,7 @@ func (m *effEntries) merge(scope Scope, entries []Entry) {
 
 // prepare leaves out what module none switches off: it neither matches nor keeps anything open.
 func (e *Effective) prepare(anywhere bool) {
+	e.anywhere = anywhere
 	for i, n := range e.numbers.list {
 		if n.Node.Module != moduleNone && len(n.Key) <= maxKeys {
 			e.codes = append(e.codes, effNumber{n.Key, i})
