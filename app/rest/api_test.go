@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"metaflows/app/egress"
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -35,20 +37,25 @@ func (m *memory) Get(p store.Place) (store.Document, bool, error) {
 	return d, ok, nil
 }
 
-func (m *memory) Put(_ context.Context, p store.Place, raw []byte) (uint64, error) {
+func (m *memory) Put(_ context.Context, p store.Place, raw []byte, expect store.Expect) (uint64, error) {
 	if _, err := flows.ParseDocument(raw); err != nil {
 		return 0, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
-	return m.set(p, raw)
+	return m.set(p, raw, expect)
 }
 
-func (m *memory) Delete(_ context.Context, p store.Place) (uint64, error) { return m.set(p, nil) }
+func (m *memory) Delete(_ context.Context, p store.Place, expect store.Expect) (uint64, error) {
+	return m.set(p, nil, expect)
+}
 
-func (m *memory) set(p store.Place, raw []byte) (uint64, error) {
+func (m *memory) set(p store.Place, raw []byte, expect store.Expect) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
 		return 0, store.ErrUnavailable
+	}
+	if d, ok := m.docs[p]; expect == store.Absent && ok || expect != store.Any && expect != store.Absent && expect != store.Revision(d.Revision) {
+		return 0, store.ErrConflict
 	}
 	m.revision++
 	if delete(m.docs, p); raw != nil {
@@ -82,8 +89,16 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	blocked, err := egress.Parse(egress.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := schema.Load(blocked)
+	if err != nil {
+		t.Fatal(err)
+	}
 	api, err := New(Config{
-		Documents: l.docs, AdminToken: adminToken, Node: "n1", Version: "1.2.3",
+		Documents: l.docs, Schemas: schemas, Authenticator: AdminToken(adminToken), Node: "n1", Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {
@@ -138,12 +153,12 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v2/accounts/acme/metaflows//", 404, "not_found"},
 		{"GET", "//", 404, "not_found"},
 		{"GET", "/healthz", 200, ""},
-		{"CONNECT", "/v2/accounts//metaflows", 404, "not_found"},
-		{"GET", "/v1/accounts/acme/metaflows", 404, "not_found"},
+		{"CONNECT", "/v2/accounts//metaflows", 501, "not_implemented"},
+		{"GET", "/v1/accounts/acme/metaflows", 410, "gone"},
 		{"PUT", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
 		{"PATCH", "/v2/accounts/acme/users/u/metaflows", 405, "invalid_method"},
 		{"HEAD", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
-		{"BREW", "/v2/accounts/acme/devices/d/metaflows", 405, "invalid_method"},
+		{"BREW", "/v2/accounts/acme/devices/d/metaflows", 501, "not_implemented"},
 	} {
 		w := l.do(c.method, c.path, "")
 		if w.Code != c.status || c.message != "" && !strings.Contains(w.Body.String(), `"message":"`+c.message+`"`) {
@@ -157,7 +172,7 @@ func TestRoutes(t *testing.T) {
 
 func TestAuthentication(t *testing.T) {
 	l := newLab(t)
-	_, _ = l.docs.set(store.Place{Account: "acme", Scope: flows.ScopeAccount}, []byte(`{}`))
+	_, _ = l.docs.set(store.Place{Account: "acme", Scope: flows.ScopeAccount}, []byte(`{}`), store.Any)
 	var answers []string
 	for _, header := range []string{
 		"X-Auth-Token: ", "X-Auth-Token: wrong", "X-Auth-Token: " + adminToken + "x", "X-Auth-Token: " + adminToken[1:], "X-Auth-Token: admin",

@@ -1,0 +1,94 @@
+package schema
+
+import (
+	"errors"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"metaflows/flows"
+)
+
+// Document checks what somebody wants to store, as Kazoo does (kazoo-facts 3), and repairs types in place. It may be stored
+// when problems is empty; warnings are what this version cannot do of it. It never panics, whatever data is.
+func (s *Schemas) Document(data *Value) (problems *Problems, warnings []Warning) {
+	problems = &Problems{}
+	root := s.byName["metaflows"]
+	root.repair(data)
+	problems.check(nil, data, root)
+	eachNode(data, func(at []string, module string, node *Value) { s.node(problems, at, module, node) })
+	var refused *flows.DocumentError
+	if _, err := flows.ParseDocument(data.Encode()); errors.As(err, &refused) {
+		problems.AddDocument(refused)
+	}
+	return problems, s.Unsupported(data)
+}
+
+// eachNode visits the nodes of a document's numbers and patterns, and their children, in the document's order. Nodes whose
+// module is no text are left out. Kazoo keeps a child under the empty key unchecked; nothing ever runs it.
+func eachNode(document *Value, visit func(at []string, module string, node *Value)) {
+	for _, part := range []string{"numbers", "patterns"} {
+		if entries := document.Get(part); entries != nil {
+			eachOf(entries, []string{part}, visit)
+		}
+	}
+}
+
+func eachOf(entries *Value, at []string, visit func([]string, string, *Value)) {
+	if entries.Kind != Object {
+		return
+	}
+	for _, m := range entries.Members {
+		if m.Key == "" || m.Value.Kind != Object {
+			continue
+		}
+		here := below(at, m.Key)
+		if module := m.Value.Get("module"); module != nil && module.Kind == String {
+			visit(here, module.Text, m.Value)
+		}
+		if children := m.Value.Get("children"); children != nil {
+			eachOf(children, below(here, "children"), visit)
+		}
+	}
+}
+
+// node checks one node's module and data.
+func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
+	d := s.module(module)
+	if d == nil {
+		if module != "" && len([]rune(module)) <= 64 { // else the schema has said it
+			p.Add(Path(below(at, "module")...), "error", Detail{"message": "unable to find metaflow schema for module " + module, "value": module})
+			p.Add("schema", "schema", Detail{"message": "schema not found", "schema": "metaflows." + module})
+		}
+		return
+	}
+	data := node.Get("data")
+	if data == nil {
+		data = NewObject() // which lacks what is required
+	}
+	if data.Kind != Object {
+		return // the schema has said it
+	}
+	d.repair(data)
+	p.check(below(at, "data"), data, d)
+	s.clientURL(p, at, module, data)
+}
+
+// calledURLs are the keys whose URL this system calls, and Kazoo checks for that (kazoo-facts 3.2).
+var calledURLs = map[string]string{"pivot": "voice_url", "record_call": "url"}
+
+func (s *Schemas) clientURL(p *Problems, at []string, module string, data *Value) {
+	key := calledURLs[module]
+	if u := data.Get(key); key != "" && u != nil && u.Kind == String {
+		if err := s.blocked.URL(u.Text); err != nil {
+			p.Add(Path(below(at, "data", key)...), "error", Detail{"message": "invalid client URL", "value": u, "cause": err.Error()})
+		}
+	}
+}
+
+// check validates one value by one schema.
+func (p *Problems) check(at []string, v *Value, d *definition) {
+	var invalid *jsonschema.ValidationError
+	if err := d.compiled.Validate(v.Plain()); errors.As(err, &invalid) {
+		p.addSchema(at, v, d, invalid)
+	}
+}
