@@ -28,6 +28,8 @@ type Simulator struct {
 	Absorb   bool
 	// Modules are those of the process: which there are, and which are kept from outsiders. They are not run.
 	Modules flows.Modules
+	// Conflicts finds those of an effective document.
+	Conflicts func(*flows.Effective) []flows.Conflict
 }
 
 // Run simulates. The error is an *Error.
@@ -44,7 +46,7 @@ func (s Simulator) Run(req Request) (*Answer, error) {
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	rec := newRecord(merged)
+	rec := s.newRecord(merged)
 	if err := s.play(req, rec, presses, absorb); err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (p *problems) merge(path string, settings flows.Settings, docs *Documents) 
 	return flows.Merge(settings, p.parse(path+".account", docs.Account), p.parse(path+".user", docs.User), p.parse(path+".device", docs.Device))
 }
 
-func newRecord(merged map[string]*flows.Effective) *record {
+func (s Simulator) newRecord(merged map[string]*flows.Effective) *record {
 	answer := &Answer{
 		Effective: Parties[json.RawMessage]{json.RawMessage("null"), json.RawMessage("null")},
 		Listening: Parties[[]string]{[]string{}, []string{}},
@@ -90,7 +92,7 @@ func newRecord(merged map[string]*flows.Effective) *record {
 	for _, leg := range []string{legA, legB} {
 		if e := merged[leg]; e != nil {
 			*answer.Effective.of(leg) = e.Merged()
-			for _, c := range e.Conflicts() {
+			for _, c := range s.Conflicts(e) {
 				if !slices.Contains(answer.Conflicts, c) {
 					answer.Conflicts = append(answer.Conflicts, c)
 				}
