@@ -68,7 +68,7 @@ func (a *asterisk) SendDigits(channel, digits string) error {
 
 // press lets a key be pressed that is released at a time.
 func (a *asterisk) press(p *phone, key byte, released time.Time) {
-	a.r.At(released.Add(-hold), func() { a.read(p, frame{key, false}) })
+	a.r.At(released.Add(-Hold), func() { a.read(p, frame{key, false}) })
 	a.r.At(released, func() { a.read(p, frame{key, true}) })
 }
 
@@ -107,7 +107,7 @@ func (a *asterisk) end(p *phone, f frame) {
 	now := a.r.Now()
 	open := p.free.Add(minGap)
 	p.frames++
-	a.r.Deliver(flows.Digit{Channel: p.id, Key: f.key, Duration: hold, Stamp: now, Arrived: now})
+	a.r.Deliver(flows.Digit{Channel: p.id, Key: f.key, Duration: Hold, Stamp: now, Arrived: now})
 	switch {
 	case p.begun:
 		p.begun, p.free = false, now
@@ -115,7 +115,7 @@ func (a *asterisk) end(p *phone, f frame) {
 		p.putBack = true
 		a.r.At(open, func() { a.again(p, f) })
 	default: // its beginning was ignored: it begins where it ends
-		p.free = now.Add(hold)
+		p.free = now.Add(Hold)
 		a.passOn(p, f.key)
 	}
 }
@@ -141,7 +141,7 @@ func (a *asterisk) passOn(p *phone, key byte) {
 // hear sends a phone a digit.
 func (a *asterisk) hear(p *phone, key byte) {
 	a.record.heard(p.id, key)
-	if until := a.r.Now().Add(hold + deafTime); until.After(p.deaf) {
+	if until := a.r.Now().Add(Hold + deafTime); until.After(p.deaf) {
 		p.deaf = until
 	}
 }

@@ -10,9 +10,9 @@ import (
 // MaxKeys is how many keys a simulation may press.
 const MaxKeys = 256
 
-// The lengths of things: every key is held for hold; between two is pause where nothing else is said, and maxPause at most.
+// The lengths of things: every key is held for Hold; between two is pause where nothing else is said, and maxPause at most.
 const (
-	hold     = 100 * time.Millisecond
+	Hold     = 100 * time.Millisecond
 	pause    = 100 * time.Millisecond
 	maxPause = 60 * time.Second
 )
@@ -31,7 +31,7 @@ type Press struct {
 func ParseKeys(text string) ([]Press, error) {
 	var presses []Press
 	leg, silence, said := "a", pause, false
-	at := -hold - pause // so that the first release is at 0
+	at := -Hold - pause // so that the first release is at 0
 	for rest := text; rest != ""; {
 		where := len(text) - len(rest) + 1
 		switch key := rest[0]; {
@@ -51,7 +51,7 @@ func ParseKeys(text string) ([]Press, error) {
 			if len(presses) == MaxKeys {
 				return nil, fmt.Errorf("character %d: more than %d keys", where, MaxKeys)
 			}
-			at += silence + hold
+			at += silence + Hold
 			presses = append(presses, Press{Leg: leg, Key: key, At: at})
 			silence, said, rest = pause, false, rest[1:]
 		default:
