@@ -79,16 +79,16 @@ func (m *memory) Effective(o flows.Owner) *flows.Effective {
 }
 
 type lab struct {
-	*testing.T
+	testing.TB
 	api   *API
 	docs  *memory
 	parts []Part
 	log   *strings.Builder
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{T: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
 	blocked, err := egress.Parse(egress.Default)
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func (x *exchange) param(name string) string {
 	if q := x.URL.Query(); q.Has(name) {
 		return q.Get(name)
 	}
-	s, _ := text(x.body.member(name))
+	s, _ := text(x.body.members[name])
 	return s
 }
 
@@ -84,7 +84,7 @@ func (x *exchange) tunnel() {
 	verb := x.URL.Query().Get("verb")
 	if verb == "" {
 		x.parseBody()
-		verb, _ = text(x.body.member("verb"))
+		verb, _ = text(x.body.members["verb"])
 	}
 	if verb != "" {
 		x.method = strings.ToUpper(verb)
