@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ const (
 
 // simulatedOutcomes is how the actions end in the lab.
 var simulatedOutcomes = map[string]string{
-	"numbers.9": "fail:not_recording", "numbers.91": "fail:not_recording", "numbers.5": "fail:not_recording",
+	`patterns.2(\d{4})`: "stop", "numbers.9": "fail:not_recording", "numbers.91": "fail:not_recording", "numbers.5": "fail:not_recording",
 	`patterns.3(\d{2})`: "fail:no_extension", `patterns.6(\d+)`: "fail:no_extension", `patterns.4(\d)\*(\d)`: "fail:no_extension",
 }
 
@@ -52,9 +53,10 @@ var simulatedSequences = [2][]struct{ pair, keys string }{
 		{"both", "*9"},
 		{"both", "*55"},
 		{"both", "**912"},
+		{"both", "*8<40>1<40>2<40>3<40>4"},
 		{"both", "*61*9"},
 		{"both", "b:*9"},
-		{"both", "*6<300>1b:*5<200>a:2"},
+		{"both", "*6<300>1<60>b:*5a:2"},
 		{"outsider", "b:*9"},
 		{"outsider", "b:*8123<500>a:45"},
 		{"outsider", "*312<400>b:*0"},
@@ -64,15 +66,22 @@ var simulatedSequences = [2][]struct{ pair, keys string }{
 		{"self", "*91"},
 		{"self", "*9#"},
 		{"self", "*8*9"},
+		{"self", "9<40>8<40>*<40>3<40>1<40>2"},
 		{"self", "*312<200>7"},
-		{"self", "*61234<1000>7"},
+		{"self", "*69876<1000>7"},
 		{"self", "*41*2"},
 		{"self", "12*<900>34"},
 		{"self", "*81234567890"},
 		{"self", "*A<60>*5<60>6b:12"},
-		{"self", "*9<700>1<1000>*0"},
+		{"self", "*9<660>1<1000>*0"},
 	},
 }
+
+// errLate: something came later than simulated. On a machine with much else to do that happens once, but not again and
+// again; what comes in another order, or not at all, is never tried again.
+var errLate = errors.New("late")
+
+const simulatedTries = 3
 
 // TestSimulateIsTheCall compares what simulate says with what phones and the auditor see: the same codes run in the same
 // way, the other side hears the same digits, the same events come in the same order, each within 50 ms of its time from
@@ -94,8 +103,15 @@ func TestSimulateIsTheCall(t *testing.T) {
 		columns.Go(func() {
 			for _, s := range column {
 				pair := simulatedPairs[s.pair]
-				c := &simulated{lab: l, pair: pair, keys: s.keys, phones: map[string]*phone.Call{}}
-				if err := c.play(phones[pair.a], phones[pair.b]); err != nil {
+				var err error
+				for range simulatedTries {
+					c := &simulated{lab: l, pair: pair, keys: s.keys, phones: map[string]*phone.Call{}}
+					if err = c.play(phones[pair.a], phones[pair.b]); !errors.Is(err, errLate) {
+						break
+					}
+					t.Logf("%s, %s: once more: %v", s.pair, s.keys, err)
+				}
+				if err != nil {
 					t.Errorf("%s, %s: %v", s.pair, s.keys, err)
 				}
 			}
@@ -143,7 +159,7 @@ func (c *simulated) play(from, to *phone.Phone) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = a.Hangup(c.soon(5 * time.Second)) }()
+	defer func() { _ = a.Hangup(c.soon(5 * time.Second)) }() // what is tried again, too
 	b, err := to.Incoming(c.soon(10 * time.Second))
 	if err != nil {
 		return err
@@ -171,7 +187,11 @@ func (c *simulated) play(from, to *phone.Phone) (err error) {
 	}
 	c.Logf("%-22s %d codes, %d events, %d digits heard: all the same, times differ by %s at most",
 		c.keys, len(c.answer.Runs), len(c.expected()), len(c.answer.Hears.A)+len(c.answer.Hears.B), c.worst.Round(time.Millisecond))
-	_ = a.Hangup(c.soon(5 * time.Second))
+	_ = a.Hangup(c.soon(5 * time.Second)) // unless a code has ended it
+	_ = b.Hangup(c.soon(5 * time.Second))
+	if err := a.WaitEnded(c.soon(8 * time.Second)); err != nil {
+		return err
+	}
 	return b.WaitEnded(c.soon(8 * time.Second))
 }
 
@@ -198,8 +218,8 @@ func (c *simulated) press() error {
 		if i == 0 {
 			c.zero = pressed.End()
 		}
-		if off := pressed.End().Sub(c.zero.Add(p.At)); off.Abs() > 40*time.Millisecond {
-			return fmt.Errorf("this machine is too busy: the phone released key %d %s late", i+1, off)
+		if off := pressed.End().Sub(c.zero.Add(p.At)); off.Abs() > 30*time.Millisecond {
+			return fmt.Errorf("%w: the phone released key %d %s later than it should", errLate, i+1, off)
 		}
 	}
 	return nil
@@ -313,7 +333,7 @@ func (c *simulated) near(what string, want, seen time.Duration) error {
 	off := (seen - want).Abs()
 	c.worst = max(c.worst, off)
 	if off > 50*time.Millisecond {
-		return fmt.Errorf("%s: simulated at %s, seen at %s", what, want, seen)
+		return fmt.Errorf("%w: %s: simulated at %s, seen at %s", errLate, what, want, seen)
 	}
 	return nil
 }
