@@ -195,6 +195,13 @@ func (e *Effective) Numbers() []Entry { return e.numbers.list }
 // must not change them.
 func (e *Effective) Patterns() []Entry { return e.patterns.list }
 
+// NumberOrigins and PatternOrigins say where Numbers and Patterns come from, in their order. The caller must not change
+// them.
+func (e *Effective) NumberOrigins() []Origin { return e.numbers.origins }
+
+// PatternOrigins: see NumberOrigins.
+func (e *Effective) PatternOrigins() []Origin { return e.patterns.origins }
+
 // Origin says where a part comes from; key is of the number or pattern, and "" for a scalar, whose source is ScopeSystem
 // where no document sets it. ok is false when there is no such entry.
 func (e *Effective) Origin(part Part, key string) (origin Origin, ok bool) {

@@ -22,7 +22,8 @@ func (e *Effective) Merged() json.RawMessage {
 			case PartPatterns:
 				merged.set(m.key, e.patterns.json())
 			case PartBindingDigit, PartDigitTimeout, PartListenOn:
-				if origin, _ := e.Origin(Part(m.key), ""); origin.Source == l.scope {
+				origin, _ := e.Origin(Part(m.key), "")
+				if origin.Source == l.scope || origin.Source != ScopeSystem && !merged.has(m.key) { // it keeps its place
 					merged.set(m.key, m.value.raw)
 				}
 			default:
@@ -45,22 +46,27 @@ func (m *effEntries) json() json.RawMessage {
 type jsonObject struct {
 	keys   []string
 	values []json.RawMessage
+	index  map[string]int // of what was set
 }
 
 func (o *jsonObject) add(key string, value json.RawMessage) {
 	o.keys, o.values = append(o.keys, key), append(o.values, value)
 }
 
-// set is add, or replaces the value of a key that is there.
+// set is add, or replaces the value of a key that was set.
 func (o *jsonObject) set(key string, value json.RawMessage) {
-	for i := range o.keys {
-		if o.keys[i] == key {
-			o.values[i] = value
-			return
-		}
+	if i, ok := o.index[key]; ok {
+		o.values[i] = value
+		return
 	}
+	if o.index == nil {
+		o.index = map[string]int{}
+	}
+	o.index[key] = len(o.keys)
 	o.add(key, value)
 }
+
+func (o *jsonObject) has(key string) bool { _, ok := o.index[key]; return ok }
 
 func (o *jsonObject) text() json.RawMessage {
 	var b bytes.Buffer

@@ -69,11 +69,11 @@ func origins(e *flows.Effective, owner flows.Owner) *schema.Value {
 	for _, part := range []struct {
 		name    flows.Part
 		entries []flows.Entry
-	}{{flows.PartNumbers, e.Numbers()}, {flows.PartPatterns, e.Patterns()}} {
+		origins []flows.Origin
+	}{{flows.PartNumbers, e.Numbers(), e.NumberOrigins()}, {flows.PartPatterns, e.Patterns(), e.PatternOrigins()}} {
 		entries := schema.NewObject()
-		for _, entry := range part.entries {
-			origin, _ := e.Origin(part.name, entry.Key)
-			entries.Add(entry.Key, originView(origin, owner))
+		for i, entry := range part.entries {
+			entries.Add(entry.Key, originView(part.origins[i], owner))
 		}
 		all.Add(string(part.name), entries)
 	}
