@@ -115,18 +115,19 @@ func (x *exchange) readData() bool {
 		}))
 		return false
 	}
-	x.data = withoutPrivate(data)
+	x.data = public(data)
 	return true
 }
 
-// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id.
-func withoutPrivate(data *schema.Value) *schema.Value {
+// public is data without an object's private keys, which Kazoo drops before it validates; _id comes back as id. A token
+// that came in data is not kept either.
+func public(data *schema.Value) *schema.Value {
 	if data.Kind != schema.Object {
 		return data
 	}
 	id := data.Get("_id")
 	data.Members = slices.DeleteFunc(data.Members, func(m schema.Member) bool {
-		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_")
+		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_") || m.Key == "auth_token"
 	})
 	if id != nil {
 		data.Set("id", id)
