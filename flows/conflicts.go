@@ -25,7 +25,7 @@ const (
 )
 
 // Conflicts finds what cannot run, what has to wait, and what Kazoo would do otherwise, in the order of the document: of
-// each entry at most one conflict of a kind. What is switched off by module none is in none.
+// each entry at most one conflict of a kind, and 200 in all. What is switched off by module none is in none.
 //
 // It follows every sequence of keys that a collector would take, as far as they differ for the document, with the matcher
 // itself, and tells only what it has seen: where the patterns are so entangled that this would take more than some ten
@@ -76,12 +76,15 @@ func (s *survey) add(code, entry, with, format string, args ...any) {
 	}
 }
 
+// maxConflicts is how many are told.
+const maxConflicts = 200
+
 // list is what was found, in the order of the document.
 func (s *survey) list() []Conflict {
 	conflicts := []Conflict{}
 	of := func(entry string) {
 		for _, code := range []string{ConflictUnreachable, ConflictShadowed, ConflictPrefix, ConflictKazoo} {
-			if c, ok := s.found[finding{code, entry}]; ok {
+			if c, ok := s.found[finding{code, entry}]; ok && len(conflicts) < maxConflicts {
 				conflicts = append(conflicts, c)
 			}
 		}
@@ -111,7 +114,7 @@ func (s *survey) whole() {
 			s.ran[at.i] = true
 		}
 		if ok && x.run.verdict == Open && !waits[at] {
-			x.effort -= int(x.run.n) * (16 + len(x.run.patterns)/2) // its keys are pressed again
+			x.effort -= x.run.n * (16 + len(x.run.patterns)/2) // its keys are pressed again
 			waits[at] = s.waits(at, word())
 		}
 		return true

@@ -71,8 +71,8 @@ func (r *Rehearsal) Deliver(ev Event) { r.call.post(ev) }
 // Takes says how long the command takes that the Line is carrying out.
 func (r *Rehearsal) Takes(d time.Duration) { r.took = d }
 
-// Run lets everything happen that is due until a time, and at most so many happenings. It returns why it ended: with
-// nothing pending, or not.
+// Run lets everything happen that is due until a time, and at most so many happenings, and says whether nothing is pending
+// then.
 func (r *Rehearsal) Run(until time.Time, most int) (idle bool) {
 	r.settle()
 	for ; len(r.plan) > 0; most-- {

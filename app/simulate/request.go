@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -233,7 +234,7 @@ func (p *problems) parse(path string, raw json.RawMessage) *flows.Document {
 	if err == nil {
 		return doc
 	}
-	wrong, ok := err.(*flows.DocumentError) //nolint:errorlint // ParseDocument's own, by its contract
+	wrong, ok := errors.AsType[*flows.DocumentError](err)
 	if !ok {
 		p.add(path, "error", "%s", err)
 		return nil
@@ -256,8 +257,8 @@ func FileDocuments(text []byte) (*Documents, error) {
 	if err := decoder.Decode(&members); err != nil {
 		return nil, fmt.Errorf("this is no JSON object: %w", err)
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // Token's own
-		return nil, fmt.Errorf("there is more than one JSON object")
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one JSON object")
 	}
 	levels := len(members) > 0
 	for key, value := range members {

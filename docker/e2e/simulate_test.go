@@ -146,11 +146,7 @@ func (c *simulated) play(from, to *phone.Phone) (err error) {
 	simulator := simulate.Simulator{
 		Absorb: true, Modules: actions.New(actions.Config{}).Modules(), Conflicts: (*flows.Effective).Conflicts,
 	}
-	outcomes := map[string]string{}
-	for path, outcome := range simulatedOutcomes {
-		outcomes[path] = outcome
-	}
-	c.answer, err = simulator.Run(simulate.Request{Keys: c.keys, A: documents(c.pair.a), B: documents(c.pair.b), Outcomes: outcomes})
+	c.answer, err = simulator.Run(simulate.Request{Keys: c.keys, A: documents(c.pair.a), B: documents(c.pair.b), Outcomes: simulatedOutcomes})
 	if err != nil {
 		return err
 	}
