@@ -50,7 +50,7 @@ a hears nothing
 b hears *
 
 prefix: numbers.9: *9 runs only after the timeout of 800 ms, because numbers.91 could still be meant. Let one of them begin otherwise, so that it runs at once.
-unsupported: numbers.91: module: module tts is stored, but this version cannot run it
+unsupported: numbers.91: module tts is stored, but this version cannot run it
 `
 	if code != 0 || out != want || errs != "" {
 		t.Errorf("%d\n%s%s", code, out, errs)
@@ -99,7 +99,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all right", `{"numbers":{"9":{"module":"hangup"}}}`, "nothing to say against it\n", "", 0},
 		{"conflicts and what is not built", flowsFile, "prefix: numbers.9: ", "", 0},
-		{"what is not built", flowsFile, "unsupported: numbers.91: module: module tts", "", 0},
+		{"what is not built", flowsFile, "unsupported: numbers.91: module tts", "", 0},
 		{"of all levels", `{"account":` + flowsFile + `,"device":{"numbers":{"91":{"module":"none"}}}}`, "nothing to say against it\n", "", 0},
 		{"an unknown module", `{"user":{"numbers":{"9":{"module":"foo"}}}}`, "", "error: user: numbers.9.module: unable to find metaflow schema for module foo (error)\n", 1},
 		{"a pattern", `{"patterns":{"2(":{"module":"hangup"}}}`, "", "error: account: patterns.2(: Pattern does not compile (RE2): missing closing ) at character 2 (error)\n", 1},

@@ -64,7 +64,7 @@ func TestEffective(t *testing.T) {
 		}
 	}
 	w := l.do("GET", "/v2/accounts/acme/metaflows/effective", "")
-	if !strings.Contains(dataOf(t, w), `{"code":"unsupported","entry":"patterns.1(\\d)","message":"module: module tts is stored, but this version cannot run it"}`) {
+	if !strings.Contains(dataOf(t, w), `{"code":"unsupported","entry":"patterns.1(\\d)","message":"module tts is stored, but this version cannot run it"}`) {
 		t.Errorf("tts is not told: %s", w.Body)
 	}
 }

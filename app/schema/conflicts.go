@@ -17,9 +17,11 @@ func (s *Schemas) Conflicts(e *flows.Effective) []flows.Conflict {
 	for _, w := range s.Unsupported(merged) {
 		part, rest, _ := strings.Cut(w.Path, ".")
 		key, inside, _ := strings.Cut(rest, ".")
-		conflicts = append(conflicts, flows.Conflict{
-			Code: flows.ConflictUnsupported, Entry: part + "." + key, Message: inside + ": " + w.Message,
-		})
+		message := w.Message // which names the module
+		if inside != "module" {
+			message = inside + ": " + message
+		}
+		conflicts = append(conflicts, flows.Conflict{Code: flows.ConflictUnsupported, Entry: part + "." + key, Message: message})
 	}
 	return conflicts
 }
