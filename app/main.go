@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"metaflows/app/cli"
 	"metaflows/app/config"
 	"metaflows/app/doctor"
 	"metaflows/app/server"
@@ -21,6 +22,8 @@ const usage = `metaflows gives calls of an Asterisk codes.
 
   metaflows           run; ends with SIGTERM or SIGINT, and leaves calls talking
   metaflows doctor    look at Asterisk's configuration and say which lines are missing
+  metaflows simulate  play keys through without a phone: what they run, and what the other party hears
+  metaflows check     say what is wrong with documents, and where their codes are in each other's way
   metaflows version
   metaflows help
 
@@ -34,7 +37,7 @@ func run(args []string) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
-	if len(args) > 1 {
+	if len(args) > 1 && command != "simulate" && command != "check" {
 		command = "?"
 	}
 	switch command {
@@ -42,6 +45,8 @@ func run(args []string) int {
 		return serve()
 	case "doctor":
 		return examine()
+	case "simulate", "check":
+		return cli.Run(command, args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "version":
 		fmt.Println("metaflows", version, revision())
 		return 0

@@ -21,6 +21,7 @@ type Call struct {
 	Recordings []*Recording
 
 	calls   *Calls
+	clock   clock
 	epoch   string          // of an adopted call: begins what it names
 	entered map[string]bool // channels of this call whose entry into the application is known
 	knowing []string        // accounts that were told of the call
@@ -66,7 +67,7 @@ func (c *Call) NewRecording(account string) *Recording {
 // ForgetRecording takes a recording that is over from the call.
 func (c *Call) ForgetRecording(rec *Recording) {
 	c.Recordings = slices.DeleteFunc(c.Recordings, func(r *Recording) bool { return r == rec })
-	c.recorded = time.Now()
+	c.recorded = c.clock.now()
 }
 
 func (r *Recording) tail(call string) string {
@@ -282,7 +283,7 @@ func (c *Call) post(ev Event) { c.mail.put(ev) }
 func (c *Call) publish(n Notice) {
 	n.Call = c.ID
 	if n.Time.IsZero() {
-		n.Time = time.Now()
+		n.Time = c.clock.now()
 	}
 	c.calls.cfg.Publisher.Publish(n)
 }

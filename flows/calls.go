@@ -123,7 +123,7 @@ func (cs *Calls) begin(started Started) {
 
 func (cs *Calls) newCall(id string) *Call {
 	return &Call{
-		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, mail: newMailbox(), entered: map[string]bool{},
+		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, clock: machine{}, mail: newMailbox(), entered: map[string]bool{},
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *Collector) Collected() string { return string(c.run.Keys()) }
 // arm starts a sequence if key is the binding digit of an owner that listens.
 func (c *Collector) arm(key byte, from int, at time.Time) bool {
 	eff := c.Source()
-	if eff == nil || key != eff.BindingDigit || eff.Empty() || !c.listens(eff.ListenOn) {
+	if eff == nil || key != eff.BindingDigit || !c.looks(eff) {
 		return false
 	}
 	c.eff, c.armed, c.from = eff, true, from
@@ -40,11 +40,15 @@ func (c *Collector) arm(key byte, from int, at time.Time) bool {
 	return true
 }
 
-func (c *Collector) listens(on ListenOn) bool {
-	if c.Self {
-		return on != ListenPeer
+// looks says whether the owner's documents have codes, for these keys (listen_on).
+func (c *Collector) looks(eff *Effective) bool {
+	if eff.Empty() {
+		return false
 	}
-	return on != ListenSelf
+	if c.Self {
+		return eff.ListenOn != ListenPeer
+	}
+	return eff.ListenOn != ListenSelf
 }
 
 // feed takes a key of an armed sequence. ended says that the sequence is over, and by what; consumed that the key was

@@ -1,6 +1,31 @@
 package flows
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// clock is the time that a call lives in: the machine's, or that of a Rehearsal.
+type clock interface {
+	now() time.Time
+	// after lets then run when d is over; it must only post an event.
+	after(d time.Duration, then func()) timer
+	// carry runs a command for a leg, after those that were given for it before, and tells what it has returned.
+	carry(leg *Leg, command func() error, then func(error))
+}
+
+type timer interface{ Stop() bool }
+
+// machine is the machine's own time; couriers carry.
+type machine struct{}
+
+func (machine) now() time.Time { return time.Now() }
+
+func (machine) after(d time.Duration, then func()) timer { return time.AfterFunc(d, then) }
+
+func (machine) carry(leg *Leg, command func() error, then func(error)) {
+	leg.courier.send(func() { then(command()) })
+}
 
 // courier carries commands for one leg to the telephone system in their order, outside of the call's goroutine: a relay
 // blocks the leg that it is sent to, and must not hold up the call. It has a goroutine only while it has something to do.

@@ -23,6 +23,8 @@
 // A courier is a goroutine while it has something to do: commands for one leg that may take long, the relay of digits and
 // the switching of absorb, leave the call's goroutine that way, in order for each leg; their answers come back as events.
 //
+// A Rehearsal is a call without any of these: it has a time of its own and plays on the goroutine that runs it.
+//
 // Locks: a mailbox's, a courier's, the registry's of Calls. None is held while calling out.
 //
 // # Endings

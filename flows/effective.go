@@ -24,6 +24,7 @@ type Effective struct {
 	DigitTimeout time.Duration
 	ListenOn     ListenOn
 
+	levels   []level
 	scalars  [3]Origin // binding digit, digit timeout, listen_on
 	numbers  effEntries
 	patterns effEntries
@@ -31,6 +32,7 @@ type Effective struct {
 	codes    []effNumber  // numbers that are not switched off and not too long, sorted
 	searches []effPattern // patterns that are not switched off, in order
 	sizes    runSizes
+	anywhere bool // patterns are searched anywhere
 }
 
 // Origin says which document a value comes from and which others it replaced, the least specific first.
@@ -50,6 +52,12 @@ const (
 	PartNumbers      Part = "numbers"
 	PartPatterns     Part = "patterns"
 )
+
+// level is one of the merged documents.
+type level struct {
+	scope Scope
+	doc   *Document
+}
 
 // effEntries are the entries of numbers or patterns after the merge, those that are switched off too.
 type effEntries struct {
@@ -99,6 +107,7 @@ func (e *Effective) merge(scope Scope, d *Document) {
 	if d == nil {
 		return
 	}
+	e.levels = append(e.levels, level{scope, d})
 	if d.BindingDigit != 0 {
 		e.BindingDigit = d.BindingDigit
 		e.scalars[0].replace(scope)
@@ -152,6 +161,7 @@ func (m *effEntries) merge(scope Scope, entries []Entry) {
 
 // prepare leaves out what module none switches off: it neither matches nor keeps anything open.
 func (e *Effective) prepare(anywhere bool) {
+	e.anywhere = anywhere
 	for i, n := range e.numbers.list {
 		if n.Node.Module != moduleNone && len(n.Key) <= maxKeys {
 			e.codes = append(e.codes, effNumber{n.Key, i})
@@ -184,6 +194,13 @@ func (e *Effective) Numbers() []Entry { return e.numbers.list }
 // Patterns are the merged patterns, those that are switched off too, in the order in which they are tried. The caller
 // must not change them.
 func (e *Effective) Patterns() []Entry { return e.patterns.list }
+
+// NumberOrigins and PatternOrigins say where Numbers and Patterns come from, in their order. The caller must not change
+// them.
+func (e *Effective) NumberOrigins() []Origin { return e.numbers.origins }
+
+// PatternOrigins: see NumberOrigins.
+func (e *Effective) PatternOrigins() []Origin { return e.patterns.origins }
 
 // Origin says where a part comes from; key is of the number or pattern, and "" for a scalar, whose source is ScopeSystem
 // where no document sets it. ok is false when there is no such entry.

@@ -84,11 +84,14 @@ func (t *Task) notice(kind string) Notice {
 	return n
 }
 
+// run begins the ids of the actions of the code's flow.
+func (m matched) run() string { return fmt.Sprintf("%s.%d", m.presser.ID, m.stamp.UnixMilli()) }
+
 // startFlow begins what a code has found.
 func (c *Call) startFlow(m matched) {
 	f := &Flow{
 		Owner: m.owner, Presser: m.presser, Match: m.match, node: m.match.Node,
-		Path: m.match.Kind + "s." + m.match.Key, run: fmt.Sprintf("%s.%d", m.presser.ID, m.stamp.UnixMilli()),
+		Path: m.match.Kind + "s." + m.match.Key, run: m.run(),
 		document: m.match.Scope, digits: len(m.match.Collected),
 	}
 	c.spawn("flow "+f.Path, m.presser, f, func(t *Task) error { return t.runFlow() })
@@ -101,7 +104,7 @@ func (t *Task) runFlow() error {
 			return nil
 		}
 		f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
-		f.accepted, f.target, f.began, f.module = false, "", time.Now(), f.node.Module
+		f.accepted, f.target, f.began, f.module = false, "", t.Call.clock.now(), f.node.Module
 		next, err := t.runNode()
 		if !t.goOn(next, err) {
 			return err
@@ -128,18 +131,27 @@ func (t *Task) goOn(next Next, err error) bool {
 // runNode runs one node if the presser may.
 func (t *Task) runNode() (Next, error) {
 	f := t.Flow
-	module, known := t.Call.calls.cfg.Modules[f.node.Module]
-	switch {
-	case !known:
-		return Stop, Fail("unsupported", fmt.Errorf("there is no module %q in this version", f.node.Module))
-	case module.Owned && f.Presser.Outsider() && !f.node.AllowPeer:
-		return Stop, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
+	module, err := t.Call.calls.cfg.Modules.permit(f.node, f.Presser.Outsider())
+	if err != nil {
+		return Stop, err
 	}
 	next, err := t.guarded(func() (Next, error) { return module.Run(t, f.node.Data) })
 	if err == nil {
 		t.Accept(f.target)
 	}
 	return next, err
+}
+
+// permit is the module that a node runs, or why that party may not run it (design 4, Who listens to whom).
+func (m Modules) permit(n *Node, outsider bool) (Module, error) {
+	module, known := m[n.Module]
+	switch {
+	case !known:
+		return Module{}, Fail("unsupported", fmt.Errorf("there is no module %q in this version", n.Module))
+	case module.Owned && outsider && !n.AllowPeer:
+		return Module{}, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
+	}
+	return module, nil
 }
 
 // guarded runs a module. A panic is a failure of it, so that its outcome is told.
@@ -152,41 +164,56 @@ func (t *Task) guarded(run func() (Next, error)) (next Next, err error) {
 	return run()
 }
 
-// conclude publishes how a node ended and names the child that runs next, "" for none. A failure runs the child named by
-// its reason, else "failed", never "_".
+// conclude publishes how a node ended and names the child that runs next, "" for none.
 func (t *Task) conclude(next Next, err error) string {
 	f := t.Flow
-	took := time.Since(f.began).Milliseconds()
+	out := outcome{next: next}
+	kind := "action.finished"
 	if err != nil {
-		n := t.notice("action.failed")
-		n.Result, n.Reason, n.Duration = "failed", Reason(err), took
-		t.Call.publish(n)
+		out.reason, kind = Reason(err), "action.failed"
+	}
+	n := t.notice(kind)
+	n.Result, n.Reason, n.Duration = out.String(), out.reason, t.Call.clock.now().Sub(f.began).Milliseconds()
+	t.Call.publish(n)
+	key := f.node.after(out)
+	if err != nil {
 		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)
-		key := firstChild(f.node, n.Reason, "failed")
 		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil {
 			t.Call.calls.cfg.Failed(t)
 		}
-		return key
 	}
-	n := t.notice("action.finished")
-	n.Duration = took
-	switch {
-	case next.stop:
-		n.Result = "stop"
-	case next.branch != "":
-		n.Result = "branch:" + next.branch
-	default:
-		n.Result = "continue"
-	}
-	t.Call.publish(n)
-	if next.stop {
-		return ""
-	}
-	return firstChild(f.node, next.branch, "_")
+	return key
 }
 
-// firstChild is the first of the keys that has a child, else "".
-func firstChild(n *Node, keys ...string) string {
+// outcome is how a node ended: as its module says, or it failed for a reason.
+type outcome struct {
+	next   Next
+	reason string
+}
+
+// String is the published word: continue, stop, branch:<key> or failed.
+func (o outcome) String() string {
+	switch {
+	case o.reason != "":
+		return "failed"
+	case o.next.stop:
+		return "stop"
+	case o.next.branch != "":
+		return "branch:" + o.next.branch
+	}
+	return "continue"
+}
+
+// after is the key of the child that runs when the node has ended so, "" for none. A failure runs the child named by its
+// reason, else "failed", never "_" (design 4, Running). A node that is not known any more has no children.
+func (n *Node) after(o outcome) string {
+	keys := [2]string{o.next.branch, "_"}
+	switch {
+	case o.reason != "":
+		keys = [2]string{o.reason, "failed"}
+	case o.next.stop:
+		return ""
+	}
 	for _, key := range keys {
 		if n != nil && key != "" && n.Child(key) != nil {
 			return key

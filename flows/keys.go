@@ -51,7 +51,7 @@ func (c *Call) serveKeys(leg *Leg) {
 	}
 	if want := leg.keypad.Absorb(); leg.bridged && want != leg.asked && !leg.turning && !leg.balked && !c.needed(leg) {
 		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
-		if at := later(c.calm, c.keysUp(leg, want)); time.Now().Before(at) {
+		if at := later(c.calm, c.keysUp(leg, want)); c.clock.now().Before(at) {
 			c.wake(leg, at)
 		} else {
 			c.absorb(leg, want)
@@ -79,7 +79,7 @@ const (
 // added again while another's key is down hears it twice; and a key that is down when its own absorb is switched off ends
 // for the others without having begun. To switch it on comes after a key of its own, whose next one does not begin yet.
 func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
-	now := time.Now()
+	now := c.clock.now()
 	for _, leg := range c.Legs {
 		pause := typingPause
 		if leg == added {
@@ -119,7 +119,7 @@ func (c *Call) mend(channel string) {
 }
 
 // mixes says that the call's bridge may be one that mixes: it is recorded, or was until now.
-func (c *Call) mixes() bool { return len(c.Recordings) > 0 || time.Since(c.recorded) < unmixTime }
+func (c *Call) mixes() bool { return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime }
 
 // unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.
 const unmixTime = time.Second
@@ -142,7 +142,7 @@ func (c *Call) wake(leg *Leg, at time.Time) {
 		leg.timer.Stop()
 	}
 	leg.timerAt = at
-	leg.timer = time.AfterFunc(time.Until(at), func() { c.post(keyTimer{leg, at}) })
+	leg.timer = c.clock.after(at.Sub(c.clock.now()), func() { c.post(keyTimer{leg, at}) })
 }
 
 // absorb switches whether a leg's keys are kept from the others, by adding it to its bridge again. Where that fails it is
@@ -150,7 +150,7 @@ func (c *Call) wake(leg *Leg, at time.Time) {
 func (c *Call) absorb(leg *Leg, on bool) {
 	c.addAgain(leg, on, func() {
 		leg.asked, leg.balked = !on, true
-		time.AfterFunc(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
+		c.clock.after(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
 	})
 }
 
@@ -182,11 +182,11 @@ func (c *Call) relay(from *Leg, digits string) {
 			continue
 		}
 		pending++
-		channel, began := to.ID, time.Now()
+		channel, began := to.ID, c.clock.now()
 		first := began.Add(relayLead - c.offset)
 		to.echo.sent(first, first.Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
-			if late := time.Now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
+			if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
 				to.echo.sent(first, late) // something else had kept the channel busy before
 			}
 			if err != nil && !errors.Is(err, ErrGone) {
@@ -220,8 +220,7 @@ func relayTime(digits int) time.Duration {
 // call's goroutine.
 func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
 	leg.busy++
-	leg.courier.send(func() {
-		err := command()
+	c.clock.carry(leg, command, func(err error) {
 		c.post(carried{func(err error) { leg.busy--; then(err) }, err})
 	})
 }

@@ -46,7 +46,7 @@ type Leg struct {
 	echo     echo
 	released time.Time // when its last key was reported
 	timerAt  time.Time // when the key timer is due; zero: none
-	timer    *time.Timer
+	timer    timer
 
 	courier courier
 	bridged bool   // in the call's bridge, as far as we asked for

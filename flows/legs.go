@@ -225,7 +225,7 @@ func (c *Call) rewire() {
 	for _, presser := range c.Legs {
 		var collectors []*Collector
 		for _, owner := range append([]*Leg{presser}, c.Peers(presser)...) {
-			if owner.Outsider() || owner != presser && !presser.Outsider() && presser.Owner.Account != owner.Owner.Account {
+			if owner != presser && !owner.mayHear(presser) || owner.Outsider() {
 				continue
 			}
 			collectors = append(collectors, presser.keypad.collector(owner, func() *Effective {
@@ -234,6 +234,11 @@ func (c *Call) rewire() {
 		}
 		presser.keypad.Listen(collectors)
 	}
+}
+
+// mayHear says whether the leg's owner may hear another leg: one of the same account, or an outsider.
+func (l *Leg) mayHear(other *Leg) bool {
+	return other.Outsider() || other.Owner.Account == l.Owner.Account
 }
 
 // collector is the one that looks for owner's codes, a new one if there is none yet.

@@ -49,6 +49,15 @@ func (m *mailbox) take() (events []Event, over bool) {
 	return events, over
 }
 
+// list is take without waiting: what is there.
+func (m *mailbox) list() []Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := m.events
+	m.events = nil
+	return events
+}
+
 // close makes every later put a no-op.
 func (m *mailbox) close() {
 	m.mu.Lock()

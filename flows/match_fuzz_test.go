@@ -46,7 +46,8 @@ func FuzzDocument(f *testing.F) {
 			}
 		}
 		alone := Merge(Settings{}, d, nil, nil)
-		if among := Merge(Settings{}, d, &Document{}, parse(t, `{"numbers":{},"patterns":{}}`)); !reflect.DeepEqual(alone, among) {
+		among := Merge(Settings{}, d, &Document{}, parse(t, `{"numbers":{},"patterns":{}}`))
+		if alone.levels, among.levels = nil, nil; !reflect.DeepEqual(alone, among) {
 			t.Fatal("an empty document changes the merge")
 		}
 		if twice := Merge(Settings{}, d, d, nil); !reflect.DeepEqual(alone.codes, twice.codes) || !reflect.DeepEqual(alone.searches, twice.searches) {

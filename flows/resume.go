@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // FlowNote is what a restart must know of a flow: where it stands, and who pressed, since that leg may be gone by then.
@@ -102,7 +101,7 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 	}
 	f := &Flow{
 		Owner: presser, Presser: presser, Path: note.Path, document: note.Document, digits: note.Digits,
-		module: module, accepted: true, began: time.Now(),
+		module: module, accepted: true, began: c.clock.now(),
 	}
 	if owner := c.leg(note.Owner); owner != nil {
 		f.Owner = owner
@@ -122,7 +121,7 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 		case ScopeDevice:
 			whose.Device = note.Whose
 		}
-		f.node = c.calls.cfg.Effective(whose).node(note.Path)
+		f.node = c.calls.cfg.Effective(whose).Node(note.Path)
 	}
 	return f
 }
@@ -142,8 +141,8 @@ func (n *FlowNote) ghost(noted *Leg) *Leg {
 	}
 }
 
-// node finds the node of a path, as Flow.Path has it, in the documents as they are now; nil if it is not there any more.
-func (e *Effective) node(path string) *Node {
+// Node finds the node of a path, as Flow.Path has it; nil if there is none.
+func (e *Effective) Node(path string) *Node {
 	for kind, entries := range map[string][]Entry{"numbers.": e.numbers.list, "patterns.": e.patterns.list} {
 		rest, ok := strings.CutPrefix(path, kind)
 		if !ok {

@@ -109,7 +109,7 @@ func (t *Task) wait(d time.Duration, want func(Event) bool, until func() bool) e
 	t.tick++
 	if d > 0 {
 		tick := t.tick
-		timer := time.AfterFunc(d, func() { t.Call.post(taskTimer{t, tick}) })
+		timer := t.Call.clock.after(d, func() { t.Call.post(taskTimer{t, tick}) })
 		defer timer.Stop()
 	}
 	ok := t.yield(struct{}{})

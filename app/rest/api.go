@@ -9,6 +9,7 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
+	"metaflows/app/simulate"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -44,6 +45,7 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
+	Simulator     simulate.Simulator
 	Owners        Owners  // nil: no device has an owner
 	Limiter       Limiter // nil: there is no limit
 	Node          string  // the Asterisk node's name; answers carry its hash

@@ -246,7 +246,7 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 		return err
 	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 
 	"metaflows/actions"
 	"metaflows/app/config"
+	"metaflows/app/schema"
+	"metaflows/app/simulate"
 	"metaflows/ari"
 	"metaflows/flows"
 )
@@ -96,6 +98,14 @@ func (s *process) connect() (*telephony, error) {
 	})
 	in.janitor = set.NewJanitor(in.calls.Has)
 	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, first: first}, nil
+}
+
+// simulator plays keys through with the settings and modules of the process.
+func simulator(cfg config.Config, schemas *schema.Schemas) simulate.Simulator {
+	return simulate.Simulator{
+		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Conflicts: schemas.Conflicts,
+		Modules: actions.New(actions.Config{}).Modules(), // they are not run
+	}
 }
 
 // settings are the system-wide defaults for merged documents.

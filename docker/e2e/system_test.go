@@ -22,6 +22,7 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
+	"metaflows/app/egress"
 	"metaflows/app/server"
 	"metaflows/docker/logtest"
 	"metaflows/docker/pbx"
@@ -166,7 +167,7 @@ func (s *system) config(ariURL string) config.Config {
 	c.Node, c.NATS.Listen, c.HTTP.Addr, c.DataDir = "lab", "127.0.0.1:0", "127.0.0.1:0", s.dir
 	c.Events.MaxAge, c.Events.MaxBytes = time.Hour, 64<<20
 	c.BindingDigit, c.DigitTimeout, c.Precedence, c.Directory, c.PatternSearch, c.Absorb = "*", 800*time.Millisecond, "device", "open", "start", "armed"
-	c.Recording.Max, c.Log.Level, c.Log.Format = time.Hour, "debug", "text"
+	c.BlockedAddresses, c.Recording.Max, c.Log.Level, c.Log.Format = egress.Default, time.Hour, "debug", "text"
 	if s.nats != nil {
 		c.NATS.URL = s.nats.URL()
 	}

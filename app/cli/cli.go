@@ -1,0 +1,117 @@
+// Package cli is what the program does on the command line without an Asterisk: play keys through, and check documents.
+// Nothing here reads the environment or speaks to anybody.
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"metaflows/actions"
+	"metaflows/app/egress"
+	"metaflows/app/schema"
+	"metaflows/app/simulate"
+	"metaflows/flows"
+)
+
+// Exit codes.
+const (
+	ok       = 0
+	failed   = 1
+	misusing = 2
+)
+
+// aboutFile is what both commands say of files.
+const aboutFile = `
+The file is one metaflows document, as it is POSTed to the API and taken for an account's, or the documents of all levels:
+  {"account":{...},"user":{...},"device":{...}}   each may be missing
+- is standard input.
+`
+
+// terminal is where a command speaks.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Run runs the command simulate or check and returns the process's exit code.
+func Run(command string, args []string, in io.Reader, out, err io.Writer) int {
+	t := &terminal{in, out, err}
+	if command == "check" {
+		return t.check(args)
+	}
+	return t.simulate(args)
+}
+
+// parse reads flags, of which help is one; done means that code is the exit code.
+func (t *terminal) parse(flags *flag.FlagSet, usage string, args []string, names int) (code int, done bool) {
+	flags.SetOutput(t.err)
+	flags.Usage = func() {}
+	help := func(to io.Writer) {
+		fmt.Fprint(to, usage)
+		flags.SetOutput(to)
+		flags.PrintDefaults()
+		fmt.Fprint(to, aboutFile)
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		help(t.out)
+		return ok, true
+	case err != nil:
+		return misusing, true
+	case flags.NArg() != names:
+		help(t.err)
+		return misusing, true
+	}
+	return ok, false
+}
+
+func (t *terminal) fail(format string, args ...any) int {
+	fmt.Fprintf(t.err, format+"\n", args...)
+	return failed
+}
+
+// read reads a file of documents.
+func (t *terminal) read(file string) (*simulate.Documents, error) {
+	source := t.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		source = f
+	}
+	text, err := io.ReadAll(io.LimitReader(source, 4*simulate.MaxDocument))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	docs, err := simulate.FileDocuments(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return docs, nil
+}
+
+// schemas are those of the API; addresses are blocked as by default.
+func schemas() (*schema.Schemas, error) {
+	blocked, err := egress.Parse(egress.Default)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Load(blocked)
+}
+
+// simulator has the system's defaults.
+func simulator(s *schema.Schemas) simulate.Simulator {
+	return simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules(), Conflicts: s.Conflicts}
+}
+
+// conflicts tells them.
+func (t *terminal) conflicts(list []flows.Conflict) {
+	for _, c := range list {
+		fmt.Fprintf(t.out, "%s: %s: %s\n", c.Code, c.Entry, c.Message)
+	}
+}
