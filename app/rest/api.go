@@ -2,12 +2,13 @@ package rest
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/http"
-	"path"
+	"time"
 
+	"metaflows/app/auth"
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -20,13 +21,32 @@ type Documents interface {
 	Effective(flows.Owner) *flows.Effective
 }
 
+// Authenticator says who has a token. *auth.Auth is one; its errors are auth.ErrInvalid (no such token), auth.ErrExpired,
+// auth.ErrUnknown and auth.ErrUnavailable. How long it takes must not depend on what a wrong token is.
+type Authenticator interface {
+	Authenticate(token string) (auth.Identity, error)
+}
+
+// Owners know whose a device is: what a user may see of an account depends on it.
+type Owners interface {
+	OwnerOf(account, device string) (user string, ok bool)
+}
+
+// Limiter bounds how much one client may ask of one account, "" for none; it counts cost (kazoo-facts 1.9). When it does
+// not allow it, wait is after how long it may. It does not block.
+type Limiter interface {
+	Allow(client, account string, cost int) (wait time.Duration, ok bool)
+}
+
 // Config is what the API needs.
 type Config struct {
-	Documents  Documents
-	AdminToken string
-	Node       string // the Asterisk node's name; answers carry its hash
-	Version    string // of metaflows
-	Log        *slog.Logger
+	Documents     Documents
+	Authenticator Authenticator
+	Owners        Owners  // nil: no device has an owner
+	Limiter       Limiter // nil: there is no limit
+	Node          string  // the Asterisk node's name; answers carry its hash
+	Version       string  // of metaflows
+	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part
 }
@@ -40,58 +60,26 @@ type Part struct {
 // API is the HTTP API. It may be used by any goroutine.
 type API struct {
 	cfg     Config
-	schemas *schemas
-	token   [sha256.Size]byte
+	schemas *schema.Schemas
 	node    string
 	mux     *http.ServeMux
 }
 
 // New makes the API.
 func New(cfg Config) (*API, error) {
-	if cfg.AdminToken == "" {
-		return nil, fmt.Errorf("rest: no admin token")
+	if cfg.Authenticator == nil {
+		return nil, errors.New("rest: nobody says who has a token")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s, err := loadSchemas()
+	s, err := schema.Load()
 	if err != nil {
-		return nil, fmt.Errorf("rest: schemas: %w", err)
+		return nil, err
 	}
-	a := &API{cfg: cfg, schemas: s, token: sha256.Sum256([]byte(cfg.AdminToken)), node: nodeHash(cfg.Node), mux: http.NewServeMux()}
+	a := &API{cfg: cfg, schemas: s, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
-	a.mux.HandleFunc("/v2/accounts/{account}/metaflows", a.metaflows(flows.ScopeAccount))
-	a.mux.HandleFunc("/v2/accounts/{account}/users/{id}/metaflows", a.metaflows(flows.ScopeUser))
-	a.mux.HandleFunc("/v2/accounts/{account}/devices/{id}/metaflows", a.metaflows(flows.ScopeDevice))
-	a.mux.HandleFunc("/", a.notFound)
+	a.mount(a.routes())
 	return a, nil
-}
-
-func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
-	a.begin(w, r).fail(http.StatusNotFound, "not_found", map[string]string{"message": "not found"})
-}
-
-// clean says whether a path has no empty part and none that is . or .., but for a slash at its end.
-func clean(p string) bool {
-	c := path.Clean(p)
-	return p == c || c != "/" && p == c+"/"
-}
-
-// ServeHTTP answers a request, whatever happens in it.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own sentinel, as it is documented
-				panic(p)
-			}
-			a.cfg.Log.Error("a request ended in a panic", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p))
-			a.begin(w, r).fail(http.StatusInternalServerError, "unspecified_fault", map[string]string{"message": "unspecified fault"})
-		}
-	}()
-	if !clean(r.URL.EscapedPath()) { // the mux would redirect, in HTML
-		a.notFound(w, r)
-		return
-	}
-	a.mux.ServeHTTP(w, r)
 }

@@ -83,7 +83,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
 	api, err := New(Config{
-		Documents: l.docs, AdminToken: adminToken, Node: "n1", Version: "1.2.3",
+		Documents: l.docs, Authenticator: AdminToken(adminToken), Node: "n1", Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {
@@ -138,12 +138,12 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v2/accounts/acme/metaflows//", 404, "not_found"},
 		{"GET", "//", 404, "not_found"},
 		{"GET", "/healthz", 200, ""},
-		{"CONNECT", "/v2/accounts//metaflows", 404, "not_found"},
-		{"GET", "/v1/accounts/acme/metaflows", 404, "not_found"},
+		{"CONNECT", "/v2/accounts//metaflows", 501, "not_implemented"},
+		{"GET", "/v1/accounts/acme/metaflows", 410, "gone"},
 		{"PUT", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
 		{"PATCH", "/v2/accounts/acme/users/u/metaflows", 405, "invalid_method"},
 		{"HEAD", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
-		{"BREW", "/v2/accounts/acme/devices/d/metaflows", 405, "invalid_method"},
+		{"BREW", "/v2/accounts/acme/devices/d/metaflows", 501, "not_implemented"},
 	} {
 		w := l.do(c.method, c.path, "")
 		if w.Code != c.status || c.message != "" && !strings.Contains(w.Body.String(), `"message":"`+c.message+`"`) {

@@ -5,75 +5,135 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+
+	"metaflows/app/schema"
 )
 
 // maxBody is the largest request body (design 4); one byte more is a 413 and is not read.
 const maxBody = 256 << 10
 
-// readData reads the body's data as Kazoo does (kazoo-facts 1.2): a body must be an object and have data, which must be an
-// object or an array; an empty body is empty data. When it cannot, it answers and gives nil.
-func readData(s *answer, r *http.Request) *value {
-	text, err := readBody(s.w, r)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		s.w.Header().Set("Connection", "close") // what is still to come is not read
-		s.invalid(http.StatusRequestEntityTooLarge, one("file", "maxSize", detail{
-			"message": "Payload or Files must not be more than 262144 bytes", "target": maxBody,
-		}))
-		return nil
-	}
-	if err != nil {
-		s.invalid(http.StatusBadRequest, notJSON("the body could not be read"))
-		return nil
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return object()
-	}
-	body, err := parseJSON(text)
-	if err != nil {
-		s.invalid(http.StatusBadRequest, notJSON(err.Error()))
-		return nil
-	}
-	if body.kind != isObject {
-		s.invalid(http.StatusBadRequest, notJSON("the body is not a JSON object"))
-		return nil
-	}
-	var data *value
-	for _, m := range body.members {
-		if envelopeKey(m.key) != "data" || m.value.kind == isNull {
-			continue
-		}
-		if data != nil {
-			s.invalid(http.StatusBadRequest, one("data", "duplicate", detail{"message": "Key stands twice in one object"}))
-			return nil
-		}
-		data = m.value
-	}
-	switch {
-	case data == nil:
-		s.invalid(http.StatusBadRequest, one("data", "required", detail{"message": "Field is required but missing", "value": body}))
-		return nil
-	case data.kind != isObject && data.kind != isArray:
-		s.invalid(http.StatusBadRequest, one("data", "type", detail{
-			"message": "Value did not match type(s): object, array", "target": "object, array", "value": data,
-		}))
-		return nil
-	}
-	return data
+// requestBody is a request's body as it is when somebody has looked at it.
+type requestBody struct {
+	parsed   bool
+	envelope *schema.Value    // an object; nil when there is none
+	status   int              // why there is none, to be answered with problems; 0 for an empty body
+	problems *schema.Problems // nil with status 0
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
-		return nil, &http.MaxBytesError{Limit: maxBody}
+// member is the envelope's value under a key, nil where there is none. Envelope keys are read as Kazoo reads them.
+func (b *requestBody) member(name string) *schema.Value {
+	if b.envelope == nil {
+		return nil
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-}
-
-func notJSON(reason string) *problems {
-	return one("json", "invalid", detail{"message": reason, "target": "body"})
+	for _, m := range b.envelope.Members {
+		if envelopeKey(m.Key) == name && m.Value.Kind != schema.Null {
+			return m.Value
+		}
+	}
+	return nil
 }
 
 // envelopeKey is how Kazoo reads the envelope's keys.
 func envelopeKey(key string) string {
 	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(key))
+}
+
+// parseBody reads the body, once: JSON whatever the content type says, and never more than the limit.
+func (x *exchange) parseBody() {
+	if x.body.parsed {
+		return
+	}
+	x.body.parsed = true
+	refuse := func(status int, p *schema.Problems) { x.body.status, x.body.problems = status, p }
+	text, err := x.readBody()
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		refuse(http.StatusRequestEntityTooLarge, schema.One("file", "maxSize", schema.Detail{
+			"message": "Payload or Files must not be more than 262144 bytes", "target": maxBody,
+		}))
+		return
+	}
+	if err != nil {
+		refuse(http.StatusBadRequest, notJSON("the body could not be read"))
+		return
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return
+	}
+	body, err := schema.Parse(text)
+	switch {
+	case err != nil:
+		refuse(http.StatusBadRequest, notJSON(err.Error()))
+	case body.Kind != schema.Object:
+		refuse(http.StatusBadRequest, notJSON("the body is not a JSON object"))
+	default:
+		x.body.envelope = body
+	}
+}
+
+func (x *exchange) readBody() ([]byte, error) {
+	if x.ContentLength > maxBody {
+		x.w.Header().Set("Connection", "close") // what is still to come is not read
+		return nil, &http.MaxBytesError{Limit: maxBody}
+	}
+	return io.ReadAll(http.MaxBytesReader(x.w, x.Body, maxBody))
+}
+
+func notJSON(reason string) *schema.Problems {
+	return schema.One("json", "invalid", schema.Detail{"message": reason, "target": "body"})
+}
+
+// readData looks into the body of a method that has one, as Kazoo does (kazoo-facts 1.2): it must be an object and have
+// data, which must be an object or an array; an empty body is empty data. It answers where it is not so.
+func (x *exchange) readData() bool {
+	if x.method != http.MethodPost && x.method != http.MethodPut && x.method != http.MethodPatch {
+		return true
+	}
+	x.parseBody()
+	switch {
+	case x.body.status != 0:
+		x.fail(x.body.status, "validation error", x.body.problems)
+		return false
+	case x.body.envelope == nil:
+		return true
+	}
+	var data *schema.Value
+	for _, m := range x.body.envelope.Members {
+		if envelopeKey(m.Key) != "data" || m.Value.Kind == schema.Null {
+			continue
+		}
+		if data != nil {
+			x.invalid(schema.One("data", "duplicate", schema.Detail{"message": "Key stands twice in one object"}))
+			return false
+		}
+		data = m.Value
+	}
+	switch {
+	case data == nil:
+		x.invalid(schema.One("data", "required", schema.Detail{"message": "Field is required but missing", "value": x.body.envelope}))
+		return false
+	case data.Kind != schema.Object && data.Kind != schema.Array:
+		x.invalid(schema.One("data", "type", schema.Detail{
+			"message": "Value did not match type(s): object, array", "target": "object, array", "value": data,
+		}))
+		return false
+	}
+	x.data = withoutPrivate(data)
+	return true
+}
+
+// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id.
+func withoutPrivate(data *schema.Value) *schema.Value {
+	if data.Kind != schema.Object {
+		return data
+	}
+	id := data.Get("_id")
+	data.Members = slices.DeleteFunc(data.Members, func(m schema.Member) bool {
+		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_")
+	})
+	if id != nil {
+		data.Set("id", id)
+	}
+	return data
 }

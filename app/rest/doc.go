@@ -1,7 +1,32 @@
 // Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), and /healthz and
 // /readyz.
 //
+// # The pipeline
+//
+// Every request to the API goes through the same steps; each answers and ends it where it cannot go on:
+//
+//  1. A path that is not clean (empty parts, dots): 404. /v1: 410. No route of that pattern: 404.
+//  2. CORS headers; OPTIONS is answered, without a token. A method that Kazoo's web server does not know: 501.
+//  3. Authentication, before anything that tells whether an account or a document exists: 401. The token is taken from
+//     X-Auth-Token, Authorization: Bearer, auth_token in the query; only where it is in none of them the body is read, which
+//     may have it in data or beside it. Routes that are open to anybody skip this and the next step.
+//  4. The account of the path must be the token's own: 403. /v2/account is the token's own account.
+//  5. A POST whose verb (query, envelope) names another method is that method. No such method here: 405.
+//  6. Authorisation for the route: 403.
+//  7. The rate limit, with the route's cost: 429. A request without a valid token costs as much as a login.
+//  8. Ids that are not well formed: 404.
+//  9. The body of POST, PUT and PATCH: more than 256 KiB is a 413 and not read further; JSON whatever the content type, an
+//     object with data, which is an object or an array; an empty body is empty data. Private keys are dropped.
+//
+// Then the route's handler has the exchange and answers, once.
+//
+// # Adding routes
+//
+// A part of the API is a file: a method of API that returns its routes, one line each, named in API.routes; and the
+// handlers, func(*exchange). What a handler needs from outside is a small interface in this package and a field of Config.
+// A handler takes ids from PathValue and account, the body from data, other parameters from param, who asks from who; it
+// answers by succeed (201 for PUT), fail, or an answer of errors.go. answer holds the envelope's other keys.
+//
 // What is stored is what was sent, after Kazoo's repair of types: key order and unknown keys stay. Defaults are written
-// on the way out only. Authentication comes before anything that depends on which accounts there are, and before the
-// body is read.
+// on the way out only (package schema).
 package rest

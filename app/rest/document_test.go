@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -89,7 +88,7 @@ func TestAccepted(t *testing.T) {
 		{"  \n", `{}`, `{"binding_digit":"*"}`},
 		{`{"data":{}}`, `{}`, `{"binding_digit":"*"}`},
 		{`{"DATA":{"z":null,"a":[1.50,"<&>"]}}`, `{"z":null,"a":[1.50,"<&>"]}`, `{"z":null,"a":[1.50,"<&>"],"binding_digit":"*"}`},
-		{`{"data":{"_id":"x","pvt_x":1,"id":1}}`, `{"id":1}`, `{"id":1,"binding_digit":"*"}`},
+		{`{"data":{"_id":"x","pvt_x":1,"id":1}}`, `{"id":"x"}`, `{"id":"x","binding_digit":"*"}`},
 		{`{"data":{"digit_timeout":"500"}}`, `{"digit_timeout":500}`, `{"digit_timeout":500,"binding_digit":"*"}`},
 		{`{"data":{"digit_timeout":1499.5}}`, `{"digit_timeout":1500}`, `{"digit_timeout":1500,"binding_digit":"*"}`},
 		{`{"data":{"digit_timeout":8e2}}`, `{"digit_timeout":800}`, `{"digit_timeout":800,"binding_digit":"*"}`},
@@ -137,57 +136,6 @@ func TestInheritedBindingDigit(t *testing.T) {
 		if p.Scope != flows.ScopeAccount && string(d.Raw) != `{"listen_on":"both"}` {
 			t.Errorf("%v: %s", p, d.Raw)
 		}
-	}
-}
-
-func TestWarnings(t *testing.T) {
-	l := newLab(t)
-	for _, module := range laterModules {
-		w := l.do("POST", uri, fmt.Sprintf(`{"data":{"patterns":{"1.":{"module":%q,"data":{"any":[1]}}}}}`, module))
-		if w.Code != 200 || !strings.Contains(w.Body.String(), `"warnings":[{"path":"patterns.1%2E.module","code":"unsupported","message":"module `+module) {
-			t.Errorf("%s: %d %s", module, w.Code, w.Body)
-		}
-	}
-	for data, path := range map[string]string{
-		`{"module":"transfer","data":{"transfer_type":"attended"}}`:       "numbers.1.data.transfer_type",
-		`{"module":"record_call","data":{"format":"mp3"}}`:                "numbers.1.data.format",
-		`{"module":"record_call","data":{"url":"https://example.com/r"}}`: "numbers.1.data.url",
-	} {
-		w := l.do("POST", uri, `{"data":{"numbers":{"1":`+data+`}}}`)
-		if w.Code != 200 || !strings.Contains(w.Body.String(), `"path":"`+path+`","code":"unsupported"`) {
-			t.Errorf("%s: %s", data, w.Body)
-		}
-	}
-	// Each key of a schema is obeyed or warned of, at its place and once; defaults and strangers are not.
-	for module, keys := range map[string]map[string]string{
-		"record_call": {
-			"label": `"l"`, "media_name": `"m"`, "method": `"put"`, "origin": `"o"`, "record_min_sec": "3", "record_on_answer": "true",
-			"record_on_bridge": `"true"`, "record_sample_rate": "8000", "url": `"http://example.com"`, "format": `"mp3"`,
-		},
-		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`},
-	} {
-		for key := range l.api.schemas.module(module).Properties {
-			if keys[key] == "" && !slices.Contains(built[module], key) {
-				t.Errorf("%s: no case for %s", module, key)
-			}
-		}
-		for key, v := range keys {
-			w := l.do("POST", uri, fmt.Sprintf(`{"data":{"numbers":{"1":{"module":"none","children":{"_":{"module":%q,"data":{%q:%s}}}}}}}`, module, key, v))
-			if s := w.Body.String(); w.Code != 200 || strings.Count(s, `"code":"unsupported"`) != 1 || !strings.Contains(s, `"path":"numbers.1.children._.data.`+key+`"`) {
-				t.Errorf("%s %s: %s", module, key, s)
-			}
-		}
-	}
-	for _, node := range []string{
-		`{"module":"record_call","data":{"action":"start","format":"wav","time_limit":60,"record_on_answer":false,"record_on_bridge":"false","x":1}}`,
-		`{"module":"transfer","data":{"target":"1","captures":["no_match"],"timeout":20,"transfer_type":"blind","takeback_dtmf":"*1","moh":"x"}}`,
-	} {
-		if w := l.do("POST", uri, `{"data":{"numbers":{"1":`+node+`}}}`); w.Code != 200 || strings.Contains(w.Body.String(), "warnings") {
-			t.Error(w.Body)
-		}
-	}
-	if w := l.do("POST", uri, seedPost); strings.Contains(w.Body.String(), "warnings") {
-		t.Error(w.Body)
 	}
 }
 

@@ -3,83 +3,94 @@ package rest
 import (
 	"bytes"
 	"crypto/md5" // Kazoo's hash of the node's name; it protects nothing
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
-	"time"
+
+	"metaflows/app/schema"
 )
 
 // envelope is what every answer of the API is wrapped in (kazoo-facts 1.4 and 1.6).
 type envelope struct {
-	AuthToken string    `json:"auth_token,omitempty"`
-	Data      any       `json:"data"`
-	Error     string    `json:"error,omitempty"` // the HTTP status
-	Message   string    `json:"message,omitempty"`
-	Node      string    `json:"node"`
-	RequestID string    `json:"request_id"`
-	Revision  string    `json:"revision,omitempty"`
-	Status    string    `json:"status"`
-	Timestamp string    `json:"timestamp"`
-	Version   string    `json:"version,omitempty"` // for those who are logged in
-	Warnings  []warning `json:"warnings,omitempty"`
+	AuthToken    string           `json:"auth_token,omitempty"`
+	Data         any              `json:"data"`
+	Error        string           `json:"error,omitempty"` // the HTTP status
+	Message      string           `json:"message,omitempty"`
+	NextStartKey string           `json:"next_start_key,omitempty"`
+	Node         string           `json:"node"`
+	PageSize     *int             `json:"page_size,omitempty"` // of a listing: how many it has
+	RequestID    string           `json:"request_id"`
+	Revision     string           `json:"revision,omitempty"`
+	StartKey     string           `json:"start_key,omitempty"`
+	Status       string           `json:"status"`
+	Timestamp    string           `json:"timestamp"`
+	Version      string           `json:"version,omitempty"` // for those who are logged in
+	Warnings     []schema.Warning `json:"warnings,omitempty"`
 }
 
-// answer is one answer on its way.
-type answer struct {
-	w    http.ResponseWriter
-	body envelope
-}
-
-var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-
-// begin prepares the answer to a request: its id is the client's if that is fit for a header and a log.
-func (a *API) begin(w http.ResponseWriter, r *http.Request) *answer {
-	id := r.Header.Get("X-Request-ID")
-	if !saneRequestID.MatchString(id) {
-		var random [16]byte
-		_, _ = rand.Read(random[:]) // never fails
-		id = hex.EncodeToString(random[:])
+// succeed sends data: 201 for a PUT, else 200 (kazoo-facts 1.4).
+func (x *exchange) succeed(data any) {
+	x.answer.Status, x.answer.Data = "success", data
+	if x.method == http.MethodPut {
+		x.send(http.StatusCreated)
+		return
 	}
-	return &answer{w: w, body: envelope{
-		Node: a.node, RequestID: id, Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05Z"),
-	}}
-}
-
-// succeed sends data with 200.
-func (s *answer) succeed(data *value) {
-	s.body.Status, s.body.Data = "success", json.RawMessage(data.encode())
-	s.send(http.StatusOK)
+	x.send(http.StatusOK)
 }
 
 // fail sends an error in Kazoo's shape.
-func (s *answer) fail(status int, message string, data any) {
-	s.body.Status, s.body.Error, s.body.Message, s.body.Data = "error", strconv.Itoa(status), message, data
-	s.send(status)
+func (x *exchange) fail(status int, message string, data any) {
+	x.answer.Status, x.answer.Error, x.answer.Message, x.answer.Data = "error", strconv.Itoa(status), message, data
+	x.allowOrigin() // Kazoo says so on every error
+	x.send(status)
 }
 
-// invalid sends what is wrong with a request.
-func (s *answer) invalid(status int, p *problems) { s.fail(status, "validation error", p.byPath) }
-
-func (s *answer) send(status int) {
+func (x *exchange) send(status int) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(s.body); err != nil { // all of it comes from JSON
+	if x.pretty() {
+		e.SetIndent("", "  ")
+	}
+	if err := e.Encode(x.answer); err != nil {
+		x.api.cfg.Log.Error("an answer cannot be written", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
 		status = http.StatusInternalServerError
 		b.Reset()
 		b.WriteString(`{"status":"error","error":"500","message":"unspecified_fault","data":{}}`)
 	}
-	h := s.w.Header()
-	h.Set("Content-Type", "application/json")
+	x.header("application/json")
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(b.Bytes()) // a client that is gone needs no answer
+}
+
+// empty sends a status without a body.
+func (x *exchange) empty(status int) {
+	x.header("")
+	x.w.WriteHeader(status)
+}
+
+func (x *exchange) header(contentType string) {
+	h := x.w.Header()
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Request-ID", s.body.RequestID)
-	s.w.WriteHeader(status)
-	_, _ = s.w.Write(b.Bytes()) // a client that is gone needs no answer
+	h.Set("X-Request-ID", x.answer.RequestID)
+}
+
+// pretty says whether the client wants to read the answer itself: header X-Pretty-Print, or pretty_print.
+func (x *exchange) pretty() bool {
+	wish := x.Header.Get("X-Pretty-Print")
+	if wish == "" {
+		wish = x.URL.Query().Get("pretty_print")
+	}
+	if wish == "" {
+		wish, _ = text(x.body.member("pretty_print"))
+	}
+	yes, _ := strconv.ParseBool(wish)
+	return yes
 }
 
 // nodeHash is how Kazoo writes its node: 22 characters.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -15,109 +15,98 @@ import (
 // storeTimeout bounds what a client waits for a change to be stored.
 const storeTimeout = 5 * time.Second
 
-// wellFormed ids are the only ones there are (design 3.3).
-var wellFormed = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// metaflows answers GET, POST and DELETE for the documents of one scope.
-func (a *API) metaflows(scope flows.Scope) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s := a.begin(w, r)
-		if !a.admit(s, r) {
-			return
-		}
-		p := store.Place{Account: r.PathValue("account"), Scope: scope, ID: r.PathValue("id")}
-		switch {
-		case !wellFormed.MatchString(p.Account):
-			s.fail(http.StatusNotFound, "bad identifier", map[string]string{"message": "invalid account_id '" + p.Account + "'"})
-			return
-		case scope != flows.ScopeAccount && !wellFormed.MatchString(p.ID):
-			s.fail(http.StatusNotFound, "bad_identifier", map[string]string{"message": "bad identifier", "cause": p.ID})
-			return
-		}
-		switch r.Method {
-		case http.MethodGet:
-			a.fetch(s, p)
-		case http.MethodPost:
-			a.replace(s, r, p)
-		case http.MethodDelete:
-			a.remove(s, r, p)
-		default:
-			w.Header().Set("Allow", "GET, POST, DELETE")
-			s.fail(http.StatusMethodNotAllowed, "invalid_method", map[string]string{"message": "method not allowed"})
-		}
+// metaflowsRoutes are the documents of an account, a user and a device. A phone's user may not change the account's codes.
+func (a *API) metaflowsRoutes() []route {
+	return []route{
+		{"GET POST DELETE", "/v2/accounts/{account}/metaflows", admins, 1, a.metaflows},
+		{"GET POST DELETE", "/v2/accounts/{account}/users/{user}/metaflows", owners, 1, a.metaflows},
+		{"GET POST DELETE", "/v2/accounts/{account}/devices/{device}/metaflows", owners, 1, a.metaflows},
 	}
 }
 
+// metaflows answers for one document.
+func (a *API) metaflows(x *exchange) {
+	switch p := x.place(); x.method {
+	case http.MethodGet:
+		a.fetch(x, p)
+	case http.MethodPost:
+		a.replace(x, p)
+	case http.MethodDelete:
+		a.remove(x, p)
+	}
+}
+
+// place is whose document the path names.
+func (x *exchange) place() store.Place {
+	p := store.Place{Account: x.account, Scope: flows.ScopeAccount}
+	if user := x.PathValue("user"); user != "" {
+		p.Scope, p.ID = flows.ScopeUser, user
+	} else if device := x.PathValue("device"); device != "" {
+		p.Scope, p.ID = flows.ScopeDevice, device
+	}
+	return p
+}
+
 // fetch gives the stored document with its defaults; {} where nothing is stored.
-func (a *API) fetch(s *answer, p store.Place) {
+func (a *API) fetch(x *exchange, p store.Place) {
 	doc, ok, err := a.cfg.Documents.Get(p)
 	switch {
 	case err != nil:
-		a.unavailable(s, p, err)
+		x.unavailable(err)
 	case !ok:
-		s.succeed(object())
+		x.succeed(schema.NewObject())
 	default:
-		data, err := parseJSON(doc.Raw)
-		if err != nil || data.kind != isObject {
+		data, err := schema.Parse(doc.Raw)
+		if err != nil || data.Kind != schema.Object {
 			a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err)
-			s.fail(http.StatusInternalServerError, "datastore_fault", map[string]string{"message": "the stored document is not a JSON object; POST or DELETE it"})
+			x.fail(http.StatusInternalServerError, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
 			return
 		}
-		a.show(s, p, data)
+		a.show(x, p, data)
 	}
 }
 
 // replace stores the document that the body holds, in place of the old one.
-func (a *API) replace(s *answer, r *http.Request, p store.Place) {
-	data := readData(s, r)
-	if data == nil {
+func (a *API) replace(x *exchange, p store.Place) {
+	wrong, warnings := a.schemas.Document(x.data)
+	if !wrong.Empty() {
+		x.invalid(wrong)
 		return
 	}
-	wrong, warnings := a.schemas.document(data)
-	if !wrong.empty() {
-		s.invalid(http.StatusBadRequest, wrong)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
-	revision, err := a.cfg.Documents.Put(ctx, p, data.encode())
+	revision, err := a.cfg.Documents.Put(ctx, p, x.data.Encode())
 	var refused *flows.DocumentError
 	switch {
 	case errors.As(err, &refused):
-		wrong.addDocument(refused)
-		s.invalid(http.StatusBadRequest, wrong)
+		wrong.AddDocument(refused)
+		x.invalid(wrong)
 		return
 	case err != nil:
-		a.unavailable(s, p, err)
+		x.unavailable(err)
 		return
 	}
-	a.cfg.Log.Info("document stored", "document", p.Path(), "revision", revision, "request", s.body.RequestID)
-	s.body.Revision, s.body.Warnings = strconv.FormatUint(revision, 10), warnings
-	a.show(s, p, data)
+	a.cfg.Log.Info("document stored", "document", p.Path(), "revision", revision, "request", x.answer.RequestID)
+	x.answer.Revision, x.answer.Warnings = strconv.FormatUint(revision, 10), warnings
+	a.show(x, p, x.data)
 }
 
 // remove deletes the document; there need not be one.
-func (a *API) remove(s *answer, r *http.Request, p store.Place) {
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+func (a *API) remove(x *exchange, p store.Place) {
+	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
 	revision, err := a.cfg.Documents.Delete(ctx, p)
 	if err != nil {
-		a.unavailable(s, p, err)
+		x.unavailable(err)
 		return
 	}
-	a.cfg.Log.Info("document removed", "document", p.Path(), "revision", revision, "request", s.body.RequestID)
-	s.body.Revision = strconv.FormatUint(revision, 10)
-	s.succeed(object())
+	a.cfg.Log.Info("document removed", "document", p.Path(), "revision", revision, "request", x.answer.RequestID)
+	x.answer.Revision = strconv.FormatUint(revision, 10)
+	x.succeed(schema.NewObject())
 }
 
 // show answers with a document and its defaults. The binding digit of a document that has none is the inherited one.
-func (a *API) show(s *answer, p store.Place, data *value) {
-	a.schemas.present(data, a.cfg.Documents.Effective(p.Owner()).BindingDigit)
-	s.succeed(data)
-}
-
-func (a *API) unavailable(s *answer, p store.Place, err error) {
-	a.cfg.Log.Warn("documents are not available to a request", "document", p.Path(), "request", s.body.RequestID, "error", err)
-	s.w.Header().Set("Retry-After", "2")
-	s.fail(http.StatusServiceUnavailable, "datastore_unreachable", map[string]string{"message": "datastore timeout"})
+func (a *API) show(x *exchange, p store.Place, data *schema.Value) {
+	a.schemas.Present(data, a.cfg.Documents.Effective(p.Owner()).BindingDigit)
+	x.succeed(data)
 }

@@ -236,7 +236,7 @@ func (s *process) awaitDocuments(ctx context.Context) {
 
 func (s *process) listen(token string, running *sync.WaitGroup) error {
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, AdminToken: token, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err

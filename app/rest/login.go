@@ -1,0 +1,151 @@
+package rest
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"metaflows/app/auth"
+	"metaflows/app/schema"
+)
+
+// failedLogin is what a request without a valid token costs its client (kazoo-facts 1.9): as a login by API key.
+const failedLogin = 35
+
+// wellFormed ids are the only ones there are (design 3.3).
+var wellFormed = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// token is the request's token, "" where there is none: X-Auth-Token, Authorization: Bearer, auth_token in the query, else
+// in the body's data or envelope (kazoo-facts 2). The body is read only when it is nowhere else.
+func (x *exchange) token() string {
+	if token := x.Header.Get("X-Auth-Token"); token != "" {
+		return token
+	}
+	scheme, rest, _ := strings.Cut(x.Header.Get("Authorization"), " ")
+	if token := strings.TrimSpace(rest); token != "" && strings.EqualFold(scheme, "Bearer") {
+		return token
+	}
+	if token := x.URL.Query().Get("auth_token"); token != "" {
+		return token
+	}
+	x.parseBody()
+	if data := x.body.member("data"); data != nil {
+		if token := data.Get("auth_token"); token != nil && token.Kind == schema.String && token.Text != "" {
+			return token.Text
+		}
+	}
+	if token := x.body.member("auth_token"); token != nil && token.Kind == schema.String {
+		return token.Text
+	}
+	return ""
+}
+
+// authenticate finds out who asks, or answers. The answer names neither a token nor anything that is stored, and is the
+// same for every URI. The admin token is not echoed; it reads "admin".
+func (x *exchange) authenticate() bool {
+	token, err := x.token(), auth.ErrInvalid
+	if token != "" {
+		x.who, err = x.api.cfg.Authenticator.Authenticate(token)
+	}
+	switch {
+	case err == nil:
+		x.answer.AuthToken, x.answer.Version = token, x.api.cfg.Version
+		if x.who.Role == auth.SuperAdmin {
+			x.answer.AuthToken = "admin"
+		}
+		return true
+	case errors.Is(err, auth.ErrUnavailable):
+		x.unavailable(err)
+		return false
+	}
+	x.who = auth.Identity{}
+	x.api.cfg.Log.Info("request without a valid token", "method", x.Method, "path", x.URL.Path, "from", x.RemoteAddr, "error", err)
+	switch {
+	case !x.withinLimit(failedLogin):
+	case errors.Is(err, auth.ErrExpired), errors.Is(err, auth.ErrUnknown):
+		x.fail(http.StatusUnauthorized, "invalid credentials", struct{}{})
+	default:
+		x.fail(http.StatusUnauthorized, "invalid_credentials", because("invalid credentials"))
+	}
+	return false
+}
+
+// ownAccount finds out which account the path is about: it must be the token's own, but for who may do everything.
+func (x *exchange) ownAccount() bool {
+	x.account = x.PathValue("account")
+	if x.Pattern == accountPath || strings.HasPrefix(x.Pattern, accountPath+"/") {
+		if x.who.Account == "" {
+			x.fail(http.StatusNotFound, "bad identifier", because("the admin token has no account of its own; name one: /v2/accounts/{account}"))
+			return false
+		}
+		x.account = x.who.Account
+		x.SetPathValue("account", x.account)
+	}
+	if x.account != "" && x.account != x.who.Account && x.who.Role != auth.SuperAdmin {
+		x.forbidden()
+		return false
+	}
+	return true
+}
+
+// authorise says whether a route is for who asks, or answers.
+func (x *exchange) authorise(who access) bool {
+	allowed := who == open || x.who.Role == auth.SuperAdmin
+	switch x.who.Role {
+	case auth.AccountAdmin:
+		allowed = allowed || who == admins || who == owners || who == members
+	case auth.User:
+		allowed = allowed || who == members || who == owners && x.own()
+	}
+	if !allowed {
+		x.forbidden()
+	}
+	return allowed
+}
+
+// own says whether the path names the user who asks, or a device of his.
+func (x *exchange) own() bool {
+	if x.who.Owner == "" || x.account != x.who.Account {
+		return false
+	}
+	if device := x.PathValue("device"); device != "" {
+		if x.api.cfg.Owners == nil {
+			return false
+		}
+		owner, ok := x.api.cfg.Owners.OwnerOf(x.account, device)
+		return ok && owner == x.who.Owner
+	}
+	return x.PathValue("user") == x.who.Owner
+}
+
+// withinLimit takes a request's cost from what its client may still ask for of its account, or answers.
+func (x *exchange) withinLimit(cost int) bool {
+	if x.api.cfg.Limiter == nil {
+		return true
+	}
+	wait, ok := x.api.cfg.Limiter.Allow(x.client(), x.who.Account, cost)
+	if !ok {
+		seconds := max(1, int64(math.Ceil(wait.Seconds())))
+		x.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		x.fail(http.StatusTooManyRequests, "too_many_requests", because("too many requests"))
+	}
+	return ok
+}
+
+// identifiers answers a path with an id that is not well formed: there cannot be such a one.
+func (x *exchange) identifiers() bool {
+	if x.account != "" && !wellFormed.MatchString(x.account) {
+		x.fail(http.StatusNotFound, "bad identifier", because("invalid account_id '"+x.account+"'"))
+		return false
+	}
+	for _, name := range []string{"user", "device", "key"} {
+		if id := x.PathValue(name); id != "" && !wellFormed.MatchString(id) {
+			x.badIdentifier(id)
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,74 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+)
+
+// knownMethods are those that Kazoo's web server knows; of others it says that they are not implemented (kazoo-facts 1.1).
+var knownMethods = []string{
+	http.MethodOptions, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead,
+}
+
+// ServeHTTP answers a request, whatever happens in it.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own sentinel, as it is documented
+				panic(p)
+			}
+			a.cfg.Log.Error("a request ended in a panic", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p))
+			a.begin(w, r, nil).fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
+		}
+	}()
+	if !clean(r.URL.EscapedPath()) { // the mux would redirect, in HTML
+		a.nowhere(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// clean says whether a path has no empty part and none that is . or .., but for a slash at its end.
+func clean(p string) bool {
+	c := path.Clean(p)
+	return p == c || c != "/" && p == c+"/"
+}
+
+// serve takes a request to the routes of one pattern through the pipeline, in the order that the package's documentation
+// promises. Every step that returns false has answered.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) {
+	x := a.begin(w, r, methodsOf(routes))
+	if !x.beyondPreflight() {
+		return
+	}
+	login := slices.ContainsFunc(routes, func(r route) bool { return r.who != open })
+	if login && !(x.authenticate() && x.ownAccount()) {
+		return
+	}
+	x.tunnel()
+	route := routeOf(routes, x.method)
+	switch {
+	case route == nil:
+		if x.withinLimit(1) {
+			x.invalidMethod()
+		}
+	case x.authorise(route.who) && x.withinLimit(route.cost) && x.identifiers() && x.readData():
+		route.handle(x)
+	}
+}
+
+// nowhere answers where there is no route.
+func (a *API) nowhere(w http.ResponseWriter, r *http.Request) {
+	if x := a.begin(w, r, knownMethods[1:]); x.beyondPreflight() {
+		x.fail(http.StatusNotFound, "not_found", because("not found"))
+	}
+}
+
+// gone answers for the API's version 1, as Kazoo does.
+func (a *API) gone(w http.ResponseWriter, r *http.Request) {
+	if x := a.begin(w, r, knownMethods[1:]); x.beyondPreflight() {
+		x.fail(http.StatusGone, "gone", because("gone"))
+	}
+}

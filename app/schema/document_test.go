@@ -1,0 +1,70 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func load4test(t testing.TB) *Schemas {
+	t.Helper()
+	s, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// warningsOf checks a document that must pass.
+func warningsOf(t *testing.T, document string) []Warning {
+	t.Helper()
+	data, err := Parse([]byte(document))
+	if err != nil {
+		t.Fatal(document, err)
+	}
+	p, warnings := load4test(t).Document(data)
+	if !p.Empty() {
+		text, _ := json.Marshal(p)
+		t.Errorf("%s: %s", document, text)
+	}
+	return warnings
+}
+
+func TestWarnings(t *testing.T) {
+	for _, module := range laterModules {
+		w := warningsOf(t, fmt.Sprintf(`{"patterns":{"1.":{"module":%q,"data":{"any":[1]}}}}`, module))
+		if len(w) != 1 || w[0].Path != "patterns.1%2E.module" || w[0].Code != "unsupported" || !strings.HasPrefix(w[0].Message, "module "+module) {
+			t.Errorf("%s: %+v", module, w)
+		}
+	}
+	// Each key of a schema is obeyed or warned of, at its place and once; defaults and strangers are not.
+	for module, keys := range map[string]map[string]string{
+		"record_call": {
+			"label": `"l"`, "media_name": `"m"`, "method": `"put"`, "origin": `"o"`, "record_min_sec": "3", "record_on_answer": "true",
+			"record_on_bridge": `"true"`, "record_sample_rate": "8000", "url": `"http://example.com"`, "format": `"mp3"`,
+		},
+		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`},
+	} {
+		for key := range load4test(t).module(module).Properties {
+			if keys[key] == "" && !slices.Contains(built[module], key) {
+				t.Errorf("%s: no case for %s", module, key)
+			}
+		}
+		for key, v := range keys {
+			w := warningsOf(t, fmt.Sprintf(`{"numbers":{"1":{"module":"none","children":{"_":{"module":%q,"data":{%q:%s}}}}}}`, module, key, v))
+			if len(w) != 1 || w[0].Code != "unsupported" || w[0].Path != "numbers.1.children._.data."+key {
+				t.Errorf("%s %s: %+v", module, key, w)
+			}
+		}
+	}
+	for _, node := range []string{
+		`{"module":"record_call","data":{"action":"start","format":"wav","time_limit":60,"record_on_answer":false,"record_on_bridge":"false","x":1}}`,
+		`{"module":"transfer","data":{"target":"1","captures":["no_match"],"timeout":20,"transfer_type":"blind","takeback_dtmf":"*1","moh":"x"}}`,
+	} {
+		if w := warningsOf(t, `{"numbers":{"1":`+node+`}}`); len(w) != 0 {
+			t.Errorf("%s: %+v", node, w)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"metaflows/flows"
+)
+
+const (
+	maxProblems   = 100     // that one answer tells
+	maxEchoLength = 2 << 10 // of a refused value in an answer
+)
+
+// Problems are why a request is refused: dotted path, error code, detail (kazoo-facts 1.7). All codes of a path are kept.
+type Problems struct {
+	byPath map[string]map[string]Detail
+	count  int
+}
+
+// Detail is what Kazoo says of one problem: message, target, value and so on.
+type Detail map[string]any
+
+// Add takes a problem up, unless that path has one of that code or there are enough. Values in the detail are echoed only
+// while they are short.
+func (p *Problems) Add(path, code string, d Detail) {
+	if p.byPath[path][code] != nil || p.count >= maxProblems {
+		return
+	}
+	for _, key := range []string{"value", "cause"} {
+		if v, ok := d[key].(*Value); ok {
+			if raw := v.Encode(); len(raw) <= maxEchoLength {
+				d[key] = json.RawMessage(raw)
+			} else {
+				delete(d, key)
+			}
+		}
+	}
+	if p.byPath == nil {
+		p.byPath = map[string]map[string]Detail{}
+	}
+	if p.byPath[path] == nil {
+		p.byPath[path] = map[string]Detail{}
+	}
+	p.byPath[path][code] = d
+	p.count++
+}
+
+// Empty says whether nothing is wrong.
+func (p *Problems) Empty() bool { return p.count == 0 }
+
+// MarshalJSON gives Kazoo's data of a validation error: path, code, detail.
+func (p *Problems) MarshalJSON() ([]byte, error) {
+	if p.byPath == nil {
+		return []byte("{}"), nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(p.byPath)
+	return b.Bytes(), err
+}
+
+// One is the problems of a request that has a single one.
+func One(path, code string, d Detail) *Problems {
+	p := &Problems{}
+	p.Add(path, code, d)
+	return p
+}
+
+// Path joins keys as Kazoo does, a dot inside a key written %2E.
+func Path(keys ...string) string {
+	escaped := make([]string, len(keys))
+	for i, k := range keys {
+		escaped[i] = strings.ReplaceAll(k, ".", "%2E")
+	}
+	return strings.Join(escaped, ".")
+}
+
+// below is a path's keys with more at its end; the path is not changed.
+func below(at []string, keys ...string) []string {
+	return append(slices.Clip(at), keys...)
+}
+
+// AddDocument adds what package flows finds in a document beyond the schemas: duplicate keys, patterns, limits.
+func (p *Problems) AddDocument(e *flows.DocumentError) {
+	for _, d := range e.Problems {
+		path := d.Path
+		if path == "" {
+			path = "data"
+		}
+		if len(p.byPath[path]) > 0 && d.Code != "duplicate" {
+			continue // the schema has said it, and with the value
+		}
+		p.Add(path, d.Code, Detail{"message": d.Message})
+	}
+}
+
+// addSchema adds what a schema finds in v, which stands at the path.
+func (p *Problems) addSchema(at []string, v *Value, e *jsonschema.ValidationError) {
+	if len(e.Causes) > 0 {
+		for _, cause := range e.Causes {
+			p.addSchema(at, v, cause)
+		}
+		return
+	}
+	bad := v
+	for _, key := range e.InstanceLocation {
+		bad = bad.child(key)
+	}
+	where := below(at, e.InstanceLocation...)
+	path := Path(where...)
+	if path == "" {
+		path = "data"
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		for _, key := range k.Missing {
+			p.Add(Path(below(where, key)...), "required", Detail{"message": "Field is required but missing", "value": key})
+		}
+	case *kind.AdditionalProperties:
+		for _, key := range k.Properties {
+			p.Add(Path(below(where, key)...), "additionalProperties", Detail{
+				"message": "Strict checking of data is enabled; only include schema-defined properties", "value": bad,
+			})
+		}
+	case *kind.Type:
+		want := strings.Join(k.Want, ", ")
+		p.Add(path, "type", Detail{"message": "Value did not match type(s): " + want, "target": want, "value": bad})
+	case *kind.Enum:
+		p.Add(path, "enum", Detail{"message": "Value not found in enumerated list of values", "target": k.Want, "value": bad})
+	case *kind.MinLength:
+		p.Add(path, "minLength", Detail{"message": "String must be at least " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
+	case *kind.MaxLength:
+		p.Add(path, "maxLength", Detail{"message": "String must not be more than " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
+	case *kind.Minimum:
+		p.Add(path, "minimum", bound("Value must be at least ", k.Want, bad))
+	case *kind.Maximum:
+		p.Add(path, "maximum", bound("Value must be at most ", k.Want, bad))
+	case *kind.Pattern:
+		p.Add(path, "pattern", Detail{"message": "Failed to match pattern '" + k.Want + "'", "target": k.Want, "value": bad})
+	default:
+		p.Add(path, "error", Detail{"message": "failed to validate", "value": bad})
+	}
+}
+
+func bound(message string, limit *big.Rat, bad *Value) Detail {
+	target := limit.RatString()
+	return Detail{"message": message + target, "target": json.Number(target), "value": bad}
+}
+
+// child is the member that a schema error points to.
+func (v *Value) child(key string) *Value {
+	if v.Kind == Array {
+		i, err := strconv.Atoi(key)
+		if err == nil && i >= 0 && i < len(v.Members) {
+			return v.Members[i].Value
+		}
+	} else if c := v.Get(key); c != nil {
+		return c
+	}
+	return &Value{Kind: Null, Text: "null"}
+}
