@@ -120,7 +120,7 @@ func TestForgedTokens(t *testing.T) {
 		"another account with this key":  {signed(jwt.SigningMethodHS256, secretKey, "account_id", "other"), ErrExpired},
 		"no key":                         {signed(jwt.SigningMethodHS256, secretKey, "key_id", nil), ErrExpired},
 		"a key that is none":             {signed(jwt.SigningMethodHS256, secretKey, "key_id", "0"), ErrExpired},
-		"a key by a way around":          {signed(jwt.SigningMethodHS256, secretKey, "account_id", "", "key_id", "acme."+key.ID), ErrExpired},
+		"a key by a way around":          {signed(jwt.SigningMethodHS256, secretKey, "account_id", "acme.api_key."+key.ID, "key_id", ""), ErrExpired},
 		"claims are a list":              {pieces[0] + "." + part([]int{1}) + "." + pieces[2], ErrInvalid},
 		"a header with a key of its own": {headed(map[string]any{"alg": "RS256", "jwk": map[string]string{"kty": "oct"}}), ErrInvalid},
 	} {

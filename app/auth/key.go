@@ -19,7 +19,7 @@ import (
 const KeyLength = 64
 
 const (
-	keyRecords  = "api_key" // api_key.<account>.<id>
+	keyRecords  = "api_key" // <account>.api_key.<id>
 	shownLength = 8         // characters of a key that may be seen again
 	idBytes     = 16
 	alphabet    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -58,7 +58,7 @@ func (e *entry) loggedOut(token string) bool {
 	return ok
 }
 
-func recordOf(account, id string) string { return keyRecords + "." + account + "." + id }
+func recordOf(account, id string) string { return account + "." + keyRecords + "." + id }
 
 // CreateKey makes an API key for an account, or for a user of it, and gives it: it cannot be had again. Account and owner
 // are well formed. It waits for NATS; the error wraps ErrUnavailable.
@@ -99,7 +99,7 @@ func keyOf(account, id string, k keptKey) Key {
 
 // Keys are an account's API keys, by id. The error wraps ErrUnavailable.
 func (a *Auth) Keys(account string) ([]Key, error) {
-	records, err := a.records.List(keyRecords + "." + account + ".")
+	records, err := a.records.List(recordOf(account, ""))
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -199,7 +199,7 @@ func (a *Auth) look(record string) {
 	case err != nil: // nothing is loaded: a change will be told
 	case record == signingRecord:
 		a.lookSigning(r, ok)
-	case strings.HasPrefix(record, keyRecords+"."):
+	case strings.Contains(record, "."+keyRecords+"."):
 		a.lookKey(record, r, ok)
 	}
 }
@@ -235,6 +235,6 @@ func parseKey(record string, r store.Record) (*entry, error) {
 		return nil, errors.New("not an API key")
 	}
 	copy(e.hash[:], hash)
-	e.key = keyOf(part[1], part[2], e.kept)
+	e.key = keyOf(part[0], part[2], e.kept)
 	return e, nil
 }

@@ -56,12 +56,6 @@ func (l *Limiter) Allow(client, account string, cost int) (wait time.Duration, o
 	return 0, true
 }
 
-// Charge takes cost tokens of a client's bucket, also ones that are still to come.
-func (l *Limiter) Charge(client, account string, cost int) {
-	now := time.Now()
-	l.bucket(client, account, now).ReserveN(now, min(cost, l.burst))
-}
-
 func (l *Limiter) bucket(client, account string, now time.Time) *rate.Limiter {
 	w := who{network(client), account}
 	l.mu.Lock()
