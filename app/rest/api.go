@@ -16,8 +16,8 @@ import (
 // Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid and ErrUnavailable.
 type Documents interface {
 	Get(store.Place) (doc store.Document, ok bool, err error)
-	Put(ctx context.Context, p store.Place, raw []byte) (revision uint64, err error)
-	Delete(ctx context.Context, p store.Place) (revision uint64, err error)
+	Put(ctx context.Context, p store.Place, raw []byte, expect store.Expect) (revision uint64, err error)
+	Delete(ctx context.Context, p store.Place, expect store.Expect) (revision uint64, err error)
 	Effective(flows.Owner) *flows.Effective
 }
 

@@ -35,14 +35,14 @@ func (m *memory) Get(p store.Place) (store.Document, bool, error) {
 	return d, ok, nil
 }
 
-func (m *memory) Put(_ context.Context, p store.Place, raw []byte) (uint64, error) {
+func (m *memory) Put(_ context.Context, p store.Place, raw []byte, _ store.Expect) (uint64, error) {
 	if _, err := flows.ParseDocument(raw); err != nil {
 		return 0, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
 	return m.set(p, raw)
 }
 
-func (m *memory) Delete(_ context.Context, p store.Place) (uint64, error) { return m.set(p, nil) }
+func (m *memory) Delete(_ context.Context, p store.Place, _ store.Expect) (uint64, error) { return m.set(p, nil) }
 
 func (m *memory) set(p store.Place, raw []byte) (uint64, error) {
 	m.mu.Lock()

@@ -75,7 +75,7 @@ func (a *API) replace(x *exchange, p store.Place) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
-	revision, err := a.cfg.Documents.Put(ctx, p, x.data.Encode())
+	revision, err := a.cfg.Documents.Put(ctx, p, x.data.Encode(), store.Any)
 	var refused *flows.DocumentError
 	switch {
 	case errors.As(err, &refused):
@@ -95,7 +95,7 @@ func (a *API) replace(x *exchange, p store.Place) {
 func (a *API) remove(x *exchange, p store.Place) {
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
-	revision, err := a.cfg.Documents.Delete(ctx, p)
+	revision, err := a.cfg.Documents.Delete(ctx, p, store.Any)
 	if err != nil {
 		x.unavailable(err)
 		return

@@ -1,12 +1,15 @@
-// Package store keeps metaflows documents in the NATS KV bucket metaflows_documents (design 3.4) and has them in memory,
-// merged, before the first key is pressed.
+// Package store keeps metaflows documents and small records in NATS KV buckets (design 3.4) and has them in memory, the
+// documents merged, before the first key is pressed.
 //
-// What is stored is the truth: the bytes that Put was given. One goroutine watches the bucket; each change replaces a
-// small immutable value by an atomic store, so readers take no lock. A document in the bucket that does not pass
-// flows.ParseDocument (written by somebody else, or by another version) is logged and has no effect; it can still be
-// replaced and deleted.
+// What is stored is the truth: the bytes that Put was given. For each Store and Records one goroutine watches the keys
+// under their prefix; readers take what is in memory then, and of documents without a lock: each change replaces a small
+// immutable value by an atomic store. What does not pass validation in the bucket (written by somebody else, or by another
+// version) is logged and has no effect; it can still be replaced and deleted.
+//
+// A change may expect what is stored before it (Expect); NATS compares, so that this holds between instances too.
 //
 // While an external NATS is away, everything is read from memory as it was known last, and changes fail. For a start
-// without NATS the documents are also kept in a file: every change is written to it, and a new Store begins with what it
-// holds, until the bucket has been loaded. From then on the bucket is the truth, also about what it does not hold.
+// without NATS it is also kept in a file, where one is given: every change is written to it, and a new Store or Records
+// begin with what it holds, until the bucket has been loaded. From then on the bucket is the truth, also about what it does
+// not hold; but for a bucket of our own embedded server that was lost: it is filled from the file.
 package store

@@ -9,40 +9,37 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"metaflows/flows"
 )
 
-// The documents as they were known last, on disk, for a start without NATS:
+// The values of a mirror as they were known last, on disk, for a start without NATS:
 //
 //	{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[
 //	{"key":"metaflows.acme","document":{...as stored...}},
 //	...
 //	]}
 //
-// A document is there byte for byte, but for white space before and after it. Those that have no effect are left out.
+// A value is there byte for byte, but for white space before and after it. Those that have no effect are left out.
 
 const (
 	fileVersion = 1
-	maxFile     = 1 << 30 // far above any number of documents; a bigger file is a wrong one
+	maxFile     = 1 << 30 // far above any number of values; a bigger file is a wrong one
 )
 
 // saved is what the file holds.
 type saved struct {
-	at        time.Time
-	documents []savedDocument // in the order of their keys
+	at     time.Time
+	values []savedValue // in the order of their keys
 }
 
-type savedDocument struct {
-	key   string
-	place Place
-	raw   []byte
+type savedValue struct {
+	key string
+	raw []byte
 }
 
 func (s saved) encode() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\"version\":%d,\"saved\":%q,\"documents\":[", fileVersion, s.at.UTC().Format(time.RFC3339))
-	for i, d := range s.documents {
+	for i, d := range s.values {
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -52,8 +49,9 @@ func (s saved) encode() []byte {
 	return b.Bytes()
 }
 
-// decodeSaved reads a file. All of it is refused where anything of its form is wrong; the documents are not looked into.
-func decodeSaved(text []byte) (saved, error) {
+// decodeSaved reads a file. All of it is refused where anything of its form is wrong, valid says of keys; what stands under
+// them is not looked into.
+func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 	var head struct {
 		Version *int `json:"version"`
 	}
@@ -81,21 +79,20 @@ func decodeSaved(text []byte) (saved, error) {
 	s := saved{at: body.Saved}
 	seen := map[string]bool{}
 	for _, d := range body.Documents {
-		place, ok := placeOf(d.Key)
 		switch {
-		case !ok || len(d.Document) == 0:
-			return saved{}, fmt.Errorf("key %.100q is not a document's", d.Key)
+		case !valid(d.Key) || len(d.Document) == 0:
+			return saved{}, fmt.Errorf("key %.100q is not one of ours", d.Key)
 		case seen[d.Key]:
 			return saved{}, fmt.Errorf("key %.100q stands twice", d.Key)
 		}
 		seen[d.Key] = true
-		s.documents = append(s.documents, savedDocument{d.Key, place, d.Document})
+		s.values = append(s.values, savedValue{d.Key, d.Document})
 	}
 	return s, nil
 }
 
 // readSaved reads the file at path.
-func readSaved(path string) (saved, error) {
+func readSaved(path string, valid func(key string) bool) (saved, error) {
 	// Looked at before it is opened: to open a pipe would wait for somebody to write.
 	switch info, err := os.Stat(path); {
 	case err != nil:
@@ -112,7 +109,7 @@ func readSaved(path string) (saved, error) {
 	if err != nil {
 		return saved{}, short(err)
 	}
-	return decodeSaved(text)
+	return decodeSaved(text, valid)
 }
 
 // writeSaved puts the file at path, with mode 0600. Who reads it finds the old one or the new one, whole, also after a
@@ -150,35 +147,34 @@ func short(err error) error {
 	return err
 }
 
-// recall takes the documents of the file into memory, as the store is made. Every revision of the bucket is newer.
-func (s *Store) recall() {
-	if s.cfg.File == "" {
-		s.standing = "there are no codes: nothing is known of documents"
+// recall takes what the file holds into memory, as the mirror is made. Every revision of the bucket is newer.
+func (m *mirror) recall() {
+	if m.file == "" {
+		m.standing = m.lack + ": nothing is known of " + m.what
 		return
 	}
-	name := filepath.Base(s.cfg.File)
-	last, err := readSaved(s.cfg.File)
+	name := filepath.Base(m.file)
+	last, err := readSaved(m.file, m.values.valid)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		s.standing = "there are no codes: " + name + " does not exist"
+		m.standing = m.lack + ": " + name + " does not exist"
 		return
 	case err != nil:
-		s.standing = fmt.Sprintf("there are no codes: %s cannot be used: %v", name, err)
-		s.aside = true
-		s.cfg.Log.Error("the documents known last cannot be read: no codes until they come from NATS; the file is kept aside then",
-			"file", s.cfg.File, "error", err)
+		m.standing = fmt.Sprintf("%s: %s cannot be used: %v", m.lack, name, err)
+		m.aside = true
+		m.log.Error("the "+m.what+" known last cannot be read: "+m.lack+" until they come from NATS; the file is kept aside then",
+			"file", m.file, "error", err)
 		return
 	}
-	for _, d := range last.documents {
-		parsed, err := flows.ParseDocument(d.raw)
-		if err != nil {
-			s.cfg.Log.Error("a document in the file is not valid and has no effect", "file", s.cfg.File, "document", d.place.Path(), "error", err)
+	for _, v := range last.values {
+		if err := m.values.set(v.key, v.raw, 0); err != nil {
+			m.log.Error("a "+m.one+" in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
+			_ = m.values.set(v.key, nil, 0)
 			continue
 		}
-		s.revisions[d.key] = 0
-		s.snap.set(d.place, &Document{Raw: parsed.Raw, parsed: parsed})
+		m.revisions[v.key] = 0
 	}
-	s.recalled = true
-	s.standing = fmt.Sprintf("documents are as of %s from %s", last.at.UTC().Format(time.RFC3339), name)
-	s.cfg.Log.Info("documents are read from the file", "file", s.cfg.File, "as_of", last.at.UTC(), "count", len(last.documents))
+	m.recalled = true
+	m.standing = fmt.Sprintf("%s are as of %s from %s", m.what, last.at.UTC().Format(time.RFC3339), name)
+	m.log.Info(m.what+" are read from the file", "file", m.file, "as_of", last.at.UTC(), "count", len(last.values))
 }

@@ -16,18 +16,24 @@ import (
 
 var march = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-func document(p Place, raw string) savedDocument { return savedDocument{p.key(), p, []byte(raw)} }
+func document(p Place, raw string) savedValue { return savedValue{p.key(), []byte(raw)} }
+
+// places are the keys of documents.
+func places(key string) bool {
+	_, ok := placeOf(key)
+	return ok
+}
 
 func same(a, b saved) bool {
-	return a.at.Equal(b.at) && slices.EqualFunc(a.documents, b.documents, func(a, b savedDocument) bool {
-		return a.key == b.key && a.place == b.place && bytes.Equal(a.raw, b.raw)
+	return a.at.Equal(b.at) && slices.EqualFunc(a.values, b.values, func(a, b savedValue) bool {
+		return a.key == b.key && bytes.Equal(a.raw, b.raw)
 	})
 }
 
 // What is written is read again, byte for byte: the order of keys, spaces, characters that JSON encoders like to escape.
 func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "documents.json")
-	want := saved{march, []savedDocument{
+	want := saved{march, []savedValue{
 		document(acme, `{"z":1, "a":  2,"numbers":{"9":{"module":"record_call"}}}`),
 		document(desk, "{\n\t\"patterns\": {\"2(\\\\d+)<&>\": {\"module\":\"none\"}}\n}"),
 		document(alice, "{\"x\":\"\u2028\xff\"}"),
@@ -35,7 +41,7 @@ func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 	if err := writeSaved(path, want); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readSaved(path)
+	got, err := readSaved(path, places)
 	if err != nil || !same(got, want) {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -50,16 +56,16 @@ func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 	if err := writeSaved(path, saved{at: march}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := readSaved(path); err != nil || len(got.documents) != 0 {
+	if got, err := readSaved(path, places); err != nil || len(got.values) != 0 {
 		t.Error(got, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".documents-*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".values-*")); left != nil {
 		t.Error(left)
 	}
 }
 
 func TestWrongFiles(t *testing.T) {
-	whole := string(saved{march, []savedDocument{document(acme, `{"a":1}`), document(desk, `{}`)}}.encode())
+	whole := string(saved{march, []savedValue{document(acme, `{"a":1}`), document(desk, `{}`)}}.encode())
 	for text, want := range map[string]string{
 		"":                                  "cut off or not ours",
 		"\x00\x00\x00":                      "cut off or not ours",
@@ -79,9 +85,9 @@ func TestWrongFiles(t *testing.T) {
 		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[{"key":"x.a","document":{}}]}`:         `key "x.a" is not`,
 		strings.Replace(whole, "metaflows.acme.device.desk", "metaflows.acme", 1):                        "stands twice",
 		strings.Replace(whole, `{"a":1}`, strings.Repeat("[", 20000)+strings.Repeat("]", 20000), 1):      "cut off or not ours",
-		strings.Replace(whole, `"metaflows.acme"`, `"`+strings.Repeat("metaflows.acme", 100_000)+`"`, 1): "is not a document's",
+		strings.Replace(whole, `"metaflows.acme"`, `"`+strings.Repeat("metaflows.acme", 100_000)+`"`, 1): "is not one of ours",
 	} {
-		if _, err := decodeSaved([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 || strings.Contains(err.Error(), "\n") {
+		if _, err := decodeSaved([]byte(text), places); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 300 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60q: %v", text, err)
 		}
 	}
@@ -95,7 +101,7 @@ func TestPathsThatAreNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, pipe, filepath.Join(dir, "none"), filepath.Join(pipe, "x")} {
-		if _, err := readSaved(path); err == nil || strings.Contains(err.Error(), dir) {
+		if _, err := readSaved(path, places); err == nil || strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -109,31 +115,31 @@ func TestPathsThatAreNoFile(t *testing.T) {
 	if err := writeSaved(filepath.Join(dir, "documents.json"), saved{}); err == nil {
 		t.Error("a folder was overwritten")
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".documents-*")); left != nil {
+	if left, _ := filepath.Glob(filepath.Join(dir, ".values-*")); left != nil {
 		t.Error(left)
 	}
 }
 
 // Whatever is in the file: no crash, and what is accepted is written and read again as it was.
 func FuzzSavedFile(f *testing.F) {
-	f.Add(saved{march, []savedDocument{document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`)}}.encode())
+	f.Add(saved{march, []savedValue{document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`)}}.encode())
 	f.Add(saved{at: march}.encode())
 	f.Add([]byte(`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":null}`))
 	f.Add([]byte(`{"documents":[{"document": 7 ,"key":"metaflows.acme"}],"saved":"2026-03-04T05:06:07Z","version":1}`))
 	f.Add([]byte(`{"version":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := decodeSaved(text)
+		s, err := decodeSaved(text, places)
 		if err != nil {
 			return
 		}
-		for _, d := range s.documents {
-			if d.place.key() != d.key {
-				t.Fatalf("%s is %+v", d.key, d.place)
+		for _, d := range s.values {
+			if !places(d.key) {
+				t.Fatal(d.key)
 			}
 			_, _ = flows.ParseDocument(d.raw)
 		}
 		s.at = s.at.Truncate(time.Second)
-		again, err := decodeSaved(s.encode())
+		again, err := decodeSaved(s.encode(), places)
 		if err != nil || !same(s, again) {
 			t.Fatalf("%+v\n%+v\n%v", s, again, err)
 		}
@@ -143,7 +149,7 @@ func FuzzSavedFile(f *testing.F) {
 func BenchmarkEncodeFile(b *testing.B) {
 	s := saved{at: march}
 	for i := range 10_000 {
-		s.documents = append(s.documents, document(Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount}, `{"numbers":{"9":{"module":"record_call"}}}`))
+		s.values = append(s.values, document(Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount}, `{"numbers":{"9":{"module":"record_call"}}}`))
 	}
 	for b.Loop() {
 		s.encode()

@@ -31,13 +31,18 @@ func away(t *testing.T, path string) (*lab, *brokertest.Server) {
 	return open(t, broker.Config{URL: s.URL()}, keptIn(path)), s
 }
 
+func pathOf(key string) string {
+	p, _ := placeOf(key)
+	return p.Path()[len("/v2/accounts/"):]
+}
+
 func holds(path string, want ...string) bool {
-	s, err := readSaved(path)
-	if err != nil || len(s.documents) != len(want) {
+	s, err := readSaved(path, places)
+	if err != nil || len(s.values) != len(want) {
 		return false
 	}
-	for i, d := range s.documents {
-		if want[i] != d.place.Path()[len("/v2/accounts/"):]+" "+string(d.raw) {
+	for i, d := range s.values {
+		if want[i] != pathOf(d.key)+" "+string(d.raw) {
 			return false
 		}
 	}
@@ -50,17 +55,17 @@ func TestEveryChangeIsKept(t *testing.T) {
 	l := open(t, broker.Config{URL: s.URL()}, keptIn(path))
 	<-l.Ready()
 	eventually(t, "an empty file", func() bool { return holds(path) })
-	if _, err := l.Put(t.Context(), acme, []byte(`{"z":1, "a":2}`)); err != nil {
+	if _, err := l.Put(t.Context(), acme, []byte(`{"z":1, "a":2}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "what was put", func() bool { return holds(path, `acme/metaflows {"z":1, "a":2}`) })
 	other := open(t, broker.Config{URL: s.URL()})
 	<-other.Ready()
-	if _, err := other.Put(t.Context(), desk, []byte(`{}`)); err != nil {
+	if _, err := other.Put(t.Context(), desk, []byte(`{}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "what another has put", func() bool { return holds(path, `acme/metaflows {"z":1, "a":2}`, "acme/devices/desk/metaflows {}") })
-	if _, err := other.Delete(t.Context(), acme); err != nil {
+	if _, err := other.Delete(t.Context(), acme, Any); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "what another has deleted", func() bool { return holds(path, "acme/devices/desk/metaflows {}") })
@@ -87,7 +92,7 @@ func TestABurstIsWrittenOnce(t *testing.T) {
 	eventually(t, "the first file", func() bool { return holds(path) })
 	began, files := time.Now(), map[string]bool{}
 	for i := range 200 {
-		if _, err := l.Put(t.Context(), acme, fmt.Appendf(nil, `{"x":%d}`, i)); err != nil {
+		if _, err := l.Put(t.Context(), acme, fmt.Appendf(nil, `{"x":%d}`, i), Any); err != nil {
 			t.Fatal(err)
 		}
 		if text, err := os.ReadFile(path); err == nil {
@@ -106,7 +111,7 @@ func TestABurstIsWrittenOnce(t *testing.T) {
 func TestStartWithoutNATSFromTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "documents.json")
 	raw := `{ "binding_digit":"#", "numbers":{"9":{"module":"record_call"}}}`
-	if err := writeSaved(path, saved{march, []savedDocument{document(acme, raw), document(alice, `{"numbers":{"1":{}}}`), document(desk, `{"binding_digit":"5"}`)}}); err != nil {
+	if err := writeSaved(path, saved{march, []savedValue{document(acme, raw), document(alice, `{"numbers":{"1":{}}}`), document(desk, `{"binding_digit":"5"}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := os.ReadFile(path)
@@ -127,10 +132,10 @@ func TestStartWithoutNATSFromTheFile(t *testing.T) {
 	if !strings.Contains(l.log.String(), "/v2/accounts/acme/users/alice/metaflows") {
 		t.Error("a document without effect is not told:", l.log)
 	}
-	if _, err := l.Put(t.Context(), acme, []byte(`{}`)); !errors.Is(err, ErrUnavailable) {
+	if _, err := l.Put(t.Context(), acme, []byte(`{}`), Any); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
-	if _, err := l.Delete(t.Context(), acme); !errors.Is(err, ErrUnavailable) {
+	if _, err := l.Delete(t.Context(), acme, Any); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 	if now, _ := os.ReadFile(path); !bytes.Equal(before, now) {
@@ -142,11 +147,11 @@ func TestStartWithoutNATSFromTheFile(t *testing.T) {
 	other := open(t, broker.Config{URL: s.URL()})
 	<-other.Ready()
 	for _, p := range []Place{acme, desk} {
-		if _, err := other.Put(t.Context(), p, []byte(`{"binding_digit":"1"}`)); err != nil {
+		if _, err := other.Put(t.Context(), p, []byte(`{"binding_digit":"1"}`), Any); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := other.Delete(t.Context(), desk); err != nil {
+	if _, err := other.Delete(t.Context(), desk, Any); err != nil {
 		t.Fatal(err)
 	}
 	<-l.Ready()
@@ -160,13 +165,13 @@ func TestStartWithoutNATSFromTheFile(t *testing.T) {
 // The bucket's truth replaces the file's, also where a document was removed so long ago that no mark is left of it.
 func TestRemovedMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "documents.json")
-	if err := writeSaved(path, saved{march, []savedDocument{document(acme, `{}`), document(desk, `{"binding_digit":"5"}`)}}); err != nil {
+	if err := writeSaved(path, saved{march, []savedValue{document(acme, `{}`), document(desk, `{"binding_digit":"5"}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	s := brokertest.Start(t)
 	other := open(t, broker.Config{URL: s.URL()})
 	<-other.Ready()
-	if _, err := other.Put(t.Context(), acme, []byte(`{"binding_digit":"1"}`)); err != nil {
+	if _, err := other.Put(t.Context(), acme, []byte(`{"binding_digit":"1"}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	l := open(t, broker.Config{URL: s.URL()}, keptIn(path))
@@ -228,7 +233,7 @@ func TestBrokenFileIsKeptAside(t *testing.T) {
 // Another, empty bucket is the truth; but the documents that are nowhere else any more are kept aside.
 func TestAnotherBucketIsEmpty(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "documents.json")
-	if err := writeSaved(path, saved{march, []savedDocument{document(acme, `{"binding_digit":"5"}`)}}); err != nil {
+	if err := writeSaved(path, saved{march, []savedValue{document(acme, `{"binding_digit":"5"}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	l := open(t, broker.Config{URL: brokertest.Start(t).URL()}, keptIn(path))
@@ -251,7 +256,7 @@ func TestOwnBucketWasLost(t *testing.T) {
 		l := open(t, broker.Config{Dir: nats}, keptIn(path), own)
 		<-l.Ready()
 		for _, p := range []Place{acme, alice} {
-			if _, err := l.Put(t.Context(), p, []byte(`{"binding_digit":"#"}`)); err != nil {
+			if _, err := l.Put(t.Context(), p, []byte(`{"binding_digit":"#"}`), Any); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -289,7 +294,7 @@ func TestWriteIsTriedAgain(t *testing.T) {
 	if err := l.Err(); !strings.HasPrefix(err.Error(), "documents cannot be kept in documents.json: no such file") {
 		t.Error(err)
 	}
-	if _, err := l.Put(t.Context(), acme, []byte(`{}`)); err != nil {
+	if _, err := l.Put(t.Context(), acme, []byte(`{}`), Any); err != nil {
 		t.Error("a change needs the file:", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -312,7 +317,7 @@ func TestFileIsNeverHalf(t *testing.T) {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			if _, err := readSaved(path); err != nil {
+			if _, err := readSaved(path, places); err != nil {
 				t.Error(err)
 				return
 			}
@@ -321,7 +326,7 @@ func TestFileIsNeverHalf(t *testing.T) {
 	big := strings.Repeat("x", 1<<20)
 	for i := range 20 {
 		p := Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount}
-		if err := writeSaved(path, saved{march, []savedDocument{document(p, `{"x":"`+big+`"}`)}}); err != nil {
+		if err := writeSaved(path, saved{march, []savedValue{document(p, `{"x":"`+big+`"}`)}}); err != nil {
 			t.Error(err)
 		}
 	}

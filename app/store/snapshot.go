@@ -1,7 +1,10 @@
 package store
 
 import (
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"metaflows/flows"
@@ -95,8 +98,8 @@ func (s *snapshot) get(p Place) *Document {
 	return d.own
 }
 
-// set puts a document at its place, or with nil removes it. Only one goroutine at a time may call it.
-func (s *snapshot) set(p Place, doc *Document) {
+// place puts a document at its place, or with nil removes it. Only one goroutine at a time may call it.
+func (s *snapshot) place(p Place, doc *Document) {
 	var next documents
 	if old := s.documents(p.Account); old != nil {
 		next.own, next.users, next.devices = old.own, old.users, old.devices
@@ -133,4 +136,50 @@ func with(docs map[string]*Document, id string, doc *Document) map[string]*Docum
 		next[id] = doc
 	}
 	return next
+}
+
+// all are the documents that have an effect, in the order of their keys.
+func (s *snapshot) all() (all []savedValue) {
+	take := func(p Place, d *Document) {
+		if d.document() != nil {
+			all = append(all, savedValue{p.key(), d.Raw})
+		}
+	}
+	for id, a := range *s.accounts.Load() {
+		d := a.now.Load()
+		take(Place{Account: id, Scope: flows.ScopeAccount}, d.own)
+		for user, doc := range d.users {
+			take(Place{Account: id, Scope: flows.ScopeUser, ID: user}, doc)
+		}
+		for device, doc := range d.devices {
+			take(Place{Account: id, Scope: flows.ScopeDevice, ID: device}, doc)
+		}
+	}
+	slices.SortFunc(all, func(a, b savedValue) int { return strings.Compare(a.key, b.key) })
+	return all
+}
+
+func (s *snapshot) valid(key string) bool {
+	_, ok := placeOf(key)
+	return ok
+}
+
+func (s *snapshot) has(key string) bool {
+	p, ok := placeOf(key)
+	return ok && s.get(p) != nil
+}
+
+// set is place by the place's key.
+func (s *snapshot) set(key string, raw []byte, revision uint64) error {
+	p, ok := placeOf(key)
+	if !ok || raw == nil {
+		s.place(p, nil)
+		return nil
+	}
+	parsed, err := flows.ParseDocument(raw)
+	s.place(p, &Document{Raw: raw, Revision: revision, parsed: parsed})
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Path(), err)
+	}
+	return nil
 }

@@ -124,7 +124,7 @@ func TestPutGetDelete(t *testing.T) {
 		t.Error(ok, err)
 	}
 	raw := []byte(`{"z":1,"binding_digit":"#","a":2}`)
-	r1, err := l.Put(t.Context(), acme, raw)
+	r1, err := l.Put(t.Context(), acme, raw, Any)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,21 +135,21 @@ func TestPutGetDelete(t *testing.T) {
 	if d := l.Effective(acme.Owner()).BindingDigit; d != '#' {
 		t.Errorf("%c", d)
 	}
-	r2, err := l.Delete(t.Context(), acme)
+	r2, err := l.Delete(t.Context(), acme, Any)
 	if err != nil || r2 <= r1 {
 		t.Error(r2, err)
 	}
 	if _, ok, _ := l.Get(acme); ok || l.Effective(acme.Owner()).BindingDigit != '*' {
 		t.Error("still there")
 	}
-	if _, err := l.Delete(t.Context(), acme); err != nil {
+	if _, err := l.Delete(t.Context(), acme, Any); err != nil {
 		t.Error(err)
 	}
-	if _, err := l.Put(t.Context(), acme, []byte(`{"patterns":{"(":{"module":"none"}}}`)); !errors.Is(err, ErrInvalid) {
+	if _, err := l.Put(t.Context(), acme, []byte(`{"patterns":{"(":{"module":"none"}}}`), Any); !errors.Is(err, ErrInvalid) {
 		t.Error(err)
 	}
 	var refused *flows.DocumentError
-	if _, err := l.Put(t.Context(), acme, []byte(`[]`)); !errors.As(err, &refused) {
+	if _, err := l.Put(t.Context(), acme, []byte(`[]`), Any); !errors.As(err, &refused) {
 		t.Error(err)
 	}
 	if n := l.told.notices; len(n) != 2 || n[0].Type != "document.changed" || n[0].Account != "acme" || n[0].Document != "account" ||
@@ -162,7 +162,7 @@ func TestEffectiveFollowsDocuments(t *testing.T) {
 	l := embedded(t, t.TempDir())
 	put := func(p Place, raw string) {
 		t.Helper()
-		if _, err := l.Put(t.Context(), p, []byte(raw)); err != nil {
+		if _, err := l.Put(t.Context(), p, []byte(raw), Any); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestEffectiveFollowsDocuments(t *testing.T) {
 	if !l.Effective(flows.Owner{}).Empty() || !l.Effective(flows.Owner{User: "alice", Device: "desk"}).Empty() || !l.Effective(flows.Owner{Account: "evil", User: "alice"}).Empty() {
 		t.Error("somebody has another account's codes")
 	}
-	if _, err := l.Delete(t.Context(), desk); err != nil {
+	if _, err := l.Delete(t.Context(), desk, Any); err != nil {
 		t.Fatal(err)
 	}
 	if got := numbers(); got != "1=hangup 2=none 3=none " {
@@ -204,13 +204,13 @@ func TestDocumentsOutliveARestart(t *testing.T) {
 	dir := t.TempDir()
 	l := embedded(t, dir)
 	raw := []byte(`{ "patterns": {"2(\\d+)":{"module":"transfer"}} , "x":[1,2] }`)
-	if _, err := l.Put(t.Context(), alice, raw); err != nil {
+	if _, err := l.Put(t.Context(), alice, raw, Any); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Put(t.Context(), desk, raw); err != nil {
+	if _, err := l.Put(t.Context(), desk, raw, Any); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Delete(t.Context(), desk); err != nil {
+	if _, err := l.Delete(t.Context(), desk, Any); err != nil {
 		t.Fatal(err)
 	}
 	l.stop()
@@ -249,7 +249,7 @@ func TestBadDocumentInTheBucket(t *testing.T) {
 	if !l.Effective(acme.Owner()).Empty() || l.Err() != nil {
 		t.Error("a bad document has an effect", l.Err())
 	}
-	if _, err := l.Put(t.Context(), acme, []byte(`{"numbers":{"1":{"module":"hangup"}}}`)); err != nil {
+	if _, err := l.Put(t.Context(), acme, []byte(`{"numbers":{"1":{"module":"hangup"}}}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	if l.Effective(acme.Owner()).Empty() {
@@ -266,7 +266,7 @@ func TestExternalOutage(t *testing.T) {
 	s := brokertest.Start(t)
 	l := open(t, broker.Config{URL: s.URL()})
 	<-l.Ready()
-	if _, err := l.Put(t.Context(), acme, []byte(`{"binding_digit":"1"}`)); err != nil {
+	if _, err := l.Put(t.Context(), acme, []byte(`{"binding_digit":"1"}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	s.Stop()
@@ -276,14 +276,14 @@ func TestExternalOutage(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := l.Put(ctx, acme, []byte(`{}`)); !errors.Is(err, ErrUnavailable) {
+	if _, err := l.Put(ctx, acme, []byte(`{}`), Any); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 	s.Again()
 	eventually(t, "the store is back", func() bool { return l.Err() == nil })
 	other := open(t, broker.Config{URL: s.URL()})
 	<-other.Ready()
-	if _, err := other.Put(t.Context(), acme, []byte(`{"binding_digit":"2"}`)); err != nil {
+	if _, err := other.Put(t.Context(), acme, []byte(`{"binding_digit":"2"}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "another's change arrives after the outage", func() bool { return l.Effective(acme.Owner()).BindingDigit == '2' })
@@ -294,11 +294,11 @@ func TestBucketIsMadeAnew(t *testing.T) {
 	l := open(t, broker.Config{URL: s.URL()})
 	<-l.Ready()
 	for i := range 5 {
-		if _, err := l.Put(t.Context(), acme, fmt.Appendf(nil, `{"binding_digit":"%d"}`, i)); err != nil {
+		if _, err := l.Put(t.Context(), acme, fmt.Appendf(nil, `{"binding_digit":"%d"}`, i), Any); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := l.Put(t.Context(), desk, []byte(`{}`)); err != nil {
+	if _, err := l.Put(t.Context(), desk, []byte(`{}`), Any); err != nil {
 		t.Fatal(err)
 	}
 	js, _ := jetstream.New(l.broker.Documents())
@@ -308,7 +308,7 @@ func TestBucketIsMadeAnew(t *testing.T) {
 	eventually(t, "documents can be stored again", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := l.Put(ctx, acme, []byte(`{"binding_digit":"9"}`))
+		_, err := l.Put(ctx, acme, []byte(`{"binding_digit":"9"}`), Any)
 		return err == nil
 	})
 	eventually(t, "memory is the new bucket", func() bool {
@@ -343,8 +343,8 @@ func TestManyAtOnce(t *testing.T) {
 			for n := range 50 {
 				p := Place{Account: "acme", Scope: flows.ScopeUser, ID: fmt.Sprint("u", (i+n)%7)}
 				if n%5 == 4 {
-					_, _ = l.Delete(t.Context(), p)
-				} else if _, err := l.Put(t.Context(), p, []byte(`{"numbers":{"1":{"module":"hangup"}}}`)); err != nil {
+					_, _ = l.Delete(t.Context(), p, Any)
+				} else if _, err := l.Put(t.Context(), p, []byte(`{"numbers":{"1":{"module":"hangup"}}}`), Any); err != nil {
 					t.Error(err)
 				}
 			}
@@ -374,9 +374,9 @@ func filled(accounts int) *snapshot {
 	}
 	for i := range accounts {
 		a := fmt.Sprint("a", i)
-		s.set(Place{Account: a, Scope: flows.ScopeAccount}, &Document{parsed: parsed})
-		s.set(Place{Account: a, Scope: flows.ScopeUser, ID: "u"}, &Document{parsed: parsed})
-		s.set(Place{Account: a, Scope: flows.ScopeDevice, ID: "d"}, &Document{parsed: parsed})
+		s.place(Place{Account: a, Scope: flows.ScopeAccount}, &Document{parsed: parsed})
+		s.place(Place{Account: a, Scope: flows.ScopeUser, ID: "u"}, &Document{parsed: parsed})
+		s.place(Place{Account: a, Scope: flows.ScopeDevice, ID: "d"}, &Document{parsed: parsed})
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,26 +13,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
 )
 
 const (
 	bucketTimeout = 5 * time.Second
 	firstRetry    = 100 * time.Millisecond
 	lastRetry     = 2 * time.Second
+	lookInterval  = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
+	lookTimeout   = time.Second
 )
 
-// Run loads the documents and keeps them fresh, and the file too, until ctx ends. It tries for ever; Err says how it
-// stands.
-func (s *Store) Run(ctx context.Context) {
+// Run loads everything and keeps it fresh, and the file too, until ctx ends. It tries for ever; Err says how it stands.
+func (m *mirror) Run(ctx context.Context) {
 	var keeping sync.WaitGroup
-	if s.cfg.File != "" {
-		keeping.Go(func() { s.keep(ctx) })
+	if m.file != "" {
+		keeping.Go(func() { m.keep(ctx) })
 	}
 	defer keeping.Wait()
 	retry := firstRetry
 	for ctx.Err() == nil {
-		if loaded := s.watch(ctx); loaded {
+		if loaded := m.watch(ctx); loaded {
 			retry = firstRetry
 		}
 		select {
@@ -42,190 +43,172 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded the documents.
-func (s *Store) watch(ctx context.Context) (loaded bool) {
-	before := s.known()
-	back := s.cfg.Conn.StatusChanged(nats.CONNECTED)
-	defer s.cfg.Conn.RemoveStatusListener(back)
-	watcher, err := s.open(ctx)
+// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything.
+func (m *mirror) watch(ctx context.Context) (loaded bool) {
+	before := m.seenLast()
+	back := m.conn.StatusChanged(nats.CONNECTED)
+	defer m.conn.RemoveStatusListener(back)
+	kv, watcher, err := m.open(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.setProblem(err)
+			m.setProblem(err)
 		}
 		return false
 	}
 	defer func() { _ = watcher.Stop() }()
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
 	seen := map[string]bool{}
 	for {
 		select {
 		case <-ctx.Done():
 			return loaded
-		case <-s.again:
+		case <-m.again:
 			return loaded
 		case <-back: // what was missed meanwhile is told sooner by a new watch than by an old one that recovers
 			return true
+		case <-look.C:
+			if !m.same(ctx, kv) {
+				return loaded
+			}
 		case entry, open := <-watcher.Updates():
 			switch {
 			case !open:
-				s.setProblem(errors.New("the watch of the documents has ended"))
+				m.setProblem(fmt.Errorf("the watch of the %s has ended", m.what))
 				return loaded
 			case entry == nil: // everything that was stored when the watch began has come
-				s.forgetOthers(before, seen)
+				m.forgetOthers(before, seen)
 				seen, loaded = nil, true
-				s.setProblem(nil)
+				m.setProblem(nil)
 			default:
 				if seen != nil {
 					seen[entry.Key()] = true
 				}
-				s.take(entry)
+				m.take(entry)
 			}
 		}
 	}
 }
 
 // open finds the bucket, or makes it, and starts the watch.
-func (s *Store) open(ctx context.Context) (jetstream.KeyWatcher, error) {
-	if !s.cfg.Conn.IsConnected() {
-		return nil, errors.New("NATS is not connected")
+func (m *mirror) open(ctx context.Context) (jetstream.KeyValue, jetstream.KeyWatcher, error) {
+	if !m.conn.IsConnected() {
+		return nil, nil, errors.New("NATS is not connected")
 	}
 	short, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
-	kv, err := s.js.KeyValue(short, Bucket)
+	kv, err := m.js.KeyValue(short, m.bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = s.js.CreateKeyValue(short, jetstream.KeyValueConfig{Bucket: Bucket, Description: "metaflows documents"})
+		kv, err = m.js.CreateKeyValue(short, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")})
 	}
 	if err == nil {
-		err = s.recognize(short, kv)
+		var created time.Time
+		if created, err = madeAt(short, kv); err == nil {
+			m.renounce(created)
+		}
 	}
-	if err == nil {
-		err = s.refill(short)
+	if err == nil && m.own {
+		err = m.refill(short, kv)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", Bucket, broker.Explain(err))
+		return nil, nil, fmt.Errorf("open bucket %s: %w", m.bucket, broker.Explain(err))
 	}
-	watcher, err := kv.Watch(ctx, keyPrefix+".>")
+	watcher, err := kv.Watch(ctx, m.prefix+".>")
 	if err != nil {
-		return nil, fmt.Errorf("watch bucket %s: %w", Bucket, err)
+		return nil, nil, fmt.Errorf("watch bucket %s: %w", m.bucket, err)
 	}
-	return watcher, nil
+	return kv, watcher, nil
 }
 
 // take is a change as the watch tells it.
-func (s *Store) take(entry jetstream.KeyValueEntry) {
+func (m *mirror) take(entry jetstream.KeyValueEntry) {
 	key := entry.Key()
-	p, ok := placeOf(key)
-	if !ok {
-		s.cfg.Log.Warn("a key of the bucket is not a document's and is ignored", "bucket", Bucket, "key", key)
-		return
-	}
-	if entry.Operation() != jetstream.KeyValuePut {
-		s.apply(key, p, entry.Revision(), nil)
-		return
-	}
-	raw := entry.Value()
-	parsed, err := flows.ParseDocument(raw)
-	doc := &Document{Raw: raw, parsed: parsed}
-	if s.apply(key, p, entry.Revision(), doc) && err != nil {
-		s.cfg.Log.Error("a stored document is not valid and has no effect", "document", p.Path(), "revision", entry.Revision(), "error", err)
+	switch {
+	case !m.values.valid(key):
+		m.log.Warn("a key of the bucket is not a "+m.one+"'s and is ignored", "bucket", m.bucket, "key", key)
+	case entry.Operation() == jetstream.KeyValuePut:
+		m.apply(key, append([]byte{}, entry.Value()...), entry.Revision()) // never nil
+	default:
+		m.apply(key, nil, entry.Revision())
 	}
 }
 
-// known is the revisions in memory now.
-func (s *Store) known() map[string]uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.revisions)
+// seenLast is the revisions in memory now.
+func (m *mirror) seenLast() map[string]uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.revisions)
 }
 
-// recognize forgets all revisions when the bucket is not the one that they are of: a new one counts from 1 again.
-func (s *Store) recognize(ctx context.Context, kv jetstream.KeyValue) error {
+// madeAt is when the bucket was made.
+func madeAt(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
 	status, err := kv.Status(ctx)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	stream := status.(*jetstream.KeyValueBucketStatus).StreamInfo()
-	created := stream.Created
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stream.State.LastSeq == 0 {
-		s.lost()
-	}
-	if !created.Equal(s.created) {
-		for key := range s.revisions {
-			s.revisions[key] = 0
-		}
-		s.created = created
-	}
-	return nil
+	return status.(*jetstream.KeyValueBucketStatus).StreamInfo().Created, nil
 }
 
-// lost is what to do about a bucket that has never held anything, when documents are known: either it was lost, or it is
-// another one. The caller holds the lock.
-func (s *Store) lost() {
-	known := s.snap.all()
-	switch {
-	case len(known) == 0:
-	case s.cfg.Own:
-		s.restore = known
-		s.cfg.Log.Error("NATS has lost the documents; those known last are stored again", "bucket", Bucket, "count", len(known))
-	default:
-		s.aside = s.cfg.File != ""
-		s.cfg.Log.Error("the bucket has never held a document: those known last hold no longer", "bucket", Bucket, "count", len(known))
+// same says whether the bucket is there, and the one that is watched, as far as NATS says.
+func (m *mirror) same(ctx context.Context, kv jetstream.KeyValue) bool {
+	short, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	created, err := madeAt(short, kv)
+	if err != nil {
+		return !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound)
 	}
-}
-
-// refill stores what a bucket of ours has lost.
-func (s *Store) refill(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		left := s.restore
-		s.mu.Unlock()
-		if len(left) == 0 {
-			return nil
-		}
-		if _, err := s.Put(ctx, left[0].place, left[0].raw); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.restore = left[1:]
-		s.mu.Unlock()
-	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return created.Equal(m.created)
 }
 
 // forgetOthers removes from memory what was there before a fresh look at the bucket and was not seen in it: it was
 // deleted during a gap so long that its mark is gone, or the bucket is a new one. What was put meanwhile stays.
-func (s *Store) forgetOthers(before map[string]uint64, seen map[string]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, revision := range s.revisions {
+func (m *mirror) forgetOthers(before map[string]uint64, seen map[string]bool) {
+	var forgotten []string
+	m.mu.Lock()
+	if len(seen) == 0 && !m.own {
+		if count := len(m.values.all()); count > 0 {
+			m.aside = m.file != ""
+			m.log.Error("the bucket has never held any "+m.what+": those known last hold no longer", "bucket", m.bucket, "count", count)
+		}
+	}
+	for key, revision := range m.revisions {
 		if was, had := before[key]; !had || seen[key] || revision != was && revision != 0 {
 			continue
 		}
-		delete(s.revisions, key)
-		if p, ok := placeOf(key); ok && s.snap.get(p) != nil {
-			s.snap.set(p, nil)
-			s.touch()
+		delete(m.revisions, key)
+		if m.values.has(key) {
+			_ = m.values.set(key, nil, 0)
+			m.touch()
+			forgotten = append(forgotten, key)
+		}
+	}
+	m.mu.Unlock()
+	for _, key := range forgotten {
+		if m.changed != nil {
+			m.changed(key)
 		}
 	}
 }
 
-func (s *Store) setProblem(err error) {
-	s.mu.Lock()
-	was := s.problem
-	s.problem = err
-	first := err == nil && !s.loaded
-	if s.loaded = s.loaded || first; first {
-		s.touch() // the file says as of when it is
+func (m *mirror) setProblem(err error) {
+	m.mu.Lock()
+	was := m.problem
+	m.problem = err
+	first := err == nil && !m.loaded
+	if m.loaded = m.loaded || first; first {
+		m.touch() // the file says as of when it is
 	}
-	count := len(s.revisions)
-	s.mu.Unlock()
+	count := len(m.revisions)
+	m.mu.Unlock()
 	switch {
 	case first:
-		s.cfg.Log.Info("documents are loaded", "bucket", Bucket, "count", count)
-		close(s.ready)
+		m.log.Info(m.what+" are loaded", "bucket", m.bucket, "count", count)
+		close(m.ready)
 	case err == nil:
-		s.cfg.Log.Info("documents are watched again", "bucket", Bucket)
+		m.log.Info(m.what+" are watched again", "bucket", m.bucket)
 	case was == nil || was.Error() != err.Error():
-		s.cfg.Log.Warn("documents are not kept fresh", "error", err)
+		m.log.Warn(m.what+" are not kept fresh", "error", err)
 	}
 }

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// mirror keeps what stands below one prefix of a KV bucket in memory, and where a file is given there too, and changes it.
+// Documents and records are built on it.
+type mirror struct {
+	conn   *nats.Conn
+	js     jetstream.JetStream
+	log    *slog.Logger
+	bucket string
+	prefix string // of the keys, without the dot
+	what   string // for people: documents
+	one    string // of them: document
+	lack   string // for people: what holds while nothing is known
+	file   string // "" for none
+	own    bool   // nobody else writes the bucket
+
+	values  values
+	changed func(key string) // after every change in memory, without the lock; may be nil
+
+	mu        sync.Mutex        // guards what follows and changes of values
+	revisions map[string]uint64 // of every key that is known, also of one that was deleted; 0: of the file or of a bucket that is gone
+	highest   uint64            // revision of the bucket that is known
+	problem   error
+	loaded    bool
+	created   time.Time // of the bucket that the revisions are of
+	recalled  bool      // the file was read
+	standing  string    // what holds as long as nothing is loaded
+	aside     bool      // the file that is there must not be overwritten
+	unwritten error     // why the file is not as it should be
+
+	ready chan struct{} // closed when it is loaded for the first time
+	again chan struct{} // one slot: the bucket is gone, look anew
+	dirty chan struct{} // one slot: memory is not what the file holds
+}
+
+// values are a mirror's values in memory, by their whole keys. Whoever changes them holds the mirror's lock.
+type values interface {
+	// valid says whether there can be such a key.
+	valid(key string) bool
+	has(key string) bool
+	// set takes a value, nil when there is none any more. The error says why it has no effect; it is kept all the same.
+	set(key string, raw []byte, revision uint64) error
+	// all are those that have an effect, in the order of their keys.
+	all() []savedValue
+}
+
+// begin readies a mirror whose first fields are set, with what the file holds.
+func (m *mirror) begin() error {
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	js, err := jetstream.New(m.conn)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.what, err)
+	}
+	m.js, m.revisions, m.problem = js, map[string]uint64{}, errors.New("not loaded from NATS yet")
+	m.ready, m.again, m.dirty = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+	m.recall()
+	return nil
+}
+
+// Ready is closed when everything has been loaded from NATS.
+func (m *mirror) Ready() <-chan struct{} { return m.ready }
+
+// Err says what is wrong: memory is not what NATS has, is not kept fresh, cannot be changed now, or cannot be kept in the
+// file. It is nil when all is well.
+func (m *mirror) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case !m.loaded:
+		return fmt.Errorf("%s; %w", m.standing, m.problem)
+	case m.problem != nil:
+		return m.problem
+	case !m.conn.IsConnected():
+		return fmt.Errorf("NATS is not connected; %s are as known last and cannot be changed", m.what)
+	}
+	return m.unwritten
+}
+
+// known says whether there is something to answer with.
+func (m *mirror) known() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.loaded || m.recalled
+}
+
+// change stores a value, or with nil deletes it, and gives the bucket's new revision. Memory has it when change has
+// returned.
+func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
+	if !m.conn.IsConnected() { // the client would say something else: it does not know yet what the server can
+		return 0, fmt.Errorf("%w: store %s: NATS is not connected", ErrUnavailable, key)
+	}
+	opts, highest, err := m.condition(key, expect)
+	if err != nil {
+		return 0, err
+	}
+	revision, err = m.publish(ctx, key, raw, opts...)
+	if wrongSequence(err) && expect.kind == absence {
+		last, gone := m.mark(ctx, key)
+		if !gone {
+			return 0, conflict(key, expect)
+		}
+		revision, err = m.publish(ctx, key, raw, jetstream.WithExpectLastSequencePerSubject(last))
+	}
+	switch {
+	case wrongSequence(err):
+		return 0, conflict(key, expect)
+	case err != nil:
+		if errors.Is(err, jetstream.ErrNoStreamResponse) && m.conn.IsConnected() {
+			m.lookAnew()
+		}
+		return 0, fmt.Errorf("%w: store %s: %w", ErrUnavailable, key, err)
+	case revision <= highest: // a bucket never counts back: this is another one
+		m.renounce(time.Time{})
+		m.lookAnew()
+	}
+	m.apply(key, raw, revision)
+	return revision, nil
+}
+
+func (m *mirror) lookAnew() {
+	select {
+	case m.again <- struct{}{}:
+	default:
+	}
+}
+
+// renounce forgets all revisions, which are not of the bucket that was made at the given time: a new one counts from 1
+// again.
+func (m *mirror) renounce(created time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if created.Equal(m.created) && !created.IsZero() {
+		return
+	}
+	for key := range m.revisions {
+		m.revisions[key] = 0
+	}
+	m.created, m.highest = created, 0
+}
+
+func conflict(key string, expect Expect) error {
+	return fmt.Errorf("%w: store %s: expected was %s", ErrConflict, key, expect)
+}
+
+// condition is an expectation in NATS's words: the sequence of the subject's last message, a deletion's included. What
+// memory knows better it refuses at once. highest is the highest revision known before the change.
+func (m *mirror) condition(key string, expect Expect) (opts []jetstream.PublishOpt, highest uint64, err error) {
+	m.mu.Lock()
+	last, there, highest := m.revisions[key], m.values.has(key), m.highest
+	m.mu.Unlock()
+	switch {
+	case expect.kind == anything:
+		return nil, highest, nil
+	case expect.kind == absence && !there:
+		return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last)}, highest, nil
+	case expect.kind == exactly && expect.revision > 0 && (there || last != expect.revision): // 0 would be: no message
+		return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(expect.revision)}, highest, nil
+	}
+	return nil, 0, conflict(key, expect)
+}
+
+// mark asks NATS which sequence the deletion of a key has, 0 where there never was a value; gone is false where there is
+// one, or NATS does not say.
+func (m *mirror) mark(ctx context.Context, key string) (sequence uint64, gone bool) {
+	kv, err := m.js.KeyValue(ctx, m.bucket)
+	if err != nil {
+		return 0, false
+	}
+	history, err := kv.History(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return 0, true
+	case err != nil || len(history) == 0:
+		return 0, false
+	}
+	last := history[len(history)-1]
+	return last.Revision(), last.Operation() != jetstream.KeyValuePut
+}
+
+// publish is how any KV client puts and deletes; unlike its Delete, this tells the revision.
+func (m *mirror) publish(ctx context.Context, key string, raw []byte, opts ...jetstream.PublishOpt) (uint64, error) {
+	msg := nats.NewMsg("$KV." + m.bucket + "." + key)
+	if msg.Data = raw; raw == nil {
+		msg.Header.Set("KV-Operation", "DEL")
+	}
+	ack, err := m.js.PublishMsg(ctx, msg, append(opts, jetstream.WithExpectStream("KV_"+m.bucket))...)
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// apply takes a change into memory, unless it or a later one is there already. Changes come twice, by whoever makes them
+// and by the watch, in any order.
+func (m *mirror) apply(key string, raw []byte, revision uint64) {
+	m.mu.Lock()
+	if revision <= m.revisions[key] {
+		m.mu.Unlock()
+		return
+	}
+	m.revisions[key], m.highest = revision, max(m.highest, revision)
+	news := raw != nil || m.values.has(key)
+	var err error
+	if news {
+		err = m.values.set(key, raw, revision)
+		m.touch()
+	}
+	m.mu.Unlock()
+	if err != nil {
+		m.log.Error("a stored "+m.one+" is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err)
+	}
+	if news && m.changed != nil {
+		m.changed(key)
+	}
+}

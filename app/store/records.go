@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Record is one small JSON record, as it is stored.
+type Record struct {
+	Key      string // without the prefix of its Records: "acme.user.alice"
+	Raw      []byte // must not be changed
+	Revision uint64 // of the bucket; 0 where it is known from a file only
+}
+
+// RecordsConfig is what Records need.
+type RecordsConfig struct {
+	Conn   *nats.Conn
+	Bucket string // is made where there is none
+	Prefix string // of the keys in the bucket, a word without dots
+	Log    *slog.Logger
+	// File and Own are as those of Config.
+	File string
+	Own  bool
+}
+
+// Records are small JSON records under keys of ids ([A-Za-z0-9_-]{1,64}) joined by dots, the first of them the group, for
+// most records an account. They are kept in a NATS KV bucket and held in memory, kept fresh by a watch. Their methods may
+// be called by any goroutine.
+type Records struct {
+	*mirror
+	shelf *shelf
+}
+
+// NewRecords makes Records, with what the file holds if there is one; Run loads them from NATS.
+func NewRecords(cfg RecordsConfig) (*Records, error) {
+	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", groups: map[string]*group{}}}
+	r.mirror = &mirror{
+		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, values: r.shelf,
+		what: "records of " + cfg.Prefix, one: "record of " + cfg.Prefix, lack: "nothing of " + cfg.Prefix + " is known",
+	}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Changed sets what is called with the key after every change in memory, by Put, Delete or the watch, also while the
+// records are loaded for the first time. It may be called by several goroutines at once and must not block; Get and List
+// see the change, or a later one. It must be set before Run.
+func (r *Records) Changed(changed func(key string)) {
+	r.changed = func(key string) { changed(strings.TrimPrefix(key, r.shelf.prefix)) }
+}
+
+// Get gives a record; ok is false where there is none. It reads memory only and sees every Put that has returned. The
+// error is ErrUnavailable as long as nothing has been loaded, from NATS or a file.
+func (r *Records) Get(key string) (record Record, ok bool, err error) {
+	if !r.known() {
+		return Record{}, false, ErrUnavailable
+	}
+	record, ok = r.shelf.get(key)
+	return record, ok, nil
+}
+
+// List gives the records whose keys begin with the prefix, sorted by key: "acme." those of a group, "acme.user." some of
+// them, "" all. Its cost is that of the group. The slice must not be changed.
+func (r *Records) List(prefix string) ([]Record, error) {
+	if !r.known() {
+		return nil, ErrUnavailable
+	}
+	return r.shelf.list(prefix), nil
+}
+
+// Groups are the first parts of all keys, sorted.
+func (r *Records) Groups() ([]string, error) {
+	if !r.known() {
+		return nil, ErrUnavailable
+	}
+	return r.shelf.names(), nil
+}
+
+// Put stores a record and gives the bucket's new revision. The error wraps ErrInvalid, ErrConflict or ErrUnavailable; with
+// the last, the record may have been stored all the same.
+func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
+	switch {
+	case !recordKey.MatchString(key):
+		return 0, fmt.Errorf("%w: %.100q is no key of a record", ErrInvalid, key)
+	case !json.Valid(raw):
+		return 0, fmt.Errorf("%w: the record %s is not JSON", ErrInvalid, key)
+	}
+	return r.change(ctx, r.shelf.prefix+key, raw, expect)
+}
+
+// Delete removes a record; with Any there need not be one. Its errors are those of Put.
+func (r *Records) Delete(ctx context.Context, key string, expect Expect) (revision uint64, err error) {
+	if !recordKey.MatchString(key) {
+		return 0, fmt.Errorf("%w: %.100q is no key of a record", ErrInvalid, key)
+	}
+	return r.change(ctx, r.shelf.prefix+key, nil, expect)
+}
+
+var recordKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$`)
+
+// shelf is the records in memory.
+type shelf struct {
+	prefix string // with its dot
+
+	mu     sync.RWMutex // the mirror's lock is held by writers only
+	groups map[string]*group
+	sorted []string // the groups' names; nil: not sorted yet
+}
+
+type group struct {
+	records map[string]Record
+	sorted  []Record // by key; nil: not sorted since the last change. Never changed once it is there
+}
+
+func groupOf(key string) string {
+	name, _, _ := strings.Cut(key, ".")
+	return name
+}
+
+func (s *shelf) get(key string) (Record, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	g := s.groups[groupOf(key)]
+	if g == nil {
+		return Record{}, false
+	}
+	record, ok := g.records[key]
+	return record, ok
+}
+
+func (s *shelf) list(prefix string) []Record {
+	if !strings.Contains(prefix, ".") {
+		var all []Record
+		for _, name := range s.names() {
+			if strings.HasPrefix(name, prefix) {
+				all = append(all, s.inOrder(name)...)
+			}
+		}
+		return all
+	}
+	sorted := s.inOrder(groupOf(prefix))
+	from := sort.Search(len(sorted), func(i int) bool { return sorted[i].Key >= prefix })
+	to := from + sort.Search(len(sorted)-from, func(i int) bool { return !strings.HasPrefix(sorted[from+i].Key, prefix) })
+	return sorted[from:to:to]
+}
+
+func (s *shelf) inOrder(name string) []Record {
+	s.mu.RLock()
+	g := s.groups[name]
+	if g == nil || g.sorted != nil {
+		defer s.mu.RUnlock()
+		if g == nil {
+			return nil
+		}
+		return g.sorted
+	}
+	s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g.sorted == nil { // it may be gone from the map by now: it is what it was then
+		g.sorted = slices.SortedFunc(maps.Values(g.records), func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
+	}
+	return g.sorted
+}
+
+func (s *shelf) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sorted == nil {
+		s.sorted = slices.Sorted(maps.Keys(s.groups))
+	}
+	return s.sorted
+}
+
+func (s *shelf) valid(key string) bool {
+	key, ours := strings.CutPrefix(key, s.prefix)
+	return ours && recordKey.MatchString(key)
+}
+
+func (s *shelf) has(key string) bool {
+	_, ok := s.get(strings.TrimPrefix(key, s.prefix))
+	return ok
+}
+
+func (s *shelf) set(key string, raw []byte, revision uint64) error {
+	key = strings.TrimPrefix(key, s.prefix)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[groupOf(key)]
+	switch {
+	case g == nil && raw == nil:
+		return nil
+	case g == nil:
+		g = &group{records: map[string]Record{}}
+		s.groups[groupOf(key)], s.sorted = g, nil
+	}
+	if g.sorted = nil; raw != nil {
+		g.records[key] = Record{Key: key, Raw: raw, Revision: revision}
+		if !json.Valid(raw) {
+			return fmt.Errorf("the record %s is not JSON", key)
+		}
+		return nil
+	}
+	if delete(g.records, key); len(g.records) == 0 {
+		delete(s.groups, groupOf(key))
+		s.sorted = nil
+	}
+	return nil
+}
+
+func (s *shelf) all() (all []savedValue) {
+	for _, r := range s.list("") {
+		if json.Valid(r.Raw) {
+			all = append(all, savedValue{s.prefix + r.Key, r.Raw})
+		}
+	}
+	return all
+}
