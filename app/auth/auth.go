@@ -48,6 +48,7 @@ type Auth struct {
 	missing chan struct{} // one slot: there is no signing key
 
 	mu       sync.RWMutex
+	loaded   bool                // everything that is stored has been looked at
 	signing  []byte              // nil: none yet
 	entries  map[string]*entry   // API keys by the key of their record
 	byPrefix map[string][]*entry // the same by the characters that everybody may see
@@ -76,7 +77,7 @@ func (a *Auth) Run(ctx context.Context) {
 		return
 	case <-a.records.Ready():
 	}
-	a.look(signingRecord)
+	a.load()
 	for ctx.Err() == nil {
 		var again <-chan time.Time
 		if !a.canSign() {
@@ -92,16 +93,38 @@ func (a *Auth) Run(ctx context.Context) {
 	}
 }
 
+// load looks at everything that is stored. What changes meanwhile is told.
+func (a *Auth) load() {
+	records, err := a.records.List("")
+	if err != nil { // not after Ready
+		a.log.Error("API keys cannot be loaded", "error", err)
+		return
+	}
+	for _, r := range records {
+		a.look(r.Key)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.loaded = true
+}
+
 // Err says why nobody but the super-admin can log in; nil when all can.
 func (a *Auth) Err() error {
-	if _, _, err := a.records.Get(signingRecord); err != nil {
-		return errors.New("API keys are not loaded yet")
-	}
-	if !a.canSign() {
-		return errors.New("there is no key to sign tokens with yet")
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	switch {
+	case !a.loaded:
+		return errNotLoaded
+	case a.signing == nil:
+		return errNoSigningKey
 	}
 	return nil
 }
+
+var (
+	errNotLoaded    = fmt.Errorf("%w: they are not loaded yet", ErrUnavailable)
+	errNoSigningKey = fmt.Errorf("%w: there is no key to sign tokens with", ErrUnavailable)
+)
 
 // Authenticate says whose token this is. It does not block, and the time it takes does not depend on how much of a wrong
 // token is right. The error is ErrInvalid, ErrExpired, ErrUnknown, or ErrUnavailable as long as nothing is loaded.
@@ -123,7 +146,7 @@ func (a *Auth) Authenticate(token string) (Identity, error) {
 // Login exchanges an API key for a token. It does not block. The error is ErrNoKey or ErrUnavailable.
 func (a *Auth) Login(apiKey string) (token string, id Identity, err error) {
 	if err := a.Err(); err != nil {
-		return "", Identity{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return "", Identity{}, err
 	}
 	key, ok := a.find(apiKey)
 	if !ok {

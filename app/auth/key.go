@@ -99,6 +99,9 @@ func keyOf(account, id string, k keptKey) Key {
 
 // Keys are an account's API keys, by id. The error wraps ErrUnavailable.
 func (a *Auth) Keys(account string) ([]Key, error) {
+	if !a.isLoaded() {
+		return nil, errNotLoaded
+	}
 	records, err := a.records.List(recordOf(account, ""))
 	if err != nil {
 		return nil, unavailable(err)
@@ -114,8 +117,8 @@ func (a *Auth) Keys(account string) ([]Key, error) {
 
 // Key is one of an account's API keys. The error is ErrNoKey, or wraps ErrUnavailable.
 func (a *Auth) Key(account, id string) (Key, error) {
-	if _, _, err := a.records.Get(recordOf(account, id)); err != nil {
-		return Key{}, unavailable(err)
+	if !a.isLoaded() {
+		return Key{}, errNotLoaded
 	}
 	if e := a.entry(recordOf(account, id)); e != nil {
 		return e.key, nil
@@ -173,6 +176,12 @@ func (a *Auth) find(secret string) (Key, bool) {
 	return Key{}, false
 }
 
+func (a *Auth) isLoaded() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.loaded
+}
+
 func (a *Auth) entry(record string) *entry {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -196,7 +205,7 @@ func (a *Auth) look(record string) {
 	defer a.mu.Unlock()
 	r, ok, err := a.records.Get(record)
 	switch {
-	case err != nil: // nothing is loaded: a change will be told
+	case err != nil: // nothing is loaded; load will look
 	case record == signingRecord:
 		a.lookSigning(r, ok)
 	case strings.Contains(record, "."+keyRecords+"."):

@@ -47,18 +47,18 @@ func (m *memory) loaded() bool {
 	}
 }
 
-// load is what Run does first.
+// load is what *store.Records does first.
 func (m *memory) load() {
 	m.mu.Lock()
 	var keys []string
 	for key := range m.records {
 		keys = append(keys, key)
 	}
-	close(m.ready)
 	m.mu.Unlock()
 	for _, key := range keys {
-		m.changed(key)
+		m.changed(key) // as *store.Records tells, before it answers
 	}
+	close(m.ready)
 }
 
 func (m *memory) Get(key string) (store.Record, bool, error) {

@@ -68,7 +68,7 @@ func identity(key Key, c *claims) Identity {
 // verify says whose JWT this is. What its API key says counts, not what it says itself.
 func (a *Auth) verify(token string) (Identity, error) {
 	if err := a.Err(); err != nil {
-		return Identity{}, unavailable(err)
+		return Identity{}, err
 	}
 	var c claims
 	_, err := a.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return a.signingKey(), nil })
