@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -33,7 +32,7 @@ func TestAdminToken(t *testing.T) {
 			t.Errorf("%.40q: %v %v, want %v", c.token, id, err, c.want)
 		}
 	}
-	if _, err := New(Config{Records: l.records.instance()}); err == nil {
+	if _, err := New(Config{Records: l.bucket.Instance()}); err == nil {
 		t.Error("made without an admin token")
 	}
 }
@@ -143,7 +142,7 @@ func TestSigningKeyLost(t *testing.T) {
 		_, secret := l.key("acme", "")
 		token, _ := l.login(secret)
 		before := l.secretKey()
-		if _, err := l.records.instances[0].Delete(t.Context(), signingRecord, store.Any); err != nil {
+		if _, err := l.first.Delete(t.Context(), signingRecord, store.Any); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -156,7 +155,7 @@ func TestSigningKeyLost(t *testing.T) {
 		if fresh, _ := l.login(secret); fresh == token {
 			t.Error("the same token")
 		}
-		_, _ = l.records.instances[0].Put(t.Context(), signingRecord, []byte(`{"hs256":"c2hvcnQ="}`), store.Any)
+		_, _ = l.first.Put(t.Context(), signingRecord, []byte(`{"hs256":"c2hvcnQ="}`), store.Any)
 		synctest.Wait()
 		if _, _, err := l.Login(secret); !errors.Is(err, ErrUnavailable) || l.Err() == nil || !strings.Contains(l.log.String(), "cannot be read, nobody can log in") {
 			t.Error(err, l.Err())
@@ -197,7 +196,7 @@ func TestLogout(t *testing.T) {
 		if err := l.Logout(t.Context(), id); err != nil || noted() != 1 {
 			t.Error(err, noted(), "are noted after an hour")
 		}
-		l.records.away = true
+		l.bucket.SetAway(true)
 		token, id := l.login(secret)
 		if err := l.Logout(t.Context(), id); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
@@ -258,10 +257,10 @@ func TestSamePrefix(t *testing.T) {
 	l := newLab(t, 1)
 	key, secret := l.key("acme", "")
 	twin := secret[:8] + strings.Repeat("z", 56)
-	r, _, _ := l.records.instances[0].Get(recordOf("acme", key.ID))
+	r, _, _ := l.first.Get(recordOf("acme", key.ID))
 	hash := fmt.Sprintf("%x", sum(twin))
 	raw := strings.ReplaceAll(string(r.Raw), fmt.Sprintf("%x", sum(secret)), hash)
-	if _, err := l.records.instances[0].Put(t.Context(), recordOf("twins", "t1"), []byte(raw), store.Absent); err != nil {
+	if _, err := l.first.Put(t.Context(), recordOf("twins", "t1"), []byte(raw), store.Absent); err != nil {
 		t.Fatal(err)
 	}
 	if _, id := l.login(twin); id.Account != "twins" {
@@ -276,7 +275,7 @@ func TestUnreadableKey(t *testing.T) {
 	l := newLab(t, 1)
 	key, secret := l.key("acme", "")
 	for _, raw := range []string{``, `[]`, `{}`, `{"hash":"00","prefix":"abcdefgh"}`, `{"hash":"` + strings.Repeat("zz", 32) + `","prefix":"abcdefgh"}`, `{"hash":"` + strings.Repeat("00", 32) + `","prefix":""}`} {
-		if _, err := l.records.instances[0].Put(t.Context(), recordOf("acme", key.ID), []byte(raw), store.Any); err != nil {
+		if _, err := l.first.Put(t.Context(), recordOf("acme", key.ID), []byte(raw), store.Any); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := l.Login(secret); !errors.Is(err, ErrNoKey) {
@@ -293,7 +292,7 @@ func TestUnavailable(t *testing.T) {
 	from := newLab(t, 1)
 	_, secret := from.key("acme", "")
 	token, _ := from.login(secret)
-	a, err := New(Config{Records: from.records.instance(), AdminToken: adminToken})
+	a, err := New(Config{Records: from.bucket.Instance(), AdminToken: adminToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +315,7 @@ func TestUnavailable(t *testing.T) {
 	if _, err := a.Authenticate(adminToken); err != nil || a.Err() == nil {
 		t.Error(err, a.Err())
 	}
-	from.records.away = true
+	from.bucket.SetAway(true)
 	_, _, err = from.CreateKey(t.Context(), "acme", "", "")
 	check("create", err)
 	if _, err := from.Authenticate(token); err != nil {
@@ -346,9 +345,9 @@ func TestNothingIsTold(t *testing.T) {
 	note(err)
 	note(l.DeleteKey(t.Context(), "acme", key.ID))
 	note(l.DeleteKey(t.Context(), "acme", key.ID))
-	_, _ = l.records.instances[0].Put(t.Context(), recordOf("acme", key.ID), []byte(`{"hash":"`+secret+`"}`), store.Any)
-	_, _ = l.records.instances[0].Put(t.Context(), signingRecord, []byte(`{"hs256":"`+base64.StdEncoding.EncodeToString([]byte(secret))+`"}`), store.Any)
-	l.records.away = true
+	_, _ = l.first.Put(t.Context(), recordOf("acme", key.ID), []byte(`{"hash":"`+secret+`"}`), store.Any)
+	_, _ = l.first.Put(t.Context(), signingRecord, []byte(`{"hs256":"`+base64.StdEncoding.EncodeToString([]byte(secret))+`"}`), store.Any)
+	l.bucket.SetAway(true)
 	_, _, err = l.CreateKey(t.Context(), "acme", "", "")
 	note(err)
 	text := l.log.String() + strings.Join(errs, "\n")
@@ -385,20 +384,6 @@ func TestNewSecret(t *testing.T) {
 	for r, n := range count { // 2064 each on average, standard deviation 45
 		if !strings.ContainsRune(alphabet, r) || n < 2064-8*45 || n > 2064+8*45 {
 			t.Errorf("%q: %d times", r, n)
-		}
-	}
-}
-
-// waitFor waits for what another goroutine does.
-func waitFor(t testing.TB, done func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			t.Fatal("waited in vain")
-		case <-time.After(time.Millisecond):
 		}
 	}
 }
