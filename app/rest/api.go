@@ -43,6 +43,7 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
+	APIKeys       APIKeys
 	Owners        Owners  // nil: no device has an owner
 	Limiter       Limiter // nil: there is no limit
 	Node          string  // the Asterisk node's name; answers carry its hash
@@ -67,7 +68,7 @@ type API struct {
 
 // New makes the API.
 func New(cfg Config) (*API, error) {
-	if cfg.Authenticator == nil {
+	if cfg.Authenticator == nil || cfg.APIKeys == nil {
 		return nil, errors.New("rest: nobody says who has a token")
 	}
 	if cfg.Log == nil {

@@ -33,6 +33,8 @@ const (
 func (a *API) routes() []route {
 	return slices.Concat(
 		a.metaflowsRoutes(),
+		a.loginRoutes(),
+		a.apiKeyRoutes(),
 		a.schemaRoutes(),
 	)
 }

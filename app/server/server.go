@@ -57,6 +57,7 @@ type process struct {
 	broker    *broker.Broker
 	events    *events.Publisher
 	documents *store.Store
+	logins    *logins
 	telephony *telephony
 	http      *http.Server
 }
@@ -95,7 +96,11 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err != nil {
 		return err
 	}
+	if s.logins, err = s.openLogins(token); err != nil {
+		return err
+	}
 	running.Go(func() { s.documents.Run(life) })
+	running.Go(func() { s.logins.run(life) })
 	defer running.Wait()
 	defer end()
 	if s.broker.Embedded() {
@@ -104,7 +109,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
-	if err := s.listen(token, &running); err != nil {
+	if err := s.listen(&running); err != nil {
 		return err
 	}
 	running.Go(func() {
@@ -236,7 +241,7 @@ func (s *process) awaitDocuments(ctx context.Context) {
 	}
 }
 
-func (s *process) listen(token string, running *sync.WaitGroup) error {
+func (s *process) listen(running *sync.WaitGroup) error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
@@ -246,7 +251,7 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 		return err
 	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: schemas, Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err
@@ -290,5 +295,5 @@ func (s *process) parts() []rest.Part {
 	if nats == nil {
 		nats = s.events.Err()
 	}
-	return []rest.Part{{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()}}
+	return []rest.Part{{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()}, {Name: "logins", Err: s.logins.err()}}
 }
