@@ -39,22 +39,25 @@ func (m *memory) Get(p store.Place) (store.Document, bool, error) {
 	return d, ok, nil
 }
 
-func (m *memory) Put(_ context.Context, p store.Place, raw []byte, _ store.Expect) (uint64, error) {
+func (m *memory) Put(_ context.Context, p store.Place, raw []byte, expect store.Expect) (uint64, error) {
 	if _, err := flows.ParseDocument(raw); err != nil {
 		return 0, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
-	return m.set(p, raw)
+	return m.set(p, raw, expect)
 }
 
-func (m *memory) Delete(_ context.Context, p store.Place, _ store.Expect) (uint64, error) {
-	return m.set(p, nil)
+func (m *memory) Delete(_ context.Context, p store.Place, expect store.Expect) (uint64, error) {
+	return m.set(p, nil, expect)
 }
 
-func (m *memory) set(p store.Place, raw []byte) (uint64, error) {
+func (m *memory) set(p store.Place, raw []byte, expect store.Expect) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
 		return 0, store.ErrUnavailable
+	}
+	if d, ok := m.docs[p]; expect == store.Absent && ok || expect != store.Any && expect != store.Absent && expect != store.Revision(d.Revision) {
+		return 0, store.ErrConflict
 	}
 	m.revision++
 	if delete(m.docs, p); raw != nil {
@@ -78,7 +81,7 @@ func (m *memory) Effective(o flows.Owner) *flows.Effective {
 }
 
 type lab struct {
-	*testing.T
+	testing.TB
 	api   *API
 	docs  *memory
 	keys  *auth.Auth
@@ -87,9 +90,9 @@ type lab struct {
 	log   *strings.Builder
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{T: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
 	blocked, err := egress.Parse(egress.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +177,7 @@ func TestRoutes(t *testing.T) {
 
 func TestAuthentication(t *testing.T) {
 	l := newLab(t)
-	_, _ = l.docs.set(store.Place{Account: "acme", Scope: flows.ScopeAccount}, []byte(`{}`))
+	_, _ = l.docs.set(store.Place{Account: "acme", Scope: flows.ScopeAccount}, []byte(`{}`), store.Any)
 	for _, header := range []string{
 		"X-Auth-Token: ", "X-Auth-Token: wrong", "X-Auth-Token: " + adminToken + "x", "X-Auth-Token: " + adminToken[1:], "X-Auth-Token: admin",
 	} {
