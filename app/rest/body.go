@@ -119,14 +119,15 @@ func (x *exchange) readData() bool {
 	return true
 }
 
-// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id.
+// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id. A token that came
+// with the data is none of it, and must not be stored.
 func withoutPrivate(data *schema.Value) *schema.Value {
 	if data.Kind != schema.Object {
 		return data
 	}
 	id := data.Get("_id")
 	data.Members = slices.DeleteFunc(data.Members, func(m schema.Member) bool {
-		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_")
+		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_") || m.Key == "auth_token"
 	})
 	if id != nil {
 		data.Set("id", id)
