@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"metaflows/app/egress"
 )
 
 var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -35,6 +37,7 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_DIRECTORY", c.Directory, c.Directory == "open"},
 		{"METAFLOWS_PATTERN_SEARCH", c.PatternSearch, c.PatternSearch == "start" || c.PatternSearch == "anywhere"},
 		{"METAFLOWS_ABSORB", c.Absorb, c.Absorb == "armed" || c.Absorb == "off"},
+		{"METAFLOWS_BLOCKED_ADDRESSES", c.BlockedAddresses, areBlocked(c.BlockedAddresses)},
 		{"METAFLOWS_RECORDING_MAX", c.Recording.Max.String(), c.Recording.Max >= time.Second},
 		{"METAFLOWS_LOG_LEVEL", c.Log.Level, isLevel(c.Log.Level)},
 		{"METAFLOWS_LOG_FORMAT", c.Log.Format, c.Log.Format == "text" || c.Log.Format == "json"},
@@ -86,6 +89,11 @@ func areNATS(list string) bool {
 		}
 	}
 	return true
+}
+
+func areBlocked(list string) bool {
+	_, err := egress.Parse(list)
+	return err == nil
 }
 
 func isAddress(s string) bool {

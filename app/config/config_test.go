@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"metaflows/app/egress"
 )
 
 // environment sets the variables given and removes every other of ours.
@@ -33,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 720*time.Hour || c.Events.MaxBytes != 1<<30 ||
 		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
-		c.Absorb != "armed" || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {
+		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {
 		t.Errorf("%+v", c)
 	}
 	if !word.MatchString(c.Node) || c.Node == "not ours" {
@@ -44,8 +46,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 22 {
-		t.Errorf("%d variables, design 3.2 has 22", n)
+	if n := len(variables()); n != 23 {
+		t.Errorf("%d variables, design 3.2 and the issues have 23", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -87,6 +89,7 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_NATS_CREDS", "/nowhere", "path of a readable file"},
 		{"METAFLOWS_NATS_CREDS", dir, "path of a readable file"},
 		{"METAFLOWS_NATS_LISTEN", "4222", "host:port or off"},
+		{"METAFLOWS_BLOCKED_ADDRESSES", "loopback,10.0.0.0/33", "or none"},
 		{"METAFLOWS_NATS_LISTEN", "h:99999", "host:port or off"},
 		{"METAFLOWS_EVENTS_MAX_AGE", "30d", `METAFLOWS_EVENTS_MAX_AGE="30d" is wrong; accepted is a duration`},
 		{"METAFLOWS_EVENTS_MAX_AGE", "-1h", `METAFLOWS_EVENTS_MAX_AGE="-1h"`},

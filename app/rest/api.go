@@ -41,6 +41,7 @@ type Limiter interface {
 // Config is what the API needs.
 type Config struct {
 	Documents     Documents
+	Schemas       *schema.Schemas
 	Authenticator Authenticator
 	Owners        Owners  // nil: no device has an owner
 	Limiter       Limiter // nil: there is no limit
@@ -59,10 +60,9 @@ type Part struct {
 
 // API is the HTTP API. It may be used by any goroutine.
 type API struct {
-	cfg     Config
-	schemas *schema.Schemas
-	node    string
-	mux     *http.ServeMux
+	cfg  Config
+	node string
+	mux  *http.ServeMux
 }
 
 // New makes the API.
@@ -73,11 +73,10 @@ func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s, err := schema.Load()
-	if err != nil {
-		return nil, err
+	if cfg.Schemas == nil {
+		return nil, errors.New("rest: no schemas")
 	}
-	a := &API{cfg: cfg, schemas: s, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
+	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
 	a.mount(a.routes())

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"metaflows/app/egress"
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -82,8 +84,16 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	blocked, err := egress.Parse(egress.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := schema.Load(blocked)
+	if err != nil {
+		t.Fatal(err)
+	}
 	api, err := New(Config{
-		Documents: l.docs, Authenticator: AdminToken(adminToken), Node: "n1", Version: "1.2.3",
+		Documents: l.docs, Schemas: schemas, Authenticator: AdminToken(adminToken), Node: "n1", Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func (a *API) fetch(x *exchange, p store.Place) {
 
 // replace stores the document that the body holds, in place of the old one.
 func (a *API) replace(x *exchange, p store.Place) {
-	wrong, warnings := a.schemas.Document(x.data)
+	wrong, warnings := a.cfg.Schemas.Document(x.data)
 	if !wrong.Empty() {
 		x.invalid(wrong)
 		return
@@ -107,6 +107,6 @@ func (a *API) remove(x *exchange, p store.Place) {
 
 // show answers with a document and its defaults. The binding digit of a document that has none is the inherited one.
 func (a *API) show(x *exchange, p store.Place, data *schema.Value) {
-	a.schemas.Present(data, a.cfg.Documents.Effective(p.Owner()).BindingDigit)
+	a.cfg.Schemas.Present(data, a.cfg.Documents.Effective(p.Owner()).BindingDigit)
 	x.succeed(data)
 }

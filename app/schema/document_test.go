@@ -6,11 +6,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"metaflows/actions"
+	"metaflows/app/egress"
 )
 
 func load4test(t testing.TB) *Schemas {
 	t.Helper()
-	s, err := Load()
+	blocked, err := egress.Parse(egress.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(blocked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +39,34 @@ func warningsOf(t *testing.T, document string) []Warning {
 	return warnings
 }
 
+// required is what the modules that cannot be without data need.
+var required = map[string]string{
+	"pivot":  `,"voice_url":"https://example.com"`,
+	"relate": `,"participant_id":1,"other_participant":"2","conference_id":"c"`,
+}
+
+// What is warned of is what package actions does not run.
+func TestBuilt(t *testing.T) {
+	runs := actions.New(actions.Config{}).Modules()
+	for module := range built {
+		if _, ok := runs[module]; !ok {
+			t.Errorf("%s is told to run, and does not", module)
+		}
+	}
+	for module := range runs {
+		if _, ok := built[module]; !ok || load4test(t).module(module) == nil {
+			t.Errorf("%s runs, and has no schema or is told not to run", module)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
-	for _, module := range laterModules {
-		w := warningsOf(t, fmt.Sprintf(`{"patterns":{"1.":{"module":%q,"data":{"any":[1]}}}}`, module))
+	for _, name := range load4test(t).Names() {
+		module, ok := strings.CutPrefix(name, "metaflows.")
+		if _, runs := built[module]; !ok || runs {
+			continue
+		}
+		w := warningsOf(t, fmt.Sprintf(`{"patterns":{"1.":{"module":%q,"data":{"any":[1]%s}}}}`, module, required[module]))
 		if len(w) != 1 || w[0].Path != "patterns.1%2E.module" || w[0].Code != "unsupported" || !strings.HasPrefix(w[0].Message, "module "+module) {
 			t.Errorf("%s: %+v", module, w)
 		}
@@ -47,7 +79,7 @@ func TestWarnings(t *testing.T) {
 		},
 		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`},
 	} {
-		for key := range load4test(t).module(module).Properties {
+		for key := range load4test(t).module(module).properties {
 			if keys[key] == "" && !slices.Contains(built[module], key) {
 				t.Errorf("%s: no case for %s", module, key)
 			}

@@ -103,11 +103,11 @@ func (p *Problems) AddDocument(e *flows.DocumentError) {
 	}
 }
 
-// addSchema adds what a schema finds in v, which stands at the path.
-func (p *Problems) addSchema(at []string, v *Value, e *jsonschema.ValidationError) {
-	if len(e.Causes) > 0 {
+// addSchema adds what the schema d finds in v, which stands at the path.
+func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema.ValidationError) {
+	if _, one := e.ErrorKind.(*kind.OneOf); len(e.Causes) > 0 && !one {
 		for _, cause := range e.Causes {
-			p.addSchema(at, v, cause)
+			p.addSchema(at, v, d, cause)
 		}
 		return
 	}
@@ -141,19 +141,30 @@ func (p *Problems) addSchema(at []string, v *Value, e *jsonschema.ValidationErro
 	case *kind.MaxLength:
 		p.Add(path, "maxLength", Detail{"message": "String must not be more than " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
 	case *kind.Minimum:
-		p.Add(path, "minimum", bound("Value must be at least ", k.Want, bad))
+		p.Add(path, "minimum", bound("Value must be at least ", d.spelling(e, "minimum", k.Want), bad))
 	case *kind.Maximum:
-		p.Add(path, "maximum", bound("Value must be at most ", k.Want, bad))
+		p.Add(path, "maximum", bound("Value must be at most ", d.spelling(e, "maximum", k.Want), bad))
 	case *kind.Pattern:
 		p.Add(path, "pattern", Detail{"message": "Failed to match pattern '" + k.Want + "'", "target": k.Want, "value": bad})
+	case *kind.OneOf:
+		p.Add(path, "not_one_schema_valid", Detail{"message": "failed to validate", "value": bad})
 	default:
 		p.Add(path, "error", Detail{"message": "failed to validate", "value": bad})
 	}
 }
 
-func bound(message string, limit *big.Rat, bad *Value) Detail {
-	target := limit.RatString()
-	return Detail{"message": message + target, "target": json.Number(target), "value": bad}
+func bound(message, limit string, bad *Value) Detail {
+	return Detail{"message": message + limit, "target": json.Number(limit), "value": bad}
+}
+
+// spelling is a limit as the schema writes it: Kazoo tells 1.0 of a schema's 1.0.
+func (d *definition) spelling(e *jsonschema.ValidationError, rule string, limit *big.Rat) string {
+	if len(e.InstanceLocation) == 1 {
+		if p := d.properties[e.InstanceLocation[0]]; p != nil && p.Get(rule) != nil {
+			return p.Get(rule).Text
+		}
+	}
+	return limit.RatString()
 }
 
 // child is the member that a schema error points to.

@@ -2,66 +2,84 @@ package schema
 
 import (
 	"embed"
-	"math"
+	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"metaflows/app/egress"
 )
 
 //go:embed schemas/*.json
-var schemaFiles embed.FS
+var files embed.FS
 
-// Schemas are Kazoo's JSON schemas (kazoo-facts 3), compiled, by their names: metaflows, metaflow, metaflows.transfer.
+// Schemas are Kazoo's JSON schemas (kazoo-facts 3) and ours, by their names: metaflows, metaflow, metaflows.transfer.
 type Schemas struct {
-	byName   map[string]*jsonschema.Schema
-	defaults map[string][]Member // of the top-level properties, by the schema's name, in alphabetical order
+	byName  map[string]*definition
+	blocked egress.Blocked
 }
 
-// Load gives the schemas, compiled once; an error is a mistake in the files.
-func Load() (*Schemas, error) { return load() }
+// definition is one schema.
+type definition struct {
+	text       *Value             // as it is served
+	compiled   *jsonschema.Schema // finds more at once than the text, see apart
+	properties map[string]*Value  // of the text
+	defaults   []Member           // of the properties, in alphabetical order
+}
+
+// Load gives the schemas. blocked are the addresses that URLs in documents must not name. An error is a mistake in the
+// files.
+func Load(blocked egress.Blocked) (*Schemas, error) {
+	byName, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("schemas: %w", err)
+	}
+	return &Schemas{byName, blocked}, nil
+}
 
 var load = sync.OnceValues(compile)
 
-func compile() (*Schemas, error) {
-	files, err := schemaFiles.ReadDir("schemas")
+func compile() (map[string]*definition, error) {
+	entries, err := files.ReadDir("schemas")
 	if err != nil {
 		return nil, err
 	}
-	s := &Schemas{byName: map[string]*jsonschema.Schema{}, defaults: map[string][]Member{}}
+	byName := map[string]*definition{}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft4)
 	const base = "schema:///"
-	for _, f := range files {
-		text, err := schemaFiles.ReadFile(path.Join("schemas", f.Name()))
-		if err != nil {
-			return nil, err
-		}
-		tree, err := Parse(text)
+	for _, f := range entries {
+		raw, err := files.ReadFile(path.Join("schemas", f.Name()))
 		if err != nil {
 			return nil, err
 		}
 		name := strings.TrimSuffix(f.Name(), ".json")
-		s.byName[name] = nil
-		for _, p := range tree.Get("properties").Members {
-			if d := p.Value.Get("default"); d != nil {
-				s.defaults[name] = append(s.defaults[name], Member{p.Key, d})
+		d := &definition{properties: map[string]*Value{}}
+		if d.text, err = Parse(raw); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		thorough, _ := Parse(raw)
+		for i, p := range d.text.Get("properties").Members {
+			d.properties[p.Key] = p.Value
+			if value := p.Value.Get("default"); value != nil {
+				d.defaults = append(d.defaults, Member{p.Key, value})
 			}
-			apart(p.Value)
+			apart(thorough.Get("properties").Members[i].Value)
 		}
-		if err := c.AddResource(base+name, tree.Plain()); err != nil {
-			return nil, err
+		if err := c.AddResource(base+name, thorough.Plain()); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		byName[name] = d
+	}
+	for name, d := range byName {
+		if d.compiled, err = c.Compile(base + name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	for name := range s.byName {
-		if s.byName[name], err = c.Compile(base + name); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return byName, nil
 }
 
 // apart puts a property's enum beside its other rules, so that a value that breaks both is told of both: the library stops
@@ -81,58 +99,38 @@ func apart(property *Value) {
 	*property = *NewObject(Member{"allOf", &Value{Kind: Array, Members: []Member{{Value: rest}, {Value: enum}}}})
 }
 
-// module is the schema of a module's data; nil where we have none.
-func (s *Schemas) module(name string) *jsonschema.Schema { return s.byName["metaflows."+name] }
+// Names are the names of all schemas, sorted.
+func (s *Schemas) Names() []string {
+	names := make([]string, 0, len(s.byName))
+	for name := range s.byName {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
 
-// fill appends the defaults of the schema's properties that the object lacks.
-func (s *Schemas) fill(name string, o *Value) {
-	for _, d := range s.defaults[name] {
-		if o.Get(d.Key) == nil {
-			o.Add(d.Key, d.Value)
+// Text is a schema as JSON Schema draft 4, nil where there is none of that name. It must not be changed.
+func (s *Schemas) Text(name string) *Value {
+	if d := s.byName[name]; d != nil {
+		return d.text
+	}
+	return nil
+}
+
+// module is the schema of a module's data; nil where there is no such module.
+func (s *Schemas) module(name string) *definition { return s.byName["metaflows."+name] }
+
+// fill appends the defaults of the properties that the object lacks.
+func (d *definition) fill(o *Value) {
+	for _, m := range d.defaults {
+		if o.Get(m.Key) == nil {
+			o.Add(m.Key, m.Value)
 		}
 	}
 }
 
-// repair converts what has the wrong type where the schema's properties want a number or a boolean, as Kazoo does
-// (kazoo-facts 3.2): "500" is 500, 1499.5 is 1500, "true" is true. Strings are never made.
-func repair(o *Value, schema *jsonschema.Schema) {
-	if o.Kind != Object {
-		return
-	}
-	for _, m := range o.Members {
-		p := schema.Properties[m.Key]
-		if p == nil || p.Types == nil {
-			continue
-		}
-		switch want := p.Types.ToStrings(); {
-		case slices.Contains(want, "integer"):
-			repairInteger(m.Value)
-		case slices.Contains(want, "number") && m.Value.Kind == String:
-			if n, err := readNumber(m.Value.Text); err == nil {
-				*m.Value = *n
-			}
-		case slices.Contains(want, "boolean") && m.Value.Kind == String:
-			if m.Value.Text == "true" || m.Value.Text == "false" {
-				m.Value.Kind = Bool
-			}
-		}
-	}
-}
-
-func repairInteger(v *Value) {
-	if v.Kind != Number && v.Kind != String {
-		return
-	}
-	if _, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
-		if v.Kind == String {
-			n, _ := strconv.ParseInt(v.Text, 10, 64)
-			*v = Value{Kind: Number, Text: strconv.FormatInt(n, 10)}
-		}
-		return
-	}
-	f, err := strconv.ParseFloat(v.Text, 64)
-	if err != nil || math.Abs(f) >= 1<<53 || math.IsNaN(f) {
-		return
-	}
-	*v = Value{Kind: Number, Text: strconv.FormatInt(int64(math.Round(f)), 10)}
+// isDefault says whether a value is what the key has where it is missing.
+func (d *definition) isDefault(key string, v *Value) bool {
+	p := d.properties[key]
+	return p != nil && p.Get("default") != nil && string(p.Get("default").Encode()) == string(v.Encode())
 }

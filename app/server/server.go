@@ -15,8 +15,10 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/config"
+	"metaflows/app/egress"
 	"metaflows/app/events"
 	"metaflows/app/rest"
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/ari"
 )
@@ -235,8 +237,16 @@ func (s *process) awaitDocuments(ctx context.Context) {
 }
 
 func (s *process) listen(token string, running *sync.WaitGroup) error {
+	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
+	if err != nil {
+		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
+	}
+	schemas, err := schema.Load(blocked)
+	if err != nil {
+		return err
+	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: schemas, Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err

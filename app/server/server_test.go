@@ -20,6 +20,7 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
+	"metaflows/app/egress"
 	"metaflows/flows"
 )
 
@@ -56,6 +57,7 @@ func settingsFor(dir string) config.Config {
 	c.Node, c.NATS.Listen, c.HTTP.Addr, c.DataDir = "n1", "127.0.0.1:0", "127.0.0.1:0", dir
 	c.Events.MaxAge, c.Events.MaxBytes = time.Hour, 8<<20
 	c.BindingDigit, c.DigitTimeout, c.Precedence, c.Directory, c.PatternSearch, c.Absorb = "*", 800*time.Millisecond, "device", "open", "start", "armed"
+	c.BlockedAddresses = egress.Default
 	c.Recording.Max, c.Log.Level, c.Log.Format = time.Hour, "debug", "text"
 	return c
 }
