@@ -44,7 +44,9 @@ func (m *memory) Put(_ context.Context, p store.Place, raw []byte, _ store.Expec
 	return m.set(p, raw)
 }
 
-func (m *memory) Delete(_ context.Context, p store.Place, _ store.Expect) (uint64, error) { return m.set(p, nil) }
+func (m *memory) Delete(_ context.Context, p store.Place, _ store.Expect) (uint64, error) {
+	return m.set(p, nil)
+}
 
 func (m *memory) set(p store.Place, raw []byte) (uint64, error) {
 	m.mu.Lock()
