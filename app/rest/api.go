@@ -13,7 +13,8 @@ import (
 	"metaflows/flows"
 )
 
-// Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid and ErrUnavailable.
+// Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid,
+// ErrConflict and ErrUnavailable.
 type Documents interface {
 	Get(store.Place) (doc store.Document, ok bool, err error)
 	Put(ctx context.Context, p store.Place, raw []byte, expect store.Expect) (revision uint64, err error)
@@ -79,6 +80,9 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
+	a.mux.HandleFunc("/v1", a.gone)
+	a.mux.HandleFunc("/v1/", a.gone)
+	a.mux.HandleFunc("/", a.nowhere)
 	a.mount(a.routes())
 	return a, nil
 }

@@ -17,28 +17,31 @@ const maxBody = 256 << 10
 // requestBody is a request's body as it is when somebody has looked at it.
 type requestBody struct {
 	parsed   bool
-	envelope *schema.Value    // an object; nil when there is none
-	status   int              // why there is none, to be answered with problems; 0 for an empty body
-	problems *schema.Problems // nil with status 0
+	envelope *schema.Value            // an object; nil when there is none
+	members  map[string]*schema.Value // of the envelope, by the keys as Kazoo reads them, without null
+	twice    bool                     // data is there more than once
+	status   int                      // why there is no envelope, to be answered with problems; 0 for an empty body
+	problems *schema.Problems         // nil with status 0
 }
 
-// member is the envelope's value under a key, nil where there is none. Envelope keys are read as Kazoo reads them.
-func (b *requestBody) member(name string) *schema.Value {
-	if b.envelope == nil {
-		return nil
-	}
-	for _, m := range b.envelope.Members {
-		if envelopeKey(m.Key) == name && m.Value.Kind != schema.Null {
-			return m.Value
+// take takes the envelope apart.
+func (b *requestBody) take(envelope *schema.Value) {
+	b.envelope, b.members = envelope, map[string]*schema.Value{}
+	for _, m := range envelope.Members {
+		if m.Value.Kind == schema.Null {
+			continue
+		}
+		key := envelopeKey.Replace(strings.ToLower(m.Key))
+		if b.members[key] == nil {
+			b.members[key] = m.Value
+		} else if key == "data" {
+			b.twice = true
 		}
 	}
-	return nil
 }
 
-// envelopeKey is how Kazoo reads the envelope's keys.
-func envelopeKey(key string) string {
-	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(key))
-}
+// envelopeKey is how Kazoo reads the envelope's keys, once they are in lower case.
+var envelopeKey = strings.NewReplacer("-", "_", " ", "_")
 
 // parseBody reads the body, once: JSON whatever the content type says, and never more than the limit.
 func (x *exchange) parseBody() {
@@ -68,7 +71,7 @@ func (x *exchange) parseBody() {
 	case body.Kind != schema.Object:
 		refuse(http.StatusBadRequest, notJSON("the body is not a JSON object"))
 	default:
-		x.body.envelope = body
+		x.body.take(body)
 	}
 }
 
@@ -98,18 +101,11 @@ func (x *exchange) readData() bool {
 	case x.body.envelope == nil:
 		return true
 	}
-	var data *schema.Value
-	for _, m := range x.body.envelope.Members {
-		if envelopeKey(m.Key) != "data" || m.Value.Kind == schema.Null {
-			continue
-		}
-		if data != nil {
-			x.invalid(schema.One("data", "duplicate", schema.Detail{"message": "Key stands twice in one object"}))
-			return false
-		}
-		data = m.Value
-	}
+	data := x.body.members["data"]
 	switch {
+	case x.body.twice:
+		x.invalid(schema.One("data", "duplicate", schema.Detail{"message": "Key stands twice in one object"}))
+		return false
 	case data == nil:
 		x.invalid(schema.One("data", "required", schema.Detail{"message": "Field is required but missing", "value": x.body.envelope}))
 		return false
@@ -119,18 +115,19 @@ func (x *exchange) readData() bool {
 		}))
 		return false
 	}
-	x.data = withoutPrivate(data)
+	x.data = public(data)
 	return true
 }
 
-// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id.
-func withoutPrivate(data *schema.Value) *schema.Value {
+// public is data without an object's private keys, which Kazoo drops before it validates; _id comes back as id. A token
+// that came in data is not kept either.
+func public(data *schema.Value) *schema.Value {
 	if data.Kind != schema.Object {
 		return data
 	}
 	id := data.Get("_id")
 	data.Members = slices.DeleteFunc(data.Members, func(m schema.Member) bool {
-		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_")
+		return strings.HasPrefix(m.Key, "_") || strings.HasPrefix(m.Key, "pvt_") || m.Key == "auth_token"
 	})
 	if id != nil {
 		data.Set("id", id)

@@ -87,7 +87,7 @@ func (x *exchange) pretty() bool {
 		wish = x.URL.Query().Get("pretty_print")
 	}
 	if wish == "" {
-		wish, _ = text(x.body.member("pretty_print"))
+		wish, _ = text(x.body.members["pretty_print"])
 	}
 	yes, _ := strconv.ParseBool(wish)
 	return yes

@@ -28,6 +28,7 @@ type exchange struct {
 
 	answer envelope
 	body   requestBody
+	ahead  bool // the client expects a revision that is not known here yet
 }
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
@@ -63,7 +64,7 @@ func (x *exchange) param(name string) string {
 	if q := x.URL.Query(); q.Has(name) {
 		return q.Get(name)
 	}
-	s, _ := text(x.body.member(name))
+	s, _ := text(x.body.members[name])
 	return s
 }
 
@@ -83,7 +84,7 @@ func (x *exchange) tunnel() {
 	verb := x.URL.Query().Get("verb")
 	if verb == "" {
 		x.parseBody()
-		verb, _ = text(x.body.member("verb"))
+		verb, _ = text(x.body.members["verb"])
 	}
 	if verb != "" {
 		x.method = strings.ToUpper(verb)

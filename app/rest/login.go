@@ -32,12 +32,12 @@ func (x *exchange) token() string {
 		return token
 	}
 	x.parseBody()
-	if data := x.body.member("data"); data != nil {
+	if data := x.body.members["data"]; data != nil {
 		if token := data.Get("auth_token"); token != nil && token.Kind == schema.String && token.Text != "" {
 			return token.Text
 		}
 	}
-	if token := x.body.member("auth_token"); token != nil && token.Kind == schema.String {
+	if token := x.body.members["auth_token"]; token != nil && token.Kind == schema.String {
 		return token.Text
 	}
 	return ""

@@ -53,17 +53,20 @@ func (a *API) fetch(x *exchange, p store.Place) {
 	switch {
 	case err != nil:
 		x.unavailable(err)
+		return
+	case x.unmodified(doc.Revision):
+		return
 	case !ok:
 		x.succeed(schema.NewObject())
-	default:
-		data, err := schema.Parse(doc.Raw)
-		if err != nil || data.Kind != schema.Object {
-			a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err)
-			x.fail(http.StatusInternalServerError, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
-			return
-		}
-		a.show(x, p, data)
+		return
 	}
+	data, err := schema.Parse(doc.Raw)
+	if err != nil || data.Kind != schema.Object {
+		a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err)
+		x.fail(http.StatusInternalServerError, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
+		return
+	}
+	a.show(x, p, data)
 }
 
 // replace stores the document that the body holds, in place of the old one.
@@ -73,36 +76,60 @@ func (a *API) replace(x *exchange, p store.Place) {
 		x.invalid(wrong)
 		return
 	}
-	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
-	defer cancel()
-	revision, err := a.cfg.Documents.Put(ctx, p, x.data.Encode(), store.Any)
-	var refused *flows.DocumentError
-	switch {
-	case errors.As(err, &refused):
-		wrong.AddDocument(refused)
-		x.invalid(wrong)
-		return
-	case err != nil:
-		x.unavailable(err)
+	raw := x.data.Encode()
+	revision, ok := a.change(x, p, func(ctx context.Context, expect store.Expect) (uint64, error) {
+		return a.cfg.Documents.Put(ctx, p, raw, expect)
+	})
+	if !ok {
 		return
 	}
 	a.cfg.Log.Info("document stored", "document", p.Path(), "revision", revision, "request", x.answer.RequestID)
-	x.answer.Revision, x.answer.Warnings = strconv.FormatUint(revision, 10), warnings
+	x.tag(revision)
+	x.answer.Warnings = warnings
 	a.show(x, p, x.data)
 }
 
 // remove deletes the document; there need not be one.
 func (a *API) remove(x *exchange, p store.Place) {
-	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
-	defer cancel()
-	revision, err := a.cfg.Documents.Delete(ctx, p, store.Any)
-	if err != nil {
-		x.unavailable(err)
+	revision, ok := a.change(x, p, func(ctx context.Context, expect store.Expect) (uint64, error) {
+		return a.cfg.Documents.Delete(ctx, p, expect)
+	})
+	if !ok {
 		return
 	}
 	a.cfg.Log.Info("document removed", "document", p.Path(), "revision", revision, "request", x.answer.RequestID)
-	x.answer.Revision = strconv.FormatUint(revision, 10)
 	x.succeed(schema.NewObject())
+}
+
+// change changes a document under the request's conditions, and tells the revision in the answer; or it answers why not.
+func (a *API) change(x *exchange, p store.Place, change func(context.Context, store.Expect) (uint64, error)) (revision uint64, ok bool) {
+	doc, _, err := a.cfg.Documents.Get(p)
+	if err != nil {
+		x.unavailable(err)
+		return 0, false
+	}
+	expect, ok := x.expect(doc.Revision)
+	if !ok {
+		return 0, false
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
+	defer cancel()
+	revision, err = change(ctx, expect)
+	var refused *flows.DocumentError
+	switch {
+	case err == nil:
+		x.answer.Revision = strconv.FormatUint(revision, 10)
+		return revision, true
+	case errors.As(err, &refused):
+		wrong := &schema.Problems{}
+		wrong.AddDocument(refused)
+		x.invalid(wrong)
+	case errors.Is(err, store.ErrConflict):
+		x.conflict()
+	default:
+		x.unavailable(err)
+	}
+	return 0, false
 }
 
 // show answers with a document and its defaults. The binding digit of a document that has none is the inherited one.

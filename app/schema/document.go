@@ -53,6 +53,9 @@ func eachOf(entries *Value, at []string, visit func([]string, string, *Value)) {
 
 // node checks one node's module and data.
 func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
+	if p.full() {
+		return // what is left need not be repaired either
+	}
 	d := s.module(module)
 	if d == nil {
 		if module != "" && len([]rune(module)) <= 64 { // else the schema has said it

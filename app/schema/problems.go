@@ -14,33 +14,43 @@ import (
 	"metaflows/flows"
 )
 
+// What one answer tells, so that it stays short whatever was sent.
 const (
-	maxProblems   = 100     // that one answer tells
-	maxEchoLength = 2 << 10 // of a refused value in an answer
+	maxProblems = 100
+	maxText     = 32 << 10 // bytes of all paths and values, more or less
+	maxEcho     = 2 << 10  // bytes of one value; a longer one is left out
+	maxPath     = 1 << 10  // bytes of one path or message; a longer one is cut
 )
 
 // Problems are why a request is refused: dotted path, error code, detail (kazoo-facts 1.7). All codes of a path are kept.
 type Problems struct {
 	byPath map[string]map[string]Detail
 	count  int
+	text   int
 }
 
 // Detail is what Kazoo says of one problem: message, target, value and so on.
 type Detail map[string]any
 
-// Add takes a problem up, unless that path has one of that code or there are enough. Values in the detail are echoed only
-// while they are short.
+// Add takes a problem up, unless that path has one of that code or there are enough.
 func (p *Problems) Add(path, code string, d Detail) {
-	if p.byPath[path][code] != nil || p.count >= maxProblems {
+	path = cut(path)
+	if p.byPath[path][code] != nil || p.full() {
 		return
 	}
-	for _, key := range []string{"value", "cause"} {
-		if v, ok := d[key].(*Value); ok {
-			if raw := v.Encode(); len(raw) <= maxEchoLength {
-				d[key] = json.RawMessage(raw)
-			} else {
+	p.text += len(path)
+	for key, part := range d {
+		switch v := part.(type) {
+		case *Value:
+			if !v.fits(maxEcho) {
 				delete(d, key)
+				continue
 			}
+			raw := v.Encode()
+			p.text += len(raw)
+			d[key] = json.RawMessage(raw)
+		case string:
+			d[key] = cut(v)
 		}
 	}
 	if p.byPath == nil {
@@ -51,6 +61,31 @@ func (p *Problems) Add(path, code string, d Detail) {
 	}
 	p.byPath[path][code] = d
 	p.count++
+}
+
+// full says whether no more are told; to make the path of one would be in vain.
+func (p *Problems) full() bool { return p.count >= maxProblems || p.text >= maxText }
+
+// cut shortens what is too long to be told.
+func cut(s string) string {
+	if len(s) <= maxPath {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxPath], "") + "..."
+}
+
+// fits says whether the value's text is not much longer than a limit, and takes no longer than that to find out.
+func (v *Value) fits(limit int) bool { return v.rest(limit) >= 0 }
+
+func (v *Value) rest(limit int) int {
+	limit -= len(v.Text) + 2
+	for _, m := range v.Members {
+		if limit < 0 {
+			break
+		}
+		limit = m.Value.rest(limit - len(m.Key) - 4)
+	}
+	return limit
 }
 
 // Empty says whether nothing is wrong.
@@ -105,6 +140,9 @@ func (p *Problems) AddDocument(e *flows.DocumentError) {
 
 // addSchema adds what the schema d finds in v, which stands at the path.
 func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema.ValidationError) {
+	if p.full() {
+		return
+	}
 	if _, one := e.ErrorKind.(*kind.OneOf); len(e.Causes) > 0 && !one {
 		for _, cause := range e.Causes {
 			p.addSchema(at, v, d, cause)
@@ -127,6 +165,9 @@ func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema
 		}
 	case *kind.AdditionalProperties:
 		for _, key := range k.Properties {
+			if p.full() {
+				break
+			}
 			p.Add(Path(below(where, key)...), "additionalProperties", Detail{
 				"message": "Strict checking of data is enabled; only include schema-defined properties", "value": bad,
 			})

@@ -85,6 +85,9 @@ func compile() (map[string]*definition, error) {
 // apart puts a property's enum beside its other rules, so that a value that breaks both is told of both: the library stops
 // at the first of them.
 func apart(property *Value) {
+	if items := property.Get("items"); items != nil {
+		apart(items)
+	}
 	if property.Get("enum") == nil {
 		return
 	}

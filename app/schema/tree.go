@@ -3,13 +3,6 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"math"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 )
 
 // Value is a JSON value that keeps the order of keys and the spelling of numbers, which encoding/json forgets. Whoever has
@@ -39,94 +32,11 @@ const (
 	Object
 )
 
-// maxNesting is how deep objects and arrays may stand in one another: a document's 256 (package flows), and the envelope.
-const maxNesting = 257
-
-// maxExponent keeps numbers to what a float64 holds; beyond, exact arithmetic on a short text takes for ever.
-const maxExponent = 400
-
 // NewObject is an object of the members.
 func NewObject(members ...Member) *Value { return &Value{Kind: Object, Members: members} }
 
 // NewString is a string.
 func NewString(text string) *Value { return &Value{Kind: String, Text: text} }
-
-// Parse reads one JSON text. The error is one line for people and says where the text is wrong.
-func Parse(text []byte) (*Value, error) {
-	if !utf8.Valid(text) {
-		return nil, errors.New("the text is not valid UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	v, err := readValue(d, 0)
-	if err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("more text after the JSON value")
-		}
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("the text ends too early")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s around %d", oneLine(err.Error()), d.InputOffset())
-	}
-	return v, nil
-}
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func readValue(d *json.Decoder, depth int) (*Value, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := token.(type) {
-	case nil:
-		return &Value{Kind: Null, Text: "null"}, nil
-	case bool:
-		return &Value{Kind: Bool, Text: strconv.FormatBool(t)}, nil
-	case string:
-		return &Value{Kind: String, Text: t}, nil
-	case json.Number:
-		return readNumber(t.String())
-	}
-	if depth++; depth > maxNesting {
-		return nil, fmt.Errorf("objects and arrays are nested deeper than %d", maxNesting)
-	}
-	v := &Value{Kind: Object}
-	if token == json.Delim('[') {
-		v.Kind = Array
-	}
-	for d.More() {
-		var m Member
-		if v.Kind == Object {
-			key, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			m.Key, _ = key.(string)
-		}
-		if m.Value, err = readValue(d, depth); err != nil {
-			return nil, err
-		}
-		v.Members = append(v.Members, m)
-	}
-	_, err = d.Token() // the closing bracket
-	return v, err
-}
-
-func readNumber(s string) (*Value, error) {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsInf(f, 0) {
-		return nil, errors.New("a number is out of range")
-	}
-	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		if n, err := strconv.Atoi(s[i+1:]); err != nil || n < -maxExponent || n > maxExponent {
-			return nil, errors.New("a number is out of range")
-		}
-	}
-	return &Value{Kind: Number, Text: s}, nil
-}
 
 // Get is the object's value under the key, nil if there is none. Of two equal keys the last counts.
 func (v *Value) Get(key string) *Value {
@@ -183,6 +93,14 @@ func (v *Value) append(b []byte) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
+	plain := func(c byte) bool { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' }
+	i := 0
+	for i < len(s) && plain(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)

@@ -1,0 +1,99 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile are bodies made to cost more than they should.
+func hostile() map[string]string {
+	patterns := func(n int, format string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(format, i))
+		}
+		return `{"data":{"patterns":{` + strings.Join(all, ",") + `}}}`
+	}
+	return map[string]string{
+		"5 MB":                   `{"data":{"x":"` + strings.Repeat("a", 5<<20) + `"}}`,
+		"nested 10,000 deep":     `{"data":{"x":` + strings.Repeat(`[`, 10000) + strings.Repeat(`]`, 10000) + `}}`,
+		"children 10,000 deep":   `{"data":{"numbers":{"1":` + strings.Repeat(`{"children":{"_":`, 10000) + `1` + strings.Repeat(`}}`, 10000) + `}}}`,
+		"10,000 patterns":        patterns(10000, `"%d":{"module":"none"}`),
+		"10,000 wrong patterns":  patterns(10000, `"(%d":{"module":"x"}`),
+		"10,000 numbers":         strings.Replace(patterns(10000, `"%d":{"module":""}`), "patterns", "numbers", 1),
+		"a slow pattern":         `{"data":{"patterns":{"(((\\d{1000}){1000}){1000})":{"module":"none"}}}}`,
+		"a slow pattern, nested": `{"data":{"patterns":{"` + strings.Repeat(`(`, 900) + `\\d` + strings.Repeat(`*)*`, 900) + `":{"module":"none"}}}}`,
+		"a long pattern":         `{"data":{"patterns":{"` + strings.Repeat(`(1|2)?`, 30000) + `":{"module":"none"}}}}`,
+		"60,000 brackets":        strings.Repeat(`[`, 60000),
+		"one long number":        `{"data":{"digit_timeout":` + strings.Repeat(`9`, 200000) + `}}`,
+		"duplicates":             `{"data":{` + strings.Repeat(`"a":1,`, 40000) + `"a":1}}`,
+		"envelope keys":          `{` + strings.Repeat(`"a":1,`, 40000) + `"data":1}`,
+		"wrong entries":          `{"data":{"numbers":{"1":` + strings.Repeat(`{"children":{"_":`, 60) + `{"module":7}` + strings.Repeat(`}}`, 60) + `}}}`,
+	}
+}
+
+// TestHostile has them refused, each soon. The limit is for a slow machine under the race detector; BenchmarkHostile tells
+// the real times.
+func TestHostile(t *testing.T) {
+	l := newLab(t)
+	for name, body := range hostile() {
+		began := time.Now()
+		w := l.do("POST", uri, body)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+		var answer map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 400 && w.Code != 413 || w.Body.Len() > 64<<10 {
+			t.Errorf("%s: %d, %d bytes: %v %.200s", name, w.Code, w.Body.Len(), err, w.Body)
+		}
+	}
+	if len(l.docs.docs) != 0 {
+		t.Error("something was stored")
+	}
+}
+
+// What is too long is not read: neither what says so nor what does not.
+func TestBodyIsNotRead(t *testing.T) {
+	l := newLab(t)
+	for _, c := range []struct {
+		declared int64
+		most     int
+	}{{5 << 20, 0}, {-1, maxBody + 4<<10}} {
+		source := &counted{Reader: strings.NewReader(hostile()["5 MB"])}
+		r := httptest.NewRequest("POST", uri, source)
+		r.ContentLength = c.declared
+		r.Header.Set("X-Auth-Token", adminToken)
+		w := httptest.NewRecorder()
+		l.api.ServeHTTP(w, r)
+		if w.Code != 413 || source.n > c.most {
+			t.Errorf("declared %d: %d, %d bytes were read", c.declared, w.Code, source.n)
+		}
+	}
+}
+
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+func BenchmarkHostile(b *testing.B) {
+	l := newLab(b)
+	for name, body := range hostile() {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				l.do("POST", uri, body)
+			}
+		})
+	}
+}

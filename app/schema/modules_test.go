@@ -1,0 +1,263 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// rule is what a key of a module's data takes (kazoo-facts 3.3): values that pass, values that do not with the code of the
+// problem, and the default that is shown, "" where there is none.
+type rule struct {
+	good []string
+	bad  map[string]string
+	def  string
+}
+
+func texts(def string) rule {
+	return rule{[]string{`"x"`, `""`}, map[string]string{`1`: "type", `null`: "type"}, def}
+}
+
+func flags(def string) rule {
+	return rule{[]string{`true`, `false`, `"true"`}, map[string]string{`"yes"`: "type", `1`: "type"}, def}
+}
+
+func integers(def string) rule {
+	return rule{[]string{`0`, `-1`, `"20"`, `19.6`}, map[string]string{`"x"`: "type", `true`: "type", `"0x10"`: "type", `"NaN"`: "type"}, def}
+}
+
+func oneOf(def string, values ...string) rule {
+	r := rule{nil, map[string]string{`"no such"`: "enum", `""`: "enum", `7`: "enum"}, def}
+	for _, v := range values {
+		r.good = append(r.good, `"`+v+`"`)
+	}
+	return r
+}
+
+var (
+	addresses = rule{
+		[]string{`"https://example.com/x"`, `"http://192.0.2.1:80"`},
+		map[string]string{`"ftp://example.com"`: "error", `"http://localhost/"`: "error", `"http://10.0.0.1"`: "error", `7`: "type"},
+		"",
+	}
+	someID = rule{[]string{`"x"`, `7`}, map[string]string{`true`: "not_one_schema_valid", `1.5`: "not_one_schema_valid", `{}`: "not_one_schema_valid"}, ""}
+	factor = rule{[]string{`1`, `1.0`, `2.5`, `"1.5"`}, map[string]string{`0.9`: "minimum", `"x"`: "type", `"nan"`: "type", `"0x1p4"`: "type", `true`: "type"}, `1.0`}
+)
+
+var modules = map[string]map[string]rule{
+	"audio_level": {
+		"action": oneOf("", "start", "stop"), "mode": oneOf("", "read", "write"),
+		"level": {[]string{`-4`, `4`, `"3"`}, map[string]string{`-5`: "minimum", `5`: "maximum", `"loud"`: "type"}, ""},
+	},
+	"break":        {},
+	"callflow":     {"captures": texts(""), "collected": texts(""), "id": texts(""), "flow": {[]string{`{}`}, map[string]string{`[]`: "type"}, ""}},
+	"conference":   {"target": texts("")},
+	"hangup":       {},
+	"hold":         {"moh_aleg": texts(""), "moh_bleg": texts(""), "unhold_key": texts(`"1"`)},
+	"hold_control": {"action": oneOf(`"toggle"`, "hold", "unhold", "toggle")},
+	"intercept": {
+		"target_type": oneOf("", "device", "user", "number"), "target_id": texts(""), "unbridged_only": flags("true"),
+		"can_call_self": flags("true"), "auto_answer": flags("false"),
+	},
+	"move": {
+		"owner_id": texts(""), "device_id": texts(""), "dial_strategy": texts(`"simultaneous"`), "can_call_self": flags("true"),
+		"auto_answer": flags("false"),
+	},
+	"mute": {"action": oneOf(`"toggle"`, "mute", "unmute", "toggle")},
+	"none": {},
+	"park": {"slot": texts(""), "timeout": integers("")},
+	"pivot": {
+		"voice_url": addresses, "method": oneOf(`"get"`, "get", "post", "GET", "POST"), "req_format": oneOf(`"kazoo"`, "kazoo", "twiml"),
+		"debug":   flags("false"),
+		"cdr_url": {[]string{`"http://localhost/"`, `"https://example.com"`}, map[string]string{`"ftp://example.com"`: "pattern", `1`: "type"}, ""},
+	},
+	"play": {"id": texts(""), "leg": oneOf(`"both"`, "self", "peer", "both")},
+	"record_call": {
+		"action": oneOf(`"toggle"`, "mask", "unmask", "start", "stop", "toggle"), "format": oneOf("", "mp3", "wav"), "label": texts(""),
+		"media_name": texts(""), "method": oneOf("", "put", "post"), "origin": texts(""), "record_min_sec": integers(""),
+		"record_on_answer": flags("false"), "record_on_bridge": flags("false"), "record_sample_rate": integers(""),
+		"time_limit": integers(""), "url": addresses,
+	},
+	"relate": {
+		"participant_id": someID, "other_participant": someID, "conference_id": texts(""),
+		"relationship": oneOf(`"clear"`, "deaf", "clear", "mute"),
+	},
+	"resume": {},
+	"say": {
+		"text": texts(""), "language": texts(""), "method": oneOf("", "pronounced", "iterated", "counted"),
+		"gender": oneOf("", "feminine", "masculine", "neuter"),
+		"type": oneOf("", "account_number", "currency", "current_date", "current_date_time", "current_time", "email_address", "ip_address",
+			"items", "messages", "name_phonetic", "name_spelled", "number", "persons", "postal_address", "short_date_time",
+			"telephone_extension", "telephone_number", "time_measurement", "url"),
+	},
+	"sound_touch": {
+		"action": oneOf("", "start", "stop"), "pitch": factor, "rate": factor, "tempo": factor, "hook_dtmf": flags("false"), "sending_leg": flags("false"),
+		"adjust_in_semitones": {[]string{`-14`, `14`, `0.5`, `"3"`}, map[string]string{`-14.1`: "minimum", `15`: "maximum", `"x"`: "type"}, "0"},
+		"adjust_in_octaves":   {[]string{`-1`, `1.0`, `"0.5"`}, map[string]string{`-1.1`: "minimum", `2`: "maximum", `"inf"`: "type"}, "0"},
+	},
+	"transfer": {
+		"target": texts(""), "leg": texts(""), "timeout": integers(""), "transfer_type": oneOf(`"blind"`, "attended", "blind"),
+		"captures": {[]string{`[]`, `["1"]`}, map[string]string{`"1"`: "type", `{}`: "type"}, `["no_match"]`},
+	},
+	"tts": {
+		"text": texts(""), "voice": texts(`"female"`), "language": texts(""), "engine": texts(`"flite"`), "leg": texts(`"self"`),
+		"terminators": {[]string{`[]`, `["1","#"]`}, map[string]string{`"1"`: "type"}, `["1","2","3","4","5","6","7","8","9","*","0","#"]`},
+	},
+	"unpark": {"slot": texts("")},
+}
+
+// checked validates a document that has a node with data at some depth, and gives the problems by path and code.
+func checked(t *testing.T, document string) (problems map[string]map[string]json.RawMessage, data *Value) {
+	t.Helper()
+	data, err := Parse([]byte(document))
+	if err != nil {
+		t.Fatal(document, err)
+	}
+	p, _ := load4test(t).Document(data)
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &problems); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return problems, data
+}
+
+// TestModules has each key of each module's schema, alone beside what is required, in a number and two children deep.
+func TestModules(t *testing.T) {
+	places := map[string]string{
+		`{"numbers":{"1":%s}}`: "numbers.1.data.",
+		`{"patterns":{"1.":{"module":"none","children":{"_":{"module":"hangup","children":{"x.y":%s}}}}}}`: "patterns.1%2E.children._.children.x%2Ey.data.",
+	}
+	for _, name := range load4test(t).Names() {
+		module, ok := strings.CutPrefix(name, "metaflows.")
+		if !ok {
+			continue
+		}
+		keys, ok := modules[module]
+		if !ok {
+			t.Errorf("no rules for %s", module)
+		}
+		for key := range load4test(t).module(module).properties {
+			if _, ok := keys[key]; !ok {
+				t.Errorf("%s: no rule for %s", module, key)
+			}
+		}
+		for key, rule := range keys {
+			node := func(v string) string {
+				data := `"` + key + `":` + v
+				for member := range strings.SplitSeq(strings.TrimPrefix(required[module], ","), ",") {
+					if member != "" && !strings.HasPrefix(member, `"`+key+`"`) {
+						data += "," + member
+					}
+				}
+				return fmt.Sprintf(`{"module":%q,"data":{%s}}`, module, data)
+			}
+			for form, path := range places {
+				for _, v := range rule.good {
+					if problems, _ := checked(t, fmt.Sprintf(form, node(v))); len(problems) != 0 {
+						t.Errorf("%s %s %s: %s", module, key, v, problems)
+					}
+				}
+				for v, code := range rule.bad {
+					if problems, _ := checked(t, fmt.Sprintf(form, node(v))); problems[path+key][code] == nil {
+						t.Errorf("%s %s %s: no %s at %s: %s", module, key, v, code, path+key, problems)
+					}
+				}
+			}
+		}
+		data := NewObject()
+		document := NewObject(Member{"numbers", NewObject(Member{"1", NewObject(Member{"module", NewString(module)}, Member{"data", data})})})
+		load4test(t).Present(document, '*')
+		for key, rule := range keys {
+			shown := ""
+			if v := data.Get(key); v != nil {
+				shown = string(v.Encode())
+			}
+			if shown != rule.def {
+				t.Errorf("%s %s: default %q, want %q", module, key, shown, rule.def)
+			}
+		}
+	}
+}
+
+func TestRequired(t *testing.T) {
+	for module, keys := range map[string][]string{"pivot": {"voice_url"}, "relate": {"participant_id", "other_participant", "conference_id"}} {
+		for _, data := range []string{``, `,"data":{}`} {
+			problems, _ := checked(t, `{"numbers":{"1":{"module":"`+module+`"`+data+`}}}`)
+			for _, key := range keys {
+				if problems["numbers.1.data."+key]["required"] == nil {
+					t.Errorf("%s%s: %s is not asked for: %s", module, data, key, problems)
+				}
+			}
+			if len(problems) != len(keys) {
+				t.Errorf("%s: %s", module, problems)
+			}
+		}
+	}
+}
+
+// What is served is JSON Schema draft 4 that names itself.
+func TestServed(t *testing.T) {
+	s := load4test(t)
+	for _, name := range s.Names() {
+		text := s.Text(name)
+		if text.Get("$schema").Text != "http://json-schema.org/draft-04/schema#" || text.Get("id").Text != name || text.Get("description").Text == "" || text.Get("type").Text != "object" {
+			t.Errorf("%s: %s", name, text.Encode())
+		}
+		if strings.Contains(string(text.Encode()), "allOf") {
+			t.Errorf("%s is served as it is compiled", name)
+		}
+		for _, p := range text.Get("properties").Members {
+			if p.Value.Get("description") == nil {
+				t.Errorf("%s: %s is not described", name, p.Key)
+			}
+		}
+	}
+	if s.Text("nonsense") != nil {
+		t.Error("a schema that is not there")
+	}
+	if len(s.Names()) != 2+17+5 {
+		t.Errorf("%d schemas; Konami has 17 modules, we 5 more", len(s.Names()))
+	}
+}
+
+// Kazoo prints a limit as its schema has it.
+func TestLimitsAsWritten(t *testing.T) {
+	for data, want := range map[string]string{
+		`"sound_touch","data":{"pitch":0.5}`:               `{"message":"Value must be at least 1.0","target":1.0,"value":0.5}`,
+		`"sound_touch","data":{"adjust_in_semitones":15}`:  `{"message":"Value must be at most 14.0","target":14.0,"value":15}`,
+		`"sound_touch","data":{"adjust_in_octaves":-1.25}`: `{"message":"Value must be at least -1.0","target":-1.0,"value":-1.25}`,
+		`"audio_level","data":{"level":-5}`:                `{"message":"Value must be at least -4","target":-4,"value":-5}`,
+	} {
+		problems, _ := checked(t, `{"numbers":{"1":{"module":`+data+`}}}`)
+		found := false
+		for _, codes := range problems {
+			for _, d := range codes {
+				found = found || string(d) == want
+			}
+		}
+		if !found {
+			t.Errorf("%s: %s", data, problems)
+		}
+	}
+}
+
+// All codes of a path are told, and all paths.
+func TestAllProblems(t *testing.T) {
+	problems, _ := checked(t, `{"binding_digit":"**","digit_timeout":-2,"listen_on":7,"numbers":{"1":{"module":"tts","data":{"terminators":["x",1],"voice":2}},"2":{},"*":{}},"patterns":{"(":{"module":"nope"}}}`)
+	for path, codes := range map[string][]string{
+		"binding_digit": {"enum", "maxLength"}, "digit_timeout": {"minimum"}, "listen_on": {"enum", "type"},
+		"numbers.1.data.terminators.0": {"enum"}, "numbers.1.data.terminators.1": {"enum", "type"}, "numbers.1.data.voice": {"type"},
+		"numbers.2.module": {"required"}, "numbers.*": {"additionalProperties"},
+		"patterns.(": {"error"}, "patterns.(.module": {"error"}, "schema": {"schema"},
+	} {
+		for _, code := range codes {
+			if problems[path][code] == nil {
+				t.Errorf("no %s at %s", code, path)
+			}
+		}
+	}
+}
