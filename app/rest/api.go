@@ -81,6 +81,9 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
+	a.mux.HandleFunc("/v1", a.gone)
+	a.mux.HandleFunc("/v1/", a.gone)
+	a.mux.HandleFunc("/", a.nowhere)
 	a.mount(a.routes())
 	return a, nil
 }

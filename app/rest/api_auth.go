@@ -55,7 +55,7 @@ func describe(id auth.Identity) loggedIn {
 }
 
 func (a *API) login(x *exchange) {
-	if wrong := a.cfg.Schemas.Check("api_auth", x.data); !wrong.Empty() {
+	if wrong := a.cfg.Schemas.Object("api_auth", x.data); !wrong.Empty() {
 		x.invalid(wrong)
 		return
 	}

@@ -41,7 +41,7 @@ func (l *lab) as(token, method, path, body string, header ...string) *httptest.R
 
 // TestLoginByKey is the whole story: a key is made, shown once, exchanged for a token, used, logged out, revoked.
 func TestLoginByKey(t *testing.T) {
-	l := newLab(t)
+	l := newKeyLab(t)
 	var made, shown map[string]any
 	if w := l.do("PUT", "/v2/accounts/acme/api_keys", `{"data":{"name":"front desk"}}`); w.Code != 201 {
 		t.Fatal(w.Code, w.Body)
@@ -113,7 +113,7 @@ func TestLoginByKey(t *testing.T) {
 
 // TestLoginRefused: the rows of kazoo-facts 1.6 and 2 for logins.
 func TestLoginRefused(t *testing.T) {
-	l := newLab(t)
+	l := newKeyLab(t)
 	key := strings.Repeat("k", 64)
 	for _, c := range []struct {
 		method, body string
@@ -151,7 +151,7 @@ func TestLoginRefused(t *testing.T) {
 
 // TestUnavailableLogins: NATS is away. Who has a token goes on; what must be stored is a 503.
 func TestUnavailableLogins(t *testing.T) {
-	l := newLab(t)
+	l := newKeyLab(t)
 	key, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
 	if err != nil {
 		t.Fatal(err)
@@ -172,10 +172,9 @@ func TestUnavailableLogins(t *testing.T) {
 	}
 }
 
-// TestRoles: what an administrator and a user of an account may, and only there.
-func TestRoles(t *testing.T) {
-	l := newLab(t)
-	l.api.cfg.Owners = desks{}
+// TestRolesOfKeys: what an administrator and a user of an account may, and only there.
+func TestRolesOfKeys(t *testing.T) {
+	l := newKeyLab(t)
 	token := func(account, owner string) string {
 		_, secret, err := l.keys.CreateKey(t.Context(), account, owner, "")
 		if err != nil {
@@ -215,7 +214,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestAPIKeys(t *testing.T) {
-	l := newLab(t)
+	l := newKeyLab(t)
 	for _, c := range []struct {
 		body   string
 		status int
@@ -248,7 +247,7 @@ func TestAPIKeys(t *testing.T) {
 
 // TestListing: pages of API keys, one after the other, are all of them.
 func TestListing(t *testing.T) {
-	l := newLab(t)
+	l := newKeyLab(t)
 	for range 57 {
 		if _, _, err := l.keys.CreateKey(t.Context(), "acme", "", ""); err != nil {
 			t.Fatal(err)
@@ -301,7 +300,7 @@ func TestListing(t *testing.T) {
 // TestRateLimit: what requests cost (kazoo-facts 1.9), whose bucket pays, and what a client is told.
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLab(t)
+		l := newKeyLab(t)
 		l.api.cfg.Limiter = auth.NewLimiter(10)
 		_, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
 		if err != nil {

@@ -47,7 +47,7 @@ func (a *API) listKeys(x *exchange) {
 }
 
 func (a *API) createKey(x *exchange) {
-	if wrong := a.cfg.Schemas.Check("api_key", x.data); !wrong.Empty() {
+	if wrong := a.cfg.Schemas.Object("api_key", x.data); !wrong.Empty() {
 		x.invalid(wrong)
 		return
 	}

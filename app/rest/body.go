@@ -115,13 +115,13 @@ func (x *exchange) readData() bool {
 		}))
 		return false
 	}
-	x.data = withoutPrivate(data)
+	x.data = public(data)
 	return true
 }
 
-// withoutPrivate drops an object's private keys, as Kazoo does before it validates; _id comes back as id. A token that came
-// with the data is none of it, and must not be stored.
-func withoutPrivate(data *schema.Value) *schema.Value {
+// public is data without an object's private keys, which Kazoo drops before it validates; _id comes back as id. A token
+// that came in data is not kept either.
+func public(data *schema.Value) *schema.Value {
 	if data.Kind != schema.Object {
 		return data
 	}

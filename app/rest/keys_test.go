@@ -10,6 +10,21 @@ import (
 	"metaflows/app/store/storetest"
 )
 
+// keyLab is a lab with API keys and real tokens, and without a limit.
+type keyLab struct {
+	*lab
+	keys  *auth.Auth
+	vault *storetest.Bucket // where they are kept
+}
+
+func newKeyLab(t testing.TB) *keyLab {
+	t.Helper()
+	l := &keyLab{lab: newLab(t)}
+	l.keys, l.vault = newKeys(t)
+	l.api.cfg.Authenticator, l.api.cfg.APIKeys, l.api.cfg.Limiter = l.keys, l.keys, nil
+	return l
+}
+
 // newKeys are API keys in memory, ready to be used until the test ends.
 func newKeys(t testing.TB) (*auth.Auth, *storetest.Bucket) {
 	t.Helper()

@@ -44,7 +44,7 @@ const (
 	accountPath  = "/v2/account"            // of the token's own
 )
 
-// mount hangs the routes into the mux, and what answers where there is none.
+// mount hangs routes into the mux. Routes of one pattern must come together.
 func (a *API) mount(routes []route) {
 	byPattern := map[string][]route{}
 	for _, r := range routes {
@@ -57,9 +57,6 @@ func (a *API) mount(routes []route) {
 			a.mux.HandleFunc(accountPath+rest, handler)
 		}
 	}
-	a.mux.HandleFunc("/v1", a.gone)
-	a.mux.HandleFunc("/v1/", a.gone)
-	a.mux.HandleFunc("/", a.nowhere)
 }
 
 // methodsOf are the methods that routes of one pattern have.

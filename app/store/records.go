@@ -121,6 +121,7 @@ type shelf struct {
 
 type group struct {
 	records map[string]Record
+	changes int      // how often it has changed
 	sorted  []Record // by key; nil: not sorted since the last change. Never changed once it is there
 }
 
@@ -156,6 +157,7 @@ func (s *shelf) list(prefix string) []Record {
 	return sorted[from:to:to]
 }
 
+// inOrder is a group's records by key. They are sorted without the lock: whoever asks for one record does not wait.
 func (s *shelf) inOrder(name string) []Record {
 	s.mu.RLock()
 	g := s.groups[name]
@@ -166,13 +168,15 @@ func (s *shelf) inOrder(name string) []Record {
 		}
 		return g.sorted
 	}
+	changes, sorted := g.changes, slices.AppendSeq(make([]Record, 0, len(g.records)), maps.Values(g.records))
 	s.mu.RUnlock()
+	slices.SortFunc(sorted, func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g.sorted == nil { // it may be gone from the map by now: it is what it was then
-		g.sorted = slices.SortedFunc(maps.Values(g.records), func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
+	if g.changes == changes {
+		g.sorted = sorted
 	}
-	return g.sorted
+	return sorted
 }
 
 func (s *shelf) names() []string {
@@ -206,6 +210,7 @@ func (s *shelf) set(key string, raw []byte, revision uint64) error {
 		g = &group{records: map[string]Record{}}
 		s.groups[groupOf(key)], s.sorted = g, nil
 	}
+	g.changes++
 	if g.sorted = nil; raw != nil {
 		g.records[key] = Record{Key: key, Raw: raw, Revision: revision}
 		if !json.Valid(raw) {

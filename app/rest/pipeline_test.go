@@ -1,0 +1,381 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"metaflows/app/store"
+	"metaflows/flows"
+)
+
+func TestRoutes(t *testing.T) {
+	l := newLab(t)
+	long := strings.Repeat("a", 65)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		message      string
+	}{
+		{"GET", "/v2/accounts/acme/metaflows", 200, ""},
+		{"GET", "/v2/accounts/" + long[:64] + "/metaflows", 200, ""},
+		{"GET", "/v2/accounts/" + long + "/metaflows", 404, "bad identifier"},
+		{"GET", "/v2/accounts/a.b/metaflows", 404, "bad identifier"},
+		{"GET", "/v2/accounts/a%2Fb/metaflows", 404, "bad identifier"},
+		{"GET", "/v2/accounts/a%0Ab/metaflows", 404, "bad identifier"},
+		{"GET", "/v2/accounts/acme/users/a%20b/metaflows", 404, "bad_identifier"},
+		{"POST", "/v2/accounts/acme/devices/" + long + "/metaflows", 404, "bad_identifier"},
+		{"GET", "/v2/accounts/acme/metaflows/foo", 404, "not_found"},
+		{"GET", "/v2/accounts/acme/groups/g/metaflows", 404, "not_found"},
+		{"GET", "/v2/accounts/acme/metaflows/", 404, "not_found"},
+		{"GET", "/", 404, "not_found"},
+		{"GET", "/v2/accounts//metaflows", 404, "not_found"},
+		{"POST", "/v2/accounts/acme//metaflows", 404, "not_found"},
+		{"GET", "//v2/accounts/acme/metaflows", 404, "not_found"},
+		{"GET", "/v2/accounts/./metaflows", 404, "not_found"},
+		{"GET", "/v2/accounts/x/../acme/metaflows", 404, "not_found"},
+		{"GET", "/v2/accounts/acme/metaflows//", 404, "not_found"},
+		{"GET", "//", 404, "not_found"},
+		{"GET", "/healthz", 200, ""},
+		{"CONNECT", "/v2/accounts//metaflows", 501, "not_implemented"},
+		{"GET", "/v1/accounts/acme/metaflows", 410, "gone"},
+		{"PUT", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
+		{"PATCH", "/v2/accounts/acme/users/u/metaflows", 405, "invalid_method"},
+		{"HEAD", "/v2/accounts/acme/metaflows", 405, "invalid_method"},
+		{"BREW", "/v2/accounts/acme/devices/d/metaflows", 501, "not_implemented"},
+	} {
+		w := l.do(c.method, c.path, "")
+		if w.Code != c.status || c.message != "" && !strings.Contains(w.Body.String(), `"message":"`+c.message+`"`) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
+		}
+		if c.status == 405 && w.Header().Get("Allow") != "GET, POST, DELETE" {
+			t.Errorf("%s %s: Allow %q", c.method, c.path, w.Header().Get("Allow"))
+		}
+	}
+}
+
+func TestAuthentication(t *testing.T) {
+	l := newLab(t)
+	_, _ = l.docs.set(store.Place{Account: "acme", Scope: flows.ScopeAccount}, []byte(`{}`), store.Any)
+	var answers []string
+	for _, header := range []string{
+		"X-Auth-Token: ", "X-Auth-Token: wrong", "X-Auth-Token: " + adminToken + "x", "X-Auth-Token: " + adminToken[1:], "X-Auth-Token: admin",
+	} {
+		for _, path := range []string{"/v2/accounts/acme/metaflows", "/v2/accounts/nobody/metaflows", "/v2/accounts/a.b/metaflows", "/v2/accounts/acme/users/no/metaflows"} {
+			for _, method := range []string{"GET", "POST", "DELETE", "PUT"} {
+				w := l.do(method, path, "not json", header, "X-Request-ID: r1")
+				if w.Code != 401 {
+					t.Errorf("%s %s %q: %d", method, path, header, w.Code)
+				}
+				body, _, _ := strings.Cut(w.Body.String(), `"timestamp"`)
+				answers = append(answers, body)
+			}
+		}
+	}
+	for _, a := range answers {
+		if a != answers[0] || strings.Contains(a, "version") || strings.Contains(a, "auth_token") || strings.Contains(a, "wrong") {
+			t.Fatalf("an answer tells more than another: %s", a)
+		}
+	}
+	for _, header := range []string{"Authorization: Bearer " + adminToken, "Authorization: bearer  " + adminToken + " "} {
+		if w := l.do("GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Token: ", header); w.Code != 200 {
+			t.Errorf("%q: %d", header, w.Code)
+		}
+	}
+	for _, header := range []string{"Authorization: " + adminToken, "Authorization: Basic " + adminToken, "Authorization: Bearer"} {
+		if w := l.do("GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Token: ", header); w.Code != 401 {
+			t.Errorf("%q: %d", header, w.Code)
+		}
+	}
+	if strings.Contains(l.log.String(), adminToken) || strings.Contains(l.log.String(), "wrong") {
+		t.Error("a token stands in the log")
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	l := newLab(t)
+	if w := l.do("GET", "/v2/accounts/a/metaflows", "", "X-Request-ID: abc-1.2_3"); w.Header().Get("X-Request-ID") != "abc-1.2_3" || !strings.Contains(w.Body.String(), `"request_id":"abc-1.2_3"`) {
+		t.Error(w.Body)
+	}
+	for _, id := range []string{"", "a b", "a\"b", strings.Repeat("x", 129), "é"} {
+		w := l.do("GET", "/v2/accounts/a/metaflows", "", "X-Request-ID: "+id)
+		if got := w.Header().Get("X-Request-ID"); len(got) != 32 {
+			t.Errorf("%q: %q", id, got)
+		}
+	}
+}
+
+// Who may what: every role on every kind of route, with every method. What is not allowed changes nothing and tells nothing.
+func TestRoles(t *testing.T) {
+	const account, alice, bob, desk, bobs, nobodys, foreign, foreignDesk = "/v2/accounts/acme/metaflows", "/v2/accounts/acme/users/alice/metaflows",
+		"/v2/accounts/acme/users/bob/metaflows", "/v2/accounts/acme/devices/desk/metaflows", "/v2/accounts/acme/devices/bobs/metaflows",
+		"/v2/accounts/acme/devices/nobodys/metaflows", "/v2/accounts/other/metaflows", "/v2/accounts/other/devices/desk/metaflows"
+	all := []string{account, alice, bob, desk, bobs, nobodys, foreign, foreignDesk, "/v2/accounts/a.b/metaflows", "/v2/accounts/other/users/alice/metaflows"}
+	for token, allowed := range map[string][]string{
+		adminToken:    {account, alice, bob, desk, bobs, nobodys, foreign, foreignDesk, "/v2/accounts/other/users/alice/metaflows"},
+		"acme-token":  {account, alice, bob, desk, bobs, nobodys},
+		"other-token": {foreign, foreignDesk, "/v2/accounts/other/users/alice/metaflows"},
+		"alice-token": {alice, desk},
+		"lost-token":  {},
+		"zero-token":  {},
+	} {
+		for _, path := range all {
+			for _, method := range []string{"GET", "POST", "DELETE"} {
+				l := newLab(t)
+				w := l.do(method, path, seedPost, "X-Auth-Token: "+token)
+				want := 403
+				if slices.Contains(allowed, path) {
+					want = 200
+				} else if token == adminToken {
+					want = 404
+				}
+				if w.Code != want {
+					t.Errorf("%s %s %s: %d, want %d: %s", token, method, path, w.Code, want, w.Body)
+				}
+				if w.Code == 403 && (!strings.Contains(w.Body.String(), `"data":{"message":"forbidden"},"error":"403","message":"forbidden"`) || len(l.docs.docs) > 0) {
+					t.Errorf("%s %s %s: %s", token, method, path, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// Nil Owners: no device is a user's.
+func TestWithoutDirectory(t *testing.T) {
+	l := newLab(t)
+	l.api.cfg.Owners = nil
+	if w := l.do("GET", "/v2/accounts/acme/devices/desk/metaflows", "", "X-Auth-Token: alice-token"); w.Code != 403 {
+		t.Error(w.Code)
+	}
+	if w := l.do("GET", "/v2/accounts/acme/users/alice/metaflows", "", "X-Auth-Token: alice-token"); w.Code != 200 {
+		t.Error(w.Code)
+	}
+}
+
+func TestOwnAccount(t *testing.T) {
+	l := newLab(t)
+	if w := l.do("POST", "/v2/account/users/alice/metaflows", seedPost, "X-Auth-Token: alice-token"); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	if _, ok, _ := l.docs.Get(store.Place{Account: "acme", Scope: flows.ScopeUser, ID: "alice"}); !ok {
+		t.Error("stored elsewhere")
+	}
+	if w := l.do("GET", "/v2/account/metaflows", "", "X-Auth-Token: other-token"); w.Code != 200 || !strings.Contains(w.Body.String(), `"data":{}`) {
+		t.Error(w.Body)
+	}
+	if w := l.do("GET", "/v2/account/metaflows", "", "X-Auth-Token: alice-token"); w.Code != 403 {
+		t.Error(w.Body)
+	}
+	if w := l.do("GET", "/v2/account/metaflows", ""); w.Code != 404 || !strings.Contains(w.Body.String(), "bad identifier") {
+		t.Error(w.Body)
+	}
+	if w := l.do("GET", "/v2/account/metaflows", "", "X-Auth-Token: nonsense"); w.Code != 401 {
+		t.Error(w.Body)
+	}
+}
+
+// A token may be in five places, and the body is read only when it is in none of the others.
+func TestTokenPlaces(t *testing.T) {
+	const uri = "/v2/accounts/acme/metaflows"
+	for _, c := range []struct {
+		method, uri, body, header string
+		status                    int
+	}{
+		{"GET", uri, "", "X-Auth-Token: acme-token", 200},
+		{"GET", uri, "", "Authorization: Bearer acme-token", 200},
+		{"GET", uri, "", "Authorization: bEARER  acme-token ", 200},
+		{"GET", uri + "?auth_token=acme-token", "", "", 200},
+		{"POST", uri, `{"data":{},"auth_token":"acme-token"}`, "", 200},
+		{"POST", uri, `{"data":{},"Auth-Token":"acme-token"}`, "", 200},
+		{"POST", uri, `{"data":{"auth_token":"acme-token"}}`, "", 200},
+		{"GET", uri, `{"auth_token":"acme-token"}`, "", 200},
+		{"GET", uri + "?auth_token=acme-token", "", "Authorization: Basic YTpi", 200},
+		{"GET", uri + "?auth_token=acme-token", "", "X-Auth-Token: nonsense", 401},
+		{"GET", uri + "?auth_token=nonsense", `{"auth_token":"acme-token"}`, "", 401},
+		{"GET", uri, "", "Authorization: acme-token", 401},
+		{"GET", uri, "", "Authorization: Basic acme-token", 401},
+		{"GET", uri, "", "Authorization: Bearer", 401},
+		{"POST", uri, `{"data":{},"auth_token":7}`, "", 401},
+		{"POST", uri, `{"data":{"x":{"auth_token":"acme-token"}}}`, "", 401},
+		{"POST", uri, `{"data":[{"auth_token":"acme-token"}]}`, "", 401},
+		{"POST", uri, `not json acme-token`, "", 401},
+		{"POST", uri, strings.Repeat(" ", maxBody) + `{"data":{},"auth_token":"acme-token"}`, "", 401},
+	} {
+		l := newLab(t)
+		w := l.do(c.method, c.uri, c.body, "X-Auth-Token: ", c.header)
+		if w.Code != c.status {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+		if w.Code == 200 && !strings.Contains(w.Body.String(), `"auth_token":"acme-token"`) {
+			t.Errorf("%+v: the token is not echoed: %s", c, w.Body)
+		}
+		if strings.Contains(l.log.String(), "acme-token") {
+			t.Errorf("%+v: the log has the token", c)
+		}
+		for _, d := range l.docs.docs {
+			if strings.Contains(string(d.Raw), "auth_token") {
+				t.Errorf("%+v: stored %s", c, d.Raw)
+			}
+		}
+	}
+	l := newLab(t)
+	body := &counted{Reader: strings.NewReader(strings.Repeat("x", 1000))}
+	r := httptest.NewRequest("POST", uri, body)
+	r.Header.Set("X-Auth-Token", "nonsense")
+	l.api.ServeHTTP(httptest.NewRecorder(), r)
+	if body.n != 0 {
+		t.Errorf("%d bytes of the body were read for a wrong token", body.n)
+	}
+}
+
+func TestTunnel(t *testing.T) {
+	for _, c := range []struct {
+		method, uri, body string
+		status            int
+		stored            bool
+	}{
+		{"POST", uri + "?verb=DELETE", "", 200, false},
+		{"POST", uri + "?verb=delete", `{"data":{}}`, 200, false},
+		{"POST", uri, `{"data":{},"verb":"delete"}`, 200, false},
+		{"POST", uri, `{"verb":"Delete"}`, 200, false},
+		{"POST", uri + "?verb=get", `{"data":{},"verb":"delete"}`, 200, true},
+		{"POST", uri, `{"data":{"verb":"delete"}}`, 200, true},
+		{"POST", uri, `{"data":{},"verb":"put"}`, 405, true},
+		{"POST", uri + "?verb=OPTIONS", ``, 405, true},
+		{"POST", uri + "?verb=brew", ``, 405, true},
+		{"GET", uri + "?verb=DELETE", ``, 200, true},
+		{"DELETE", uri + "?verb=GET", ``, 200, false},
+	} {
+		l := newLab(t)
+		l.do("POST", uri, seedPost)
+		if w := l.do(c.method, c.uri, c.body); w.Code != c.status {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+		if stored := len(l.docs.docs) == 1; stored != c.stored {
+			t.Errorf("%+v: stored %v", c, stored)
+		}
+	}
+	// The role counts for the method that is meant.
+	l := newLab(t)
+	if w := l.do("POST", uri+"?verb=GET", "", "X-Auth-Token: alice-token"); w.Code != 403 {
+		t.Error(w.Body)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	l := newLab(t)
+	l.do("GET", uri, "", "X-Auth-Token: acme-token")
+	l.do("PUT", uri, "", "X-Auth-Token: acme-token")
+	l.do("GET", uri, "", "X-Auth-Token: nonsense")
+	l.do("GET", "/v2/schemas", "", "X-Auth-Token: ")
+	l.do("OPTIONS", uri, "")
+	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/acme 1, 192.0.2.1/acme 1, 192.0.2.1/ 36, 192.0.2.1/ 1" {
+		t.Error(got)
+	}
+	for wait, after := range map[time.Duration]string{time.Nanosecond: "1", 1500 * time.Millisecond: "2", 3 * time.Second: "3"} {
+		l.wait = wait
+		for _, token := range []string{adminToken, "nonsense"} {
+			w := l.do("POST", uri, seedPost, "X-Auth-Token: "+token)
+			if w.Code != 429 || w.Header().Get("Retry-After") != after || !strings.Contains(w.Body.String(), `"data":{"message":"too many requests"},"error":"429","message":"too_many_requests"`) {
+				t.Error(w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+	if len(l.docs.docs) != 0 {
+		t.Error("stored")
+	}
+}
+
+func TestCORS(t *testing.T) {
+	l := newLab(t)
+	for _, c := range []struct {
+		method, path, header string
+		status               int
+		methods              string // allowed; "" for no CORS headers
+	}{
+		{"OPTIONS", uri, "Origin: https://console.example.com", 200, "OPTIONS, GET, POST, DELETE"},
+		{"OPTIONS", uri, "Access-Control-Request-Method: POST", 200, "OPTIONS, GET, POST, DELETE"},
+		{"OPTIONS", "/v2/accounts/a.b/metaflows", "Access-Control-Request-Headers: x-auth-token", 200, "OPTIONS, GET, POST, DELETE"},
+		{"OPTIONS", "/v2/schemas", "Origin: null", 200, "OPTIONS, GET"},
+		{"OPTIONS", "/nowhere", "Origin: https://a", 200, "OPTIONS, GET, POST, PUT, PATCH, DELETE, HEAD"},
+		{"OPTIONS", uri, "", 200, ""},
+		{"GET", uri, "Origin: https://console.example.com", 200, "OPTIONS, GET, POST, DELETE"},
+		{"GET", uri, "", 200, ""},
+		{"PUT", uri, "", 405, "OPTIONS, GET, POST, DELETE"},
+		{"GET", uri, "X-Auth-Token: nonsense", 401, "OPTIONS, GET, POST, DELETE"},
+		{"GET", "/nowhere", "", 404, "OPTIONS, GET, POST, PUT, PATCH, DELETE, HEAD"},
+	} {
+		header := []string{c.header}
+		if c.method == "OPTIONS" {
+			header = append(header, "X-Auth-Token: ")
+		}
+		w := l.do(c.method, c.path, "", header...)
+		h := w.Header()
+		if w.Code != c.status || h.Get("Access-Control-Allow-Methods") != c.methods {
+			t.Errorf("%+v: %d %v", c, w.Code, h)
+		}
+		if c.methods != "" && (h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Max-Age") != "86400" ||
+			!strings.Contains(h.Get("Access-Control-Allow-Headers"), "x-auth-token, x-kazoo-cluster-id, if-match") ||
+			!strings.Contains(h.Get("Access-Control-Expose-Headers"), "x-request-id") || h.Get("Access-Control-Allow-Credentials") != "") {
+			t.Errorf("%+v: %v", c, h)
+		}
+		if c.method == "OPTIONS" && (w.Body.Len() != 0 || h.Get("X-Request-ID") == "") {
+			t.Errorf("%+v: %s", c, w.Body)
+		}
+	}
+}
+
+func TestPretty(t *testing.T) {
+	l := newLab(t)
+	for _, c := range []struct {
+		uri, body, header string
+		pretty            bool
+	}{
+		{uri, seedPost, "", false},
+		{uri, seedPost, "X-Pretty-Print: true", true},
+		{uri, seedPost, "X-Pretty-Print: false", false},
+		{uri + "?pretty_print=true", seedPost, "", true},
+		{uri + "?pretty_print=nonsense", seedPost, "", false},
+		{uri, strings.Replace(seedPost, `{"data"`, `{"pretty_print":true,"data"`, 1), "", true},
+		{uri + "?pretty_print=true", `{"data":7}`, "", true},
+	} {
+		w := l.do("POST", c.uri, c.body, c.header)
+		if got := strings.Contains(w.Body.String(), "\n  \""); got != c.pretty || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%+v: %s", c, w.Body)
+		}
+	}
+}
+
+// A panic is a 500 that says nothing of it, and the process goes on.
+func TestPanic(t *testing.T) {
+	l := newLab(t)
+	l.api.mount([]route{{"GET", "/v2/panic", open, 1, func(*exchange) { panic("the secret") }}})
+	w := l.do("GET", "/v2/panic", "")
+	if w.Code != 500 || !strings.Contains(w.Body.String(), `"data":{"message":"unspecified fault"},"error":"500","message":"unspecified_fault"`) || strings.Contains(w.Body.String(), "secret") {
+		t.Error(w.Code, w.Body)
+	}
+}
+
+// Every route says who may, and has a cost; no pattern mixes routes that ask for a token with some that do not.
+func TestRouteTable(t *testing.T) {
+	l := newLab(t)
+	isOpen := map[string]bool{}
+	for _, r := range l.api.routes() {
+		if was, ok := isOpen[r.pattern]; ok && was != (r.who == open) {
+			t.Errorf("%s: some methods are open, some not", r.pattern)
+		}
+		isOpen[r.pattern] = r.who == open
+		if r.cost < 1 || r.handle == nil || r.methods == "" || !strings.HasPrefix(r.pattern, "/v2/") {
+			t.Errorf("%+v", r.pattern)
+		}
+		for _, m := range strings.Fields(r.methods) {
+			if !slices.Contains(knownMethods, m) || m == http.MethodOptions {
+				t.Errorf("%s: %s", r.pattern, m)
+			}
+		}
+	}
+}
