@@ -372,7 +372,7 @@ func TestRouteTable(t *testing.T) {
 		if r.cost < 1 || r.handle == nil || r.methods == "" || !strings.HasPrefix(r.pattern, "/v2/") {
 			t.Errorf("%+v", r.pattern)
 		}
-		for _, m := range strings.Fields(r.methods) {
+		for m := range strings.FieldsSeq(r.methods) {
 			if !slices.Contains(knownMethods, m) || m == http.MethodOptions {
 				t.Errorf("%s: %s", r.pattern, m)
 			}
