@@ -71,6 +71,14 @@ func TestLoginByKey(t *testing.T) {
 		t.Error(me["expires"], err)
 	}
 	token := whole.AuthToken
+	for account, want := range map[string]int{"acme": 200, "other": 401, "": 200} {
+		if w := l.as(token, "GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Account-ID: "+account); w.Code != want {
+			t.Error(account, w.Code, w.Body)
+		}
+		if w := l.do("GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Account-ID: "+account); w.Code != 200 {
+			t.Error(account, w.Code, w.Body)
+		}
+	}
 	for _, path := range []string{"/v2/accounts/acme/metaflows", "/v2/account/metaflows"} {
 		w := l.as(token, "GET", path, "")
 		if whole := answerOf(t, w, new(any)); w.Code != 200 || whole.AuthToken != token {
