@@ -199,7 +199,7 @@ func TestRolesOfKeys(t *testing.T) {
 		account, keys int // statuses: the account's document, its keys
 		alice, desk   int // her document, her device's
 		bob, other    int // another user's, another device's
-		token_auth    int
+		self          int
 	}{
 		"super-admin":        {adminToken, 200, 200, 200, 200, 200, 200, 200},
 		"administrator":      {token("acme", ""), 200, 200, 200, 200, 200, 200, 200},
@@ -212,7 +212,7 @@ func TestRolesOfKeys(t *testing.T) {
 			"/v2/accounts/acme/metaflows": c.account, "/v2/accounts/acme/api_keys": c.keys,
 			"/v2/accounts/acme/users/alice/metaflows": c.alice, "/v2/accounts/acme/devices/desk/metaflows": c.desk,
 			"/v2/accounts/acme/users/bob/metaflows": c.bob, "/v2/accounts/acme/devices/hall/metaflows": c.other,
-			"/v2/token_auth": c.token_auth,
+			"/v2/token_auth": c.self,
 		} {
 			if w := l.as(c.token, "GET", path, ""); w.Code != want {
 				t.Errorf("%s: GET %s: %d, want %d: %s", name, path, w.Code, want, w.Body)

@@ -173,7 +173,7 @@ var carriers = map[string]func(method, path, token string) (string, string, []st
 
 // requests are all that a route answers, by its methods and by POSTs that mean them.
 func requests(r route) (all [][2]string) {
-	for _, method := range strings.Fields(r.methods) {
+	for method := range strings.FieldsSeq(r.methods) {
 		all = append(all, [2]string{method, r.pattern}, [2]string{"POST", r.pattern + "?verb=" + method})
 	}
 	return all
@@ -234,7 +234,7 @@ func TestAttacks(t *testing.T) {
 	var free []string
 	for _, r := range routes {
 		if r.who == open {
-			for _, method := range strings.Fields(r.methods) {
+			for method := range strings.FieldsSeq(r.methods) {
 				free = append(free, method+" "+r.pattern)
 			}
 			continue
@@ -295,7 +295,7 @@ func (s *siege) userRefused(method, pattern, before string) {
 // something else.
 func TestAttacksReachTheirRoutes(t *testing.T) {
 	for _, r := range newLab(t).api.routes() {
-		for _, method := range strings.Fields(r.methods) {
+		for method := range strings.FieldsSeq(r.methods) {
 			s := besiege(t)
 			w := s.send(method, s.path(r.pattern, "acme"), adminToken, carriers["X-Auth-Token"])
 			ended := r.pattern == "/v2/token_auth" && method == "DELETE" // not for the admin token
