@@ -28,6 +28,13 @@ var arrows = map[string]struct {
 		may: []string{"metaflows/flows", "github.com/CyCoreSystems/ari/v5", "github.com/coder/websocket"},
 		why: "ari.Client fits actions.PBX by its methods alone, and app states that; arrows point from app to ari",
 	},
+	"metaflows/app/schema": {
+		may: []string{"metaflows/flows", "metaflows/app/egress", "github.com/santhosh-tekuri/jsonschema/v6"},
+		why: "documents are checked by the command line too, without the API, NATS and Asterisk",
+	},
+	"metaflows/app/egress": {
+		why: "whatever calls a URL asks it, so it needs nobody",
+	},
 }
 
 // strangers are packages, with those below them, that the program must not be linked with, and why.

@@ -30,6 +30,7 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second},
 		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20},
 		{"METAFLOWS_HTTP_ADDR", c.HTTP.Addr, isAddress(c.HTTP.Addr)},
+		{"METAFLOWS_AUTH_RATE_LIMIT", strconv.Itoa(c.Auth.RateLimit), c.Auth.RateLimit >= 0 && c.Auth.RateLimit <= 1_000_000},
 		{"METAFLOWS_ADMIN_TOKEN", "", c.AdminToken == "" || isToken(c.AdminToken)},
 		{"METAFLOWS_BINDING_DIGIT", c.BindingDigit, len(c.BindingDigit) == 1 && strings.Contains("0123456789*#", c.BindingDigit)},
 		{"METAFLOWS_DIGIT_TIMEOUT", c.DigitTimeout.String(), c.DigitTimeout >= time.Millisecond && c.DigitTimeout <= time.Minute},

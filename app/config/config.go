@@ -36,6 +36,9 @@ type Config struct {
 	HTTP struct {
 		Addr string `default:"127.0.0.1:8000" about:"where the REST API listens" accepts:"host:port"`
 	}
+	Auth struct {
+		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client may make for an account, ten times as many at once; 0: any" accepts:"a whole number from 0 to 1000000"`
+	}
 	DataDir          string        `split_words:"true" default:"data" about:"folder for what is kept on disk" accepts:"a folder that can be written"`
 	AdminToken       string        `split_words:"true" secret:"true" about:"super-admin token; empty: made at first start" accepts:"16 to 512 printable characters without spaces"`
 	BindingDigit     string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`

@@ -44,6 +44,7 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
+	APIKeys       APIKeys
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
 	Limiter       Limiter   // nil: there is no limit
@@ -69,7 +70,7 @@ type API struct {
 
 // New makes the API.
 func New(cfg Config) (*API, error) {
-	if cfg.Authenticator == nil {
+	if cfg.Authenticator == nil || cfg.APIKeys == nil {
 		return nil, errors.New("rest: nobody says who has a token")
 	}
 	if cfg.Log == nil {

@@ -84,10 +84,7 @@ func (x *exchange) header(contentType string) {
 func (x *exchange) pretty() bool {
 	wish := x.Header.Get("X-Pretty-Print")
 	if wish == "" {
-		wish = x.URL.Query().Get("pretty_print")
-	}
-	if wish == "" {
-		wish, _ = text(x.body.members["pretty_print"])
+		wish = x.param("pretty_print")
 	}
 	yes, _ := strconv.ParseBool(wish)
 	return yes

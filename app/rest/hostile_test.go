@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -73,6 +74,33 @@ func TestBodyIsNotRead(t *testing.T) {
 		if w.Code != 413 || source.n > c.most {
 			t.Errorf("declared %d: %d, %d bytes were read", c.declared, w.Code, source.n)
 		}
+	}
+}
+
+// On a real connection who sends too much is answered before the rest has come, and the connection is closed.
+func TestTooLargeOnTheWire(t *testing.T) {
+	l := newLab(t)
+	server := httptest.NewServer(l.api)
+	defer server.Close()
+	head := "POST " + uri + " HTTP/1.1\r\nHost: h\r\nX-Auth-Token: " + adminToken + "\r\n"
+	for name, sent := range map[string]string{
+		"declared":   head + "Content-Length: 5242880\r\n\r\n{",
+		"continue":   head + "Content-Length: 5242880\r\nExpect: 100-continue\r\n\r\n",
+		"in a chunk": head + "Transfer-Encoding: chunked\r\n\r\n500000\r\n" + strings.Repeat("x", maxBody+1),
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.WriteString(conn, sent); err != nil {
+			t.Error(name, err)
+		}
+		answer, err := io.ReadAll(conn)
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 413 ") || !strings.Contains(string(answer), "\r\nConnection: close\r\n") {
+			t.Errorf("%s: %v %.300s", name, err, answer)
+		}
+		_ = conn.Close()
 	}
 }
 

@@ -44,7 +44,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) {
 		return
 	}
 	login := slices.ContainsFunc(routes, func(r route) bool { return r.who != open })
-	if login && !(x.authenticate() && x.ownAccount()) {
+	if login && (!x.authenticate() || !x.ownAccount()) {
 		return
 	}
 	x.tunnel()

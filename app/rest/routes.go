@@ -34,6 +34,8 @@ func (a *API) routes() []route {
 	return slices.Concat(
 		a.metaflowsRoutes(),
 		a.directoryRoutes(),
+		a.loginRoutes(),
+		a.apiKeyRoutes(),
 		a.schemaRoutes(),
 	)
 }

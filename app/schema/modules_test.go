@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -219,28 +220,42 @@ func TestServed(t *testing.T) {
 	if s.Text("nonsense") != nil {
 		t.Error("a schema that is not there")
 	}
-	if len(s.Names()) != 2+17+5 {
-		t.Errorf("%d schemas; Konami has 17 modules, we 5 more", len(s.Names()))
+	ofFlows := slices.DeleteFunc(s.Names(), func(name string) bool { return !strings.HasPrefix(name, "metaflow") })
+	if len(ofFlows) != 2+17+5 {
+		t.Errorf("%d schemas of flows; Konami has 17 modules, we 5 more", len(ofFlows))
 	}
 }
 
-// Kazoo prints a limit as its schema has it.
-func TestLimitsAsWritten(t *testing.T) {
-	for data, want := range map[string]string{
-		`"sound_touch","data":{"pitch":0.5}`:               `{"message":"Value must be at least 1.0","target":1.0,"value":0.5}`,
-		`"sound_touch","data":{"adjust_in_semitones":15}`:  `{"message":"Value must be at most 14.0","target":14.0,"value":15}`,
-		`"sound_touch","data":{"adjust_in_octaves":-1.25}`: `{"message":"Value must be at least -1.0","target":-1.0,"value":-1.25}`,
-		`"audio_level","data":{"level":-5}`:                `{"message":"Value must be at least -4","target":-4,"value":-5}`,
+// TestDetails has every row of kazoo-facts 1.7 that can be reached: the path and the whole detail.
+func TestDetails(t *testing.T) {
+	node := func(data string) string { return `{"numbers":{"1":{"module":` + data + `}}}` }
+	for _, c := range []struct{ document, path, code, detail string }{
+		{`{"numbers":{"2":{}}}`, "numbers.2.module", "required", `{"message":"Field is required but missing","value":"module"}`},
+		{node(`"pivot"`), "numbers.1.data.voice_url", "required", `{"message":"Field is required but missing","value":"voice_url"}`},
+		{`{"digit_timeout":[1]}`, "digit_timeout", "type", `{"message":"Value did not match type(s): integer","target":"integer","value":[1]}`},
+		{`{"binding_digit":5}`, "binding_digit", "type", `{"message":"Value did not match type(s): string","target":"string","value":5}`},
+		{node(`"transfer","data":{"captures":["1",{"a":1}]}`), "numbers.1.data.captures.1", "type", `{"message":"Value did not match type(s): string","target":"string","value":{"a":1}}`},
+		{`{"listen_on":"aleg"}`, "listen_on", "enum", `{"message":"Value not found in enumerated list of values","target":["both","self","peer"],"value":"aleg"}`},
+		{`{"binding_digit":""}`, "binding_digit", "minLength", `{"cause":"","message":"String must be at least 1 characters","target":1,"value":""}`},
+		{`{"binding_digit":"**"}`, "binding_digit", "maxLength", `{"cause":"**","message":"String must not be more than 1 characters","target":1,"value":"**"}`},
+		{node(`"` + strings.Repeat("é", 65) + `"`), "numbers.1.module", "maxLength", `{"cause":"` + strings.Repeat("é", 65) + `","message":"String must not be more than 64 characters","target":64,"value":"` + strings.Repeat("é", 65) + `"}`},
+		{`{"digit_timeout":-1}`, "digit_timeout", "minimum", `{"message":"Value must be at least 0","target":0,"value":-1}`},
+		{node(`"audio_level","data":{"level":-5}`), "numbers.1.data.level", "minimum", `{"message":"Value must be at least -4","target":-4,"value":-5}`},
+		{node(`"audio_level","data":{"level":5}`), "numbers.1.data.level", "maximum", `{"message":"Value must be at most 4","target":4,"value":5}`},
+		{node(`"sound_touch","data":{"pitch":0.5}`), "numbers.1.data.pitch", "minimum", `{"message":"Value must be at least 1.0","target":1.0,"value":0.5}`},
+		{node(`"sound_touch","data":{"adjust_in_semitones":15}`), "numbers.1.data.adjust_in_semitones", "maximum", `{"message":"Value must be at most 14.0","target":14.0,"value":15}`},
+		{node(`"sound_touch","data":{"adjust_in_octaves":-1.25}`), "numbers.1.data.adjust_in_octaves", "minimum", `{"message":"Value must be at least -1.0","target":-1.0,"value":-1.25}`},
+		{node(`"pivot","data":{"voice_url":"ftp://example.com"}`), "numbers.1.data.voice_url", "pattern", `{"message":"Failed to match pattern '^https?://'","target":"^https?://","value":"ftp://example.com"}`},
+		{`{"numbers":{"*2":{"module":"none"},"2":{"module":"none"}}}`, "numbers.*2", "additionalProperties", `{"message":"Strict checking of data is enabled; only include schema-defined properties","value":{"*2":{"module":"none"},"2":{"module":"none"}}}`},
+		{node(`"relate","data":{"participant_id":true,"other_participant":1,"conference_id":"c"}`), "numbers.1.data.participant_id", "not_one_schema_valid", `{"message":"failed to validate","value":true}`},
+		{node(`"foo"`), "numbers.1.module", "error", `{"message":"unable to find metaflow schema for module foo","value":"foo"}`},
+		{node(`"foo"`), "schema", "schema", `{"message":"schema not found","schema":"metaflows.foo"}`},
+		{node(`"record_call","data":{"url":"http://127.0.0.1/x"}`), "numbers.1.data.url", "error", `{"cause":"blocked address: 127.0.0.1","message":"invalid client URL","value":"http://127.0.0.1/x"}`},
+		{`{"patterns":{"^1.(\\d+)$":{"module":"transfer","data":{"leg":1}}}}`, `patterns.^1%2E(\d+)$.data.leg`, "type", `{"message":"Value did not match type(s): string","target":"string","value":1}`},
 	} {
-		problems, _ := checked(t, `{"numbers":{"1":{"module":`+data+`}}}`)
-		found := false
-		for _, codes := range problems {
-			for _, d := range codes {
-				found = found || string(d) == want
-			}
-		}
-		if !found {
-			t.Errorf("%s: %s", data, problems)
+		problems, _ := checked(t, c.document)
+		if got := string(problems[c.path][c.code]); got != c.detail {
+			t.Errorf("%s: %s at %s is %s\nwant %s", c.document, c.code, c.path, got, c.detail)
 		}
 	}
 }

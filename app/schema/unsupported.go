@@ -25,7 +25,7 @@ var built = map[string][]string{
 }
 
 // Unsupported is what this version cannot do of a document's numbers and patterns, at every depth, in the document's order
-// and 100 at most. The document may be a merged one; it is not changed.
+// and 100 at most. The first two parts of a path are the entry. The document may be a merged one; it is not changed.
 func (s *Schemas) Unsupported(document *Value) (all []Warning) {
 	eachNode(document, func(at []string, module string, node *Value) {
 		data := node.Get("data")

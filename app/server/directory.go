@@ -26,7 +26,7 @@ func (s *process) openDirectory() error {
 		return err
 	}
 	s.directory = directory.New(directory.Config{
-		Records: s.records, Documents: s.documents, Schemas: schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
+		Records: s.records, Documents: s.documents, Keys: s.logins.auth, Schemas: schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
 	})
 	return nil
 }

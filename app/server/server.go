@@ -60,6 +60,7 @@ type process struct {
 	documents *store.Store
 	records   *store.Records // of the directory
 	directory *directory.Directory
+	logins    *logins
 	telephony *telephony
 	http      *http.Server
 }
@@ -98,7 +99,11 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err != nil {
 		return err
 	}
+	if s.logins, err = s.openLogins(token); err != nil {
+		return err
+	}
 	running.Go(func() { s.documents.Run(life) })
+	running.Go(func() { s.logins.run(life) })
 	defer running.Wait()
 	defer end()
 	if err := s.openDirectory(); err != nil {
@@ -112,7 +117,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
-	if err := s.listen(token, &running); err != nil {
+	if err := s.listen(&running); err != nil {
 		return err
 	}
 	running.Go(func() {
@@ -245,7 +250,7 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 	}
 }
 
-func (s *process) listen(token string, running *sync.WaitGroup) error {
+func (s *process) listen(running *sync.WaitGroup) error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
@@ -255,7 +260,8 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 		return err
 	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Authenticator: rest.AdminToken(token), Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: schemas, Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err
@@ -299,5 +305,8 @@ func (s *process) parts() []rest.Part {
 	if nats == nil {
 		nats = s.events.Err()
 	}
-	return []rest.Part{{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()}, {Name: "directory", Err: s.records.Err()}}
+	return []rest.Part{
+		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
+		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+	}
 }
