@@ -35,7 +35,7 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_BINDING_DIGIT", c.BindingDigit, len(c.BindingDigit) == 1 && strings.Contains("0123456789*#", c.BindingDigit)},
 		{"METAFLOWS_DIGIT_TIMEOUT", c.DigitTimeout.String(), c.DigitTimeout >= time.Millisecond && c.DigitTimeout <= time.Minute},
 		{"METAFLOWS_PRECEDENCE", c.Precedence, c.Precedence == "device" || c.Precedence == "kazoo"},
-		{"METAFLOWS_DIRECTORY", c.Directory, c.Directory == "open"},
+		{"METAFLOWS_DIRECTORY", c.Directory, c.Directory == "open" || c.Directory == "strict"},
 		{"METAFLOWS_PATTERN_SEARCH", c.PatternSearch, c.PatternSearch == "start" || c.PatternSearch == "anywhere"},
 		{"METAFLOWS_ABSORB", c.Absorb, c.Absorb == "armed" || c.Absorb == "off"},
 		{"METAFLOWS_BLOCKED_ADDRESSES", c.BlockedAddresses, areBlocked(c.BlockedAddresses)},

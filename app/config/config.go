@@ -44,7 +44,7 @@ type Config struct {
 	BindingDigit     string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`
 	DigitTimeout     time.Duration `split_words:"true" default:"800ms" about:"time between two digits of a code" accepts:"a duration of 1ms to 1m, as 800ms"`
 	Precedence       string        `default:"device" about:"device: account < user < device; kazoo: account < device < user" accepts:"device or kazoo"`
-	Directory        string        `default:"open" about:"open: documents for any well-formed id" accepts:"open (strict comes with the directory of users and devices)"`
+	Directory        string        `default:"open" about:"open: documents for any well-formed id; strict: only for what is in the directory" accepts:"open or strict"`
 	PatternSearch    string        `split_words:"true" default:"start" about:"start: patterns match from the first digit; anywhere: as Kazoo" accepts:"start or anywhere"`
 	Absorb           string        `default:"armed" about:"armed: the other party hears nothing of a code; off: it hears everything" accepts:"armed or off"`
 	BlockedAddresses string        `split_words:"true" default:"loopback,link-local,private,unspecified" about:"what URLs in documents must not name" accepts:"loopback, link-local, private, unspecified, networks, addresses and names, separated by commas, or none"`

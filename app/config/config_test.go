@@ -101,7 +101,7 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_DIGIT_TIMEOUT", "800", `METAFLOWS_DIGIT_TIMEOUT="800"`},
 		{"METAFLOWS_DIGIT_TIMEOUT", "0s", "1ms to 1m"},
 		{"METAFLOWS_PRECEDENCE", "user", "device or kazoo"},
-		{"METAFLOWS_DIRECTORY", "strict", "open"},
+		{"METAFLOWS_DIRECTORY", "closed", "open or strict"},
 		{"METAFLOWS_PATTERN_SEARCH", "end", "start or anywhere"},
 		{"METAFLOWS_ABSORB", "always", "armed or off"},
 		{"METAFLOWS_RECORDING_MAX", "0s", "a second or more"},

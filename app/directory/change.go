@@ -12,8 +12,8 @@ import (
 	"metaflows/flows"
 )
 
-// tries is how often a change that expects nothing is made again when another came first.
-const tries = 5
+// tries is how often a change that expects nothing is made again when another came first; each time somebody gets on.
+const tries = 100
 
 // schemaOf names the schema of a kind of entry.
 var schemaOf = map[flows.Scope]string{flows.ScopeAccount: "accounts", flows.ScopeUser: "users", flows.ScopeDevice: "devices"}

@@ -176,6 +176,15 @@ func ownerIn(record store.Record) string {
 // List gives a page of an account's users or devices, by id: at most size, from the id start on, "" for the first. next is
 // the start of the next page, "" after the last.
 func (d *Directory) List(account string, scope flows.Scope, start string, size int) (page []Entry, next string, err error) {
+	return d.list(account, scope, start, size, func(store.Record) bool { return true })
+}
+
+// DevicesOf is List for the devices of one owner.
+func (d *Directory) DevicesOf(account, owner, start string, size int) (page []Entry, next string, err error) {
+	return d.list(account, flows.ScopeDevice, start, size, func(r store.Record) bool { return ownerIn(r) == owner })
+}
+
+func (d *Directory) list(account string, scope flows.Scope, start string, size int, wanted func(store.Record) bool) (page []Entry, next string, err error) {
 	records, err := d.cfg.Records.List(prefix(account, scope))
 	if err != nil {
 		return nil, "", err
@@ -183,10 +192,13 @@ func (d *Directory) List(account string, scope flows.Scope, start string, size i
 	skip := len(prefix(account, scope))
 	first, _ := slices.BinarySearchFunc(records, start, func(r store.Record, id string) int { return strings.Compare(r.Key[skip:], id) })
 	for _, r := range records[first:] {
-		if len(page) == size {
-			return page, r.Key[skip:], nil
+		switch id := r.Key[skip:]; {
+		case !wanted(r):
+		case len(page) == size:
+			return page, id, nil
+		default:
+			page = append(page, d.entry(store.Place{Account: account, Scope: scope, ID: id}, r))
 		}
-		page = append(page, d.entry(store.Place{Account: account, Scope: scope, ID: r.Key[skip:]}, r))
 	}
 	return page, "", nil
 }

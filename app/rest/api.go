@@ -45,10 +45,11 @@ type Config struct {
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
 	APIKeys       APIKeys
-	Owners        Owners  // nil: no device has an owner
-	Limiter       Limiter // nil: there is no limit
-	Node          string  // the Asterisk node's name; answers carry its hash
-	Version       string  // of metaflows
+	Directory     Directory // nil: there is none, and every account, user and device may have documents
+	Owners        Owners    // nil: no device has an owner
+	Limiter       Limiter   // nil: there is no limit
+	Node          string    // the Asterisk node's name; answers carry its hash
+	Version       string    // of metaflows
 	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part

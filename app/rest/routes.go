@@ -33,6 +33,7 @@ const (
 func (a *API) routes() []route {
 	return slices.Concat(
 		a.metaflowsRoutes(),
+		a.directoryRoutes(),
 		a.loginRoutes(),
 		a.apiKeyRoutes(),
 		a.schemaRoutes(),

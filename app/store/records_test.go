@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -444,6 +445,38 @@ func TestConflictTeaches(t *testing.T) {
 	defer cancel()
 	if err := two.Settle(ctx, 1<<40); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
+	}
+}
+
+// Whatever is put, changed and deleted between two lists: they are all there, sorted, as they are now.
+func TestListsFollowChanges(t *testing.T) {
+	r := filledRecords(0)
+	want := map[string]string{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 5000 {
+		key := fmt.Sprintf("acme.device.d%03d", random.IntN(300))
+		raw := []byte(strconv.Itoa(n))
+		if random.IntN(3) == 0 {
+			raw = nil
+			delete(want, key)
+		} else {
+			want[key] = string(raw)
+		}
+		if err := r.shelf.set("directory."+key, raw, uint64(n)); err != nil {
+			t.Fatal(err)
+		}
+		if random.IntN(10) > 0 {
+			continue
+		}
+		list, err := r.List("acme.device.")
+		if err != nil || len(list) != len(want) || !slices.IsSortedFunc(list, func(a, b Record) int { return strings.Compare(a.Key, b.Key) }) {
+			t.Fatal(n, len(list), len(want), err)
+		}
+		for _, record := range list {
+			if want[record.Key] != string(record.Raw) {
+				t.Fatal(n, record.Key, string(record.Raw), want[record.Key])
+			}
+		}
 	}
 }
 
