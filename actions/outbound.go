@@ -60,7 +60,8 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 // identify completes whose leg it is, and keeps that on its channel where a dial could give it more: it lets what the
 // caller hands down reach every variable that the endpoint does not set (ari-facts 14).
 func (s *Set) identify(t *flows.Task, leg *flows.Leg) error {
-	if !leg.Phone() || leg.Context != "" && leg.Owner.User != "" && leg.Owner.Device != "" {
+	vars := leg.Channel.Vars // what the directory says of a device is not on its channel
+	if !leg.Phone() || leg.Context != "" && vars["METAFLOWS_USER"] != "" && leg.Owner.Device != "" {
 		return nil
 	}
 	if leg.Context == "" && !leg.Outsider() {

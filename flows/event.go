@@ -20,6 +20,7 @@ type Channel struct {
 	Extension string // dialplan.exten
 	AppData   string // dialplan.app_data: what the dialplan gave to Stasis()
 	Vars      map[string]string
+	User      string // whose its device is, as app's directory says; METAFLOWS_USER in Vars goes first
 }
 
 // Endpoint is the dialstring of the channel's endpoint: PJSIP/alice for PJSIP/alice-0000001e.

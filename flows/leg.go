@@ -67,16 +67,20 @@ type change struct {
 }
 
 // NewLeg makes the leg of a channel that has entered the application. Its identity is what the channel variables say at
-// that moment (design 3.1): a dial copies inherited variables later.
+// that moment (design 3.1): a dial copies inherited variables later. Where they name a device and no user, the user is its
+// owner in the directory.
 func NewLeg(ch Channel, role string) *Leg {
 	l := &Leg{Channel: ch, Role: role}
-	l.identify(ch.Vars)
+	l.identify(ch)
 	return l
 }
 
-func (l *Leg) identify(vars map[string]string) {
-	l.Owner = Owner{Account: vars["METAFLOWS_ACCOUNT"], User: vars["METAFLOWS_USER"], Device: vars["METAFLOWS_DEVICE"]}
-	l.Context = vars["METAFLOWS_CONTEXT"]
+func (l *Leg) identify(ch Channel) {
+	l.Owner = Owner{Account: ch.Vars["METAFLOWS_ACCOUNT"], User: ch.Vars["METAFLOWS_USER"], Device: ch.Vars["METAFLOWS_DEVICE"]}
+	if l.Owner.User == "" && l.Owner.Device != "" {
+		l.Owner.User = ch.User
+	}
+	l.Context = ch.Vars["METAFLOWS_CONTEXT"]
 	if l.Owner.Account == "" || !l.Phone() { // identity is never a Local leg's
 		l.Owner, l.Context = Owner{}, ""
 	}

@@ -208,7 +208,7 @@ func (c *Call) replace(leg *Leg, ch Channel) {
 	owner, context := leg.Owner, leg.Context
 	leg.stopKeys()
 	leg.reset(ch)
-	if leg.identify(ch.Vars); leg.Outsider() {
+	if leg.identify(ch); leg.Outsider() {
 		leg.Owner, leg.Context = owner, context
 	}
 	leg.bridged = bridged

@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if c.ARI.URL != "http://127.0.0.1:8088/ari" || c.ARI.Username != "metaflows" || c.ARI.Application != "metaflows" ||
 		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 720*time.Hour || c.Events.MaxBytes != 1<<30 ||
-		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.AdminToken != "" || c.BindingDigit != "*" ||
+		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
 		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {
 		t.Errorf("%+v", c)
@@ -46,8 +46,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 23 {
-		t.Errorf("%d variables, design 3.2 and the issues have 23", n)
+	if n := len(variables()); n != 24 {
+		t.Errorf("%d variables, design 3.2 and the issues have 24", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -101,12 +101,14 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_DIGIT_TIMEOUT", "800", `METAFLOWS_DIGIT_TIMEOUT="800"`},
 		{"METAFLOWS_DIGIT_TIMEOUT", "0s", "1ms to 1m"},
 		{"METAFLOWS_PRECEDENCE", "user", "device or kazoo"},
-		{"METAFLOWS_DIRECTORY", "strict", "open"},
+		{"METAFLOWS_DIRECTORY", "closed", "open or strict"},
 		{"METAFLOWS_PATTERN_SEARCH", "end", "start or anywhere"},
 		{"METAFLOWS_ABSORB", "always", "armed or off"},
 		{"METAFLOWS_RECORDING_MAX", "0s", "a second or more"},
 		{"METAFLOWS_LOG_LEVEL", "INFO", "debug, info, warn or error"},
 		{"METAFLOWS_LOG_FORMAT", "xml", "text or json"},
+		{"METAFLOWS_AUTH_RATE_LIMIT", "-1", `METAFLOWS_AUTH_RATE_LIMIT="-1" is wrong; accepted is a whole number`},
+		{"METAFLOWS_AUTH_RATE_LIMIT", "10/s", "from 0 to 1000000"},
 		{"METAFLOWS_ADMIN_TOKEN", "hunter2", "METAFLOWS_ADMIN_TOKEN has a wrong value (not shown); accepted is 16"},
 		{"METAFLOWS_ADMIN_TOKEN_FILE", "/nowhere", "no such file"},
 		{"METAFLOWS_ADMIN_TOKEN_FILE", empty, "the file is empty"},

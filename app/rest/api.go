@@ -46,10 +46,12 @@ type Config struct {
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
 	Simulator     simulate.Simulator
-	Owners        Owners  // nil: no device has an owner
-	Limiter       Limiter // nil: there is no limit
-	Node          string  // the Asterisk node's name; answers carry its hash
-	Version       string  // of metaflows
+	APIKeys       APIKeys
+	Directory     Directory // nil: there is none, and every account, user and device may have documents
+	Owners        Owners    // nil: no device has an owner
+	Limiter       Limiter   // nil: there is no limit
+	Node          string    // the Asterisk node's name; answers carry its hash
+	Version       string    // of metaflows
 	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part
@@ -70,7 +72,7 @@ type API struct {
 
 // New makes the API.
 func New(cfg Config) (*API, error) {
-	if cfg.Authenticator == nil {
+	if cfg.Authenticator == nil || cfg.APIKeys == nil {
 		return nil, errors.New("rest: nobody says who has a token")
 	}
 	if cfg.Log == nil {

@@ -151,8 +151,9 @@ func newLab(t testing.TB) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, _ := newKeys(t)
 	api, err := New(Config{
-		Documents: l.docs, Schemas: schemas, Authenticator: people, Node: "n1", Version: "1.2.3",
+		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
 		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {

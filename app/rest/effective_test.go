@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -36,17 +34,6 @@ func newSimulatorLab(t *testing.T) *lab {
 }
 
 // dataOf is an answer's data as it stands there.
-func dataOf(t *testing.T, w *httptest.ResponseRecorder) string {
-	t.Helper()
-	var answer struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		t.Fatal(err)
-	}
-	return string(answer.Data)
-}
-
 func TestEffective(t *testing.T) {
 	l := newSimulatorLab(t)
 	for _, c := range []struct{ path, want string }{

@@ -3,8 +3,8 @@ package rest
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -46,13 +46,20 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, methods []string) *e
 	}}
 }
 
-// client is the address of whoever asks. X-Forwarded-For can be written by anybody and is not believed.
+// client is the address of whoever asks. X-Forwarded-For can be written by anybody; believed is what a proxy on this machine
+// has appended to it (kazoo-facts 1.8).
 func (x *exchange) client() string {
-	host, _, err := net.SplitHostPort(x.RemoteAddr)
+	peer, err := netip.ParseAddrPort(x.RemoteAddr)
 	if err != nil {
 		return x.RemoteAddr
 	}
-	return host
+	if forwarded := x.Header.Values("X-Forwarded-For"); len(forwarded) > 0 && peer.Addr().Unmap().IsLoopback() {
+		all := forwarded[len(forwarded)-1]
+		if ip, err := netip.ParseAddr(strings.TrimSpace(all[strings.LastIndex(all, ",")+1:])); err == nil {
+			return ip.String()
+		}
+	}
+	return peer.Addr().String()
 }
 
 // param is a parameter of the request, "" where there is none: in the body's data, else the query, else the envelope

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net/http"
@@ -11,9 +12,6 @@ import (
 	"metaflows/app/auth"
 	"metaflows/app/schema"
 )
-
-// failedLogin is what a request without a valid token costs its client (kazoo-facts 1.9): as a login by API key.
-const failedLogin = 35
 
 // wellFormed ids are the only ones there are (design 3.3).
 var wellFormed = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -50,6 +48,9 @@ func (x *exchange) authenticate() bool {
 	if token != "" {
 		x.who, err = x.api.cfg.Authenticator.Authenticate(token)
 	}
+	if account := x.Header.Get("X-Auth-Account-ID"); err == nil && account != "" && account != x.who.Account && x.who.Role != auth.SuperAdmin {
+		err = auth.ErrInvalid // the client means somebody else (kazoo-facts 2)
+	}
 	switch {
 	case err == nil:
 		x.answer.AuthToken, x.answer.Version = token, x.api.cfg.Version
@@ -62,9 +63,15 @@ func (x *exchange) authenticate() bool {
 		return false
 	}
 	x.who = auth.Identity{}
-	x.api.cfg.Log.Info("request without a valid token", "method", x.Method, "path", x.URL.Path, "from", x.RemoteAddr, "error", err)
+	cost := 1
+	if wrong := token != "" && !errors.Is(err, auth.ErrExpired); wrong { // somebody may be trying
+		cost += loginCost
+	}
+	if !x.withinLimit(cost) { // nor is the log filled
+		return false
+	}
+	x.api.cfg.Log.Info("request without a valid token", "method", x.Method, "path", x.URL.Path, "from", x.client(), "error", err)
 	switch {
-	case !x.withinLimit(failedLogin):
 	case errors.Is(err, auth.ErrExpired), errors.Is(err, auth.ErrUnknown):
 		x.fail(http.StatusUnauthorized, "invalid credentials", struct{}{})
 	default:
@@ -121,12 +128,17 @@ func (x *exchange) own() bool {
 	return x.PathValue("user") == x.who.Owner
 }
 
-// withinLimit takes a request's cost from what its client may still ask for of its account, or answers.
+// withinLimit takes a request's cost from what its client may still ask for of its account, or answers. The admin token's
+// account is the one that it is used for, and never that of who has none, so that nobody's wrong tokens keep its owner out.
 func (x *exchange) withinLimit(cost int) bool {
 	if x.api.cfg.Limiter == nil {
 		return true
 	}
-	wait, ok := x.api.cfg.Limiter.Allow(x.client(), x.who.Account, cost)
+	account := x.who.Account
+	if x.who.Role == auth.SuperAdmin {
+		account = cmp.Or(x.account, "~")
+	}
+	wait, ok := x.api.cfg.Limiter.Allow(x.client(), account, cost)
 	if !ok {
 		seconds := max(1, int64(math.Ceil(wait.Seconds())))
 		x.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))

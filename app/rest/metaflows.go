@@ -26,7 +26,11 @@ func (a *API) metaflowsRoutes() []route {
 
 // metaflows answers for one document.
 func (a *API) metaflows(x *exchange) {
-	switch p := x.place(); x.method {
+	p := x.place()
+	if !x.admitted(p) {
+		return
+	}
+	switch x.method {
 	case http.MethodGet:
 		a.fetch(x, p)
 	case http.MethodPost:
@@ -81,6 +85,10 @@ func (a *API) replace(x *exchange, p store.Place) {
 		return a.cfg.Documents.Put(ctx, p, raw, expect)
 	})
 	if !ok {
+		return
+	}
+	if !x.admitted(p) { // not any more: who deleted it may have looked for its document before this one was there
+		_, _ = a.cfg.Documents.Delete(context.WithoutCancel(x.Context()), p, store.Revision(revision))
 		return
 	}
 	a.cfg.Log.Info("document stored", "document", p.Path(), "revision", revision, "request", x.answer.RequestID)

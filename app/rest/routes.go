@@ -35,6 +35,9 @@ func (a *API) routes() []route {
 		a.metaflowsRoutes(),
 		a.effectiveRoutes(),
 		a.simulateRoutes(),
+		a.directoryRoutes(),
+		a.loginRoutes(),
+		a.apiKeyRoutes(),
 		a.schemaRoutes(),
 	)
 }

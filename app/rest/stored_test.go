@@ -43,7 +43,8 @@ func durable(t testing.TB, dir string) (api *API, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err = New(Config{Documents: documents, Schemas: schemas, Authenticator: people, Node: "n1", Version: "1.2.3"})
+	keys, _ := newKeys(t)
+	api, err = New(Config{Documents: documents, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -219,8 +220,9 @@ func TestServed(t *testing.T) {
 	if s.Text("nonsense") != nil {
 		t.Error("a schema that is not there")
 	}
-	if len(s.Names()) != 2+17+5 {
-		t.Errorf("%d schemas; Konami has 17 modules, we 5 more", len(s.Names()))
+	ofFlows := slices.DeleteFunc(s.Names(), func(name string) bool { return !strings.HasPrefix(name, "metaflow") })
+	if len(ofFlows) != 2+17+5 {
+		t.Errorf("%d schemas of flows; Konami has 17 modules, we 5 more", len(ofFlows))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/config"
+	"metaflows/app/directory"
 	"metaflows/app/egress"
 	"metaflows/app/events"
 	"metaflows/app/rest"
@@ -57,6 +58,9 @@ type process struct {
 	broker    *broker.Broker
 	events    *events.Publisher
 	documents *store.Store
+	records   *store.Records // of the directory
+	directory *directory.Directory
+	logins    *logins
 	telephony *telephony
 	http      *http.Server
 }
@@ -95,16 +99,25 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err != nil {
 		return err
 	}
+	if s.logins, err = s.openLogins(token); err != nil {
+		return err
+	}
 	running.Go(func() { s.documents.Run(life) })
+	running.Go(func() { s.logins.run(life) })
 	defer running.Wait()
 	defer end()
+	if err := s.openDirectory(); err != nil {
+		return err
+	}
+	running.Go(func() { s.records.Run(life) })
 	if s.broker.Embedded() {
-		s.awaitDocuments(ctx)
+		s.awaitLoaded(ctx, s.documents.Ready(), "documents")
+		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
 	}
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
-	if err := s.listen(token, &running); err != nil {
+	if err := s.listen(&running); err != nil {
 		return err
 	}
 	running.Go(func() {
@@ -227,16 +240,17 @@ func (s *process) openBroker() error {
 // otherStore is the room on disk for what is not events: a limit, nothing is set aside.
 const otherStore = 64 << 30
 
-func (s *process) awaitDocuments(ctx context.Context) {
+// awaitLoaded waits until something is loaded from the embedded NATS.
+func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what string) {
 	select {
-	case <-s.documents.Ready():
+	case <-ready:
 	case <-ctx.Done():
 	case <-time.After(loadTimeout):
-		s.log.Warn("documents are not loaded yet; starting with what is known of them")
+		s.log.Warn(what + " could not be loaded yet; starting with what is known")
 	}
 }
 
-func (s *process) listen(token string, running *sync.WaitGroup) error {
+func (s *process) listen(running *sync.WaitGroup) error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
@@ -246,7 +260,8 @@ func (s *process) listen(token string, running *sync.WaitGroup) error {
 		return err
 	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: rest.AdminToken(token), Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err
@@ -290,5 +305,8 @@ func (s *process) parts() []rest.Part {
 	if nats == nil {
 		nats = s.events.Err()
 	}
-	return []rest.Part{{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()}}
+	return []rest.Part{
+		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
+		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+	}
 }

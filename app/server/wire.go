@@ -32,13 +32,24 @@ type inbox struct {
 	calls   *flows.Calls
 	vars    *channelVars
 	janitor *actions.Janitor
+	ownerOf func(account, device string) (user string, ok bool)
 	first   func() // the first connect is done; may be called again
+}
+
+// know completes a channel by what the directory knows of its device. It is a look into memory.
+func (i *inbox) know(channel *flows.Channel) {
+	account, device := channel.Vars["METAFLOWS_ACCOUNT"], channel.Vars["METAFLOWS_DEVICE"]
+	if account != "" && device != "" && channel.Vars["METAFLOWS_USER"] == "" {
+		channel.User, _ = i.ownerOf(account, device)
+	}
 }
 
 // Deliver is ari.Handler.
 func (i *inbox) Deliver(id string, ev flows.Event) {
 	if started, ok := ev.(flows.Started); ok {
 		i.vars.check(started.Channel)
+		i.know(&started.Channel)
+		ev = started
 	}
 	i.calls.Deliver(id, ev)
 }
@@ -49,6 +60,9 @@ func (i *inbox) connected(_ context.Context, client *ari.Client) error {
 	inv, err := client.Inventory(i.calls.Has)
 	if err != nil {
 		return err
+	}
+	for n := range inv.Channels {
+		i.know(&inv.Channels[n].Channel)
 	}
 	i.calls.Connected(inv)
 	i.janitor.Sweep(inv)
@@ -82,7 +96,7 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
 	first := make(chan struct{})
-	in := &inbox{vars: &channelVars{log: s.log}, first: sync.OnceFunc(func() { close(first) })}
+	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first) })}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
 		Log: s.log, Handler: in, OnConnect: in.connected,

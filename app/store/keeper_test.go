@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
+	"metaflows/docker/logtest"
 	"metaflows/flows"
 )
 
@@ -332,4 +334,112 @@ func TestFileIsNeverHalf(t *testing.T) {
 	}
 	stop()
 	<-done
+}
+
+// A refill that is cut off between any two documents is taken up by the next start, which keeps the file until then. What
+// was changed or deleted meanwhile is the truth.
+func TestRefillIsCutOff(t *testing.T) {
+	var last saved
+	last.at = march
+	lost := []Place{acme, desk, alice}
+	for i := range 4 {
+		lost = append(lost, Place{Account: "other", Scope: flows.ScopeUser, ID: fmt.Sprint("u", i)})
+	}
+	for _, p := range lost {
+		last.values = append(last.values, document(p, `{"binding_digit":"#"}`))
+	}
+	for cut := 1; cut <= len(lost); cut++ {
+		dir := t.TempDir()
+		path, nats := filepath.Join(dir, "documents.json"), filepath.Join(dir, "nats")
+		if err := writeSaved(path, last); err != nil {
+			t.Fatal(err)
+		}
+		stored := 0
+		first := cutOff(t, nats, path, func(stop func()) {
+			if stored++; stored == cut {
+				stop()
+			}
+		})
+		if stored != cut {
+			t.Fatal(stored, "were stored before", cut)
+		}
+		if now, err := readSaved(path, places); err != nil || !same(now, last) {
+			t.Error(cut, "the file has changed", err)
+		}
+		if strings.Contains(first, "are loaded") {
+			t.Error(cut, "half of it counts as loaded")
+		}
+
+		// The next start: NATS is not asked for documents before somebody has changed two of them.
+		b, err := broker.Open(broker.Config{Dir: nats, Listen: "off", AuditPassword: "x", Node: "n1", MaxStore: 1 << 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		js, _ := jetstream.New(b.Documents())
+		kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: Bucket, Description: "metaflows documents"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kv.PutString(t.Context(), acme.key(), `{"binding_digit":"1"}`); err != nil {
+			t.Fatal(err)
+		}
+		if err := kv.Delete(t.Context(), lost[len(lost)-1].key()); err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+
+		l := open(t, broker.Config{Dir: nats}, keptIn(path), own)
+		<-l.Ready()
+		for i, p := range lost {
+			want, there := byte('#'), true
+			switch i {
+			case 0:
+				want = '1'
+			case len(lost) - 1:
+				there = false
+			}
+			doc, ok, err := l.Get(p)
+			if err != nil || ok != there || there && (doc.Revision == 0 || l.Effective(p.Owner()).BindingDigit != want) {
+				t.Errorf("cut after %d: %s: %s %v %v", cut, p.Path(), doc.Raw, ok, err)
+			}
+		}
+		l.stop()
+
+		// Refilled is refilled: what is deleted later does not come back, though a file says so.
+		l = open(t, broker.Config{Dir: nats}, own)
+		<-l.Ready()
+		if _, err := l.Delete(t.Context(), desk, Any); err != nil {
+			t.Fatal(err)
+		}
+		l.stop()
+		if err := writeSaved(path, last); err != nil {
+			t.Fatal(err)
+		}
+		l = open(t, broker.Config{Dir: nats}, keptIn(path), own)
+		<-l.Ready()
+		if _, ok, _ := l.Get(desk); ok || strings.Contains(l.log.String(), "has lost") {
+			t.Error(cut, "a deleted document is back")
+		}
+		l.stop()
+	}
+}
+
+// cutOff begins to run a store over a bucket of its own and stops it when each says so, at once; it gives the log.
+func cutOff(t *testing.T, nats, path string, each func(stop func())) string {
+	t.Helper()
+	b, err := broker.Open(broker.Config{Dir: nats, Listen: "off", AuditPassword: "x", Node: "n1", MaxStore: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	log := &logtest.Log{}
+	s, err := New(Config{Conn: b.Documents(), Log: slog.New(slog.NewTextHandler(log, nil)), File: path, Own: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	s.changed = func(string) { each(stop) }
+	s.Run(ctx)
+	return log.String()
 }

@@ -32,6 +32,8 @@ type mirror struct {
 	mu        sync.Mutex        // guards what follows and changes of values
 	revisions map[string]uint64 // of every key that is known, also of one that was deleted; 0: of the file or of a bucket that is gone
 	highest   uint64            // revision of the bucket that is known
+	told      uint64            // highest revision that the watch has told of
+	news      chan struct{}     // closed when told grows; nil: nobody waits
 	problem   error
 	loaded    bool
 	created   time.Time // of the bucket that the revisions are of
@@ -98,7 +100,7 @@ func (m *mirror) known() bool {
 }
 
 // change stores a value, or with nil deletes it, and gives the bucket's new revision. Memory has it when change has
-// returned.
+// returned; after a conflict it has what was in the way.
 func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
 	if !m.conn.IsConnected() { // the client would say something else: it does not know yet what the server can
 		return 0, fmt.Errorf("%w: store %s: NATS is not connected", ErrUnavailable, key)
@@ -108,9 +110,9 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 		return 0, err
 	}
 	revision, err = m.publish(ctx, key, raw, opts...)
-	if wrongSequence(err) && expect.kind == absence {
-		last, gone := m.mark(ctx, key)
-		if !gone {
+	if wrongSequence(err) {
+		last, gone := m.learn(ctx, key)
+		if !gone || expect.kind != absence {
 			return 0, conflict(key, expect)
 		}
 		revision, err = m.publish(ctx, key, raw, jetstream.WithExpectLastSequencePerSubject(last))
@@ -149,7 +151,39 @@ func (m *mirror) renounce(created time.Time) {
 	for key := range m.revisions {
 		m.revisions[key] = 0
 	}
-	m.created, m.highest = created, 0
+	m.created, m.highest, m.told = created, 0, 0
+}
+
+// Settle waits until memory has every change that was made before a revision, whoever has made it. The error wraps
+// ErrUnavailable, when ctx ends before.
+func (m *mirror) Settle(ctx context.Context, revision uint64) error {
+	for {
+		m.mu.Lock()
+		if m.told >= revision {
+			m.mu.Unlock()
+			return nil
+		}
+		if m.news == nil {
+			m.news = make(chan struct{})
+		}
+		news := m.news
+		m.mu.Unlock()
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s up to revision %d: %w", ErrUnavailable, m.what, revision, context.Cause(ctx))
+		}
+	}
+}
+
+// tell notes how far the watch has come.
+func (m *mirror) tell(revision uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told = max(m.told, revision); m.news != nil {
+		close(m.news)
+		m.news = nil
+	}
 }
 
 func conflict(key string, expect Expect) error {
@@ -173,9 +207,9 @@ func (m *mirror) condition(key string, expect Expect) (opts []jetstream.PublishO
 	return nil, 0, conflict(key, expect)
 }
 
-// mark asks NATS which sequence the deletion of a key has, 0 where there never was a value; gone is false where there is
-// one, or NATS does not say.
-func (m *mirror) mark(ctx context.Context, key string) (sequence uint64, gone bool) {
+// learn asks NATS for the last change of a key that memory does not know of yet, and takes it into memory. gone is true
+// where there is no value, with the revision of its deletion, 0 where there never was one.
+func (m *mirror) learn(ctx context.Context, key string) (revision uint64, gone bool) {
 	kv, err := m.js.KeyValue(ctx, m.bucket)
 	if err != nil {
 		return 0, false
@@ -188,6 +222,7 @@ func (m *mirror) mark(ctx context.Context, key string) (sequence uint64, gone bo
 		return 0, false
 	}
 	last := history[len(history)-1]
+	m.take(last)
 	return last.Revision(), last.Operation() != jetstream.KeyValuePut
 }
 

@@ -121,7 +121,9 @@ type shelf struct {
 
 type group struct {
 	records map[string]Record
-	sorted  []Record // by key; nil: not sorted since the last change. Never changed once it is there
+	changes int                 // how often it has changed
+	sorted  []Record            // by key, as they were last; never changed once it is there
+	stale   map[string]struct{} // keys that have changed since
 }
 
 func groupOf(key string) string {
@@ -156,23 +158,49 @@ func (s *shelf) list(prefix string) []Record {
 	return sorted[from:to:to]
 }
 
+// inOrder is a group's records by key: what has changed is sorted in, without the lock, so that whoever asks for one record
+// does not wait.
 func (s *shelf) inOrder(name string) []Record {
 	s.mu.RLock()
 	g := s.groups[name]
-	if g == nil || g.sorted != nil {
+	if g == nil || len(g.stale) == 0 {
 		defer s.mu.RUnlock()
 		if g == nil {
 			return nil
 		}
 		return g.sorted
 	}
+	changes, old, stale := g.changes, g.sorted, maps.Clone(g.stale)
+	fresh := make([]Record, 0, len(stale))
+	for key := range stale {
+		if record, ok := g.records[key]; ok {
+			fresh = append(fresh, record)
+		}
+	}
 	s.mu.RUnlock()
+	sorted := merge(old, stale, fresh)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g.sorted == nil { // it may be gone from the map by now: it is what it was then
-		g.sorted = slices.SortedFunc(maps.Values(g.records), func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
+	if g.changes == changes {
+		g.sorted, g.stale = sorted, map[string]struct{}{}
 	}
-	return g.sorted
+	return sorted
+}
+
+// merge is the sorted records without those that are stale, and the fresh ones sorted in.
+func merge(old []Record, stale map[string]struct{}, fresh []Record) []Record {
+	slices.SortFunc(fresh, func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
+	merged := make([]Record, 0, len(old)+len(fresh))
+	for _, r := range old {
+		if _, gone := stale[r.Key]; gone {
+			continue
+		}
+		for len(fresh) > 0 && fresh[0].Key < r.Key {
+			merged, fresh = append(merged, fresh[0]), fresh[1:]
+		}
+		merged = append(merged, r)
+	}
+	return append(merged, fresh...)
 }
 
 func (s *shelf) names() []string {
@@ -203,10 +231,11 @@ func (s *shelf) set(key string, raw []byte, revision uint64) error {
 	case g == nil && raw == nil:
 		return nil
 	case g == nil:
-		g = &group{records: map[string]Record{}}
+		g = &group{records: map[string]Record{}, stale: map[string]struct{}{}}
 		s.groups[groupOf(key)], s.sorted = g, nil
 	}
-	if g.sorted = nil; raw != nil {
+	g.changes++
+	if g.stale[key] = struct{}{}; raw != nil {
 		g.records[key] = Record{Key: key, Raw: raw, Revision: revision}
 		if !json.Valid(raw) {
 			return fmt.Errorf("the record %s is not JSON", key)

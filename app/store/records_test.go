@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -411,4 +412,106 @@ func TestPutIntoABucketThatIsMadeAnew(t *testing.T) {
 	}
 	eventually(t, "the new bucket is watched", func() bool { return strings.Contains(l.log.String(), "watched again") })
 	l.put(t, "acme.x", `"next"`, Revision(r))
+}
+
+// After a conflict memory has what was in the way; Settle waits for what another has done before.
+func TestConflictTeaches(t *testing.T) {
+	s := brokertest.Start(t)
+	one, two := openRecords(t, broker.Config{URL: s.URL()}), openRecords(t, broker.Config{URL: s.URL()})
+	<-one.Ready()
+	<-two.Ready()
+	r := one.put(t, "acme.x", `0`, Absent)
+	if err := two.Settle(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		before, _, _ := two.Get("acme.x")
+		one.put(t, "acme.x", strconv.Itoa(i+1), Any)
+		_, err := two.Put(t.Context(), "acme.x", []byte(`"two"`), Revision(before.Revision))
+		if now, _, _ := two.Get("acme.x"); !errors.Is(err, ErrConflict) || string(now.Raw) != strconv.Itoa(i+1) {
+			t.Fatal(err, string(now.Raw))
+		}
+	}
+	for i := range 50 {
+		one.put(t, fmt.Sprint("acme.n", i), `1`, Absent)
+		mine := two.put(t, "acme.mine", `1`, Any)
+		if err := two.Settle(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, _ := two.Get(fmt.Sprint("acme.n", i)); !ok {
+			t.Fatal("settled without", i)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := two.Settle(ctx, 1<<40); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// Whatever is put, changed and deleted between two lists: they are all there, sorted, as they are now.
+func TestListsFollowChanges(t *testing.T) {
+	r := filledRecords(0)
+	want := map[string]string{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 5000 {
+		key := fmt.Sprintf("acme.device.d%03d", random.IntN(300))
+		raw := []byte(strconv.Itoa(n))
+		if random.IntN(3) == 0 {
+			raw = nil
+			delete(want, key)
+		} else {
+			want[key] = string(raw)
+		}
+		if err := r.shelf.set("directory."+key, raw, uint64(n)); err != nil {
+			t.Fatal(err)
+		}
+		if random.IntN(10) > 0 {
+			continue
+		}
+		list, err := r.List("acme.device.")
+		if err != nil || len(list) != len(want) || !slices.IsSortedFunc(list, func(a, b Record) int { return strings.Compare(a.Key, b.Key) }) {
+			t.Fatal(n, len(list), len(want), err)
+		}
+		for _, record := range list {
+			if want[record.Key] != string(record.Raw) {
+				t.Fatal(n, record.Key, string(record.Raw), want[record.Key])
+			}
+		}
+	}
+}
+
+func filledRecords(devices int) *Records {
+	s := &shelf{prefix: "directory.", groups: map[string]*group{}}
+	for i := range devices {
+		_ = s.set(fmt.Sprintf("directory.acme.device.d%05d", i), []byte(`{"name":"desk","owner_id":"alice"}`), uint64(i+1))
+		_ = s.set(fmt.Sprintf("directory.a%d.account", i), []byte(`{}`), uint64(i+1))
+	}
+	return &Records{mirror: &mirror{loaded: true}, shelf: s}
+}
+
+func BenchmarkRecords(b *testing.B) {
+	r := filledRecords(10_000)
+	b.Run("get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _, _ = r.Get("acme.device.d05000")
+		}
+	})
+	b.Run("list", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if list, _ := r.List("acme.device."); len(list) != 10_000 {
+				b.Fatal(len(list))
+			}
+		}
+	})
+	b.Run("list after a change", func(b *testing.B) {
+		for b.Loop() {
+			_ = r.shelf.set("directory.acme.device.d05000", []byte(`{}`), 1)
+			if list, _ := r.List("acme.device."); len(list) != 10_000 {
+				b.Fatal(len(list))
+			}
+		}
+	})
 }

@@ -138,6 +138,24 @@ func with(docs map[string]*Document, id string, doc *Document) map[string]*Docum
 	return next
 }
 
+// places are where documents of an account are.
+func (s *snapshot) places(account string) (places []Place) {
+	d := s.documents(account)
+	if d == nil {
+		return nil
+	}
+	if d.own != nil {
+		places = append(places, Place{Account: account, Scope: flows.ScopeAccount})
+	}
+	for user := range d.users {
+		places = append(places, Place{Account: account, Scope: flows.ScopeUser, ID: user})
+	}
+	for device := range d.devices {
+		places = append(places, Place{Account: account, Scope: flows.ScopeDevice, ID: device})
+	}
+	return places
+}
+
 // all are the documents that have an effect, in the order of their keys.
 func (s *snapshot) all() (all []savedValue) {
 	take := func(p Place, d *Document) {

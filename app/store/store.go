@@ -66,6 +66,14 @@ func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
 	return Document{}, false, nil
 }
 
+// Places are where documents of an account are stored, those included that have no effect.
+func (s *Store) Places(account string) (places []Place, err error) {
+	if !s.known() {
+		return nil, ErrUnavailable
+	}
+	return s.snap.places(account), nil
+}
+
 // Put stores a document and gives the bucket's new revision. Keys obey it when Put has returned. The error wraps
 // ErrInvalid, ErrConflict or ErrUnavailable.
 func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (revision uint64, err error) {
@@ -75,7 +83,7 @@ func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (re
 	}
 	revision, err = s.change(ctx, p.key(), parsed.Raw, expect)
 	if err == nil {
-		s.tell(p, revision, "stored")
+		s.announce(p, revision, "stored")
 	}
 	return revision, err
 }
@@ -85,13 +93,13 @@ func (s *Store) Delete(ctx context.Context, p Place, expect Expect) (revision ui
 	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	revision, err = s.change(ctx, p.key(), nil, expect)
 	if err == nil && had {
-		s.tell(p, revision, "removed")
+		s.announce(p, revision, "removed")
 	}
 	return revision, err
 }
 
-// tell publishes a change. Its id is the bucket's revision: the same change is the same event.
-func (s *Store) tell(p Place, revision uint64, result string) {
+// announce publishes a change. Its id is the bucket's revision: the same change is the same event.
+func (s *Store) announce(p Place, revision uint64, result string) {
 	if s.publisher == nil {
 		return
 	}

@@ -85,6 +85,7 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 					seen[entry.Key()] = true
 				}
 				m.take(entry)
+				m.tell(entry.Revision())
 			}
 		}
 	}

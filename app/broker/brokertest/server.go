@@ -11,13 +11,13 @@ import (
 // Server is a NATS server with JetStream and one account that needs no login. It can be stopped and started again at the
 // same address with the same streams.
 type Server struct {
-	t    *testing.T
+	t    testing.TB
 	opts server.Options
 	ns   *server.Server
 }
 
 // Start runs a server until the test ends.
-func Start(t *testing.T) *Server {
+func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{t: t, opts: server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true}}
 	s.Again()

@@ -1,0 +1,96 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"metaflows/app/auth"
+	"metaflows/app/schema"
+)
+
+// APIKeys are what is exchanged for tokens. *auth.Auth is one; its errors are auth.ErrNoKey and auth.ErrUnavailable.
+type APIKeys interface {
+	Login(apiKey string) (token string, id auth.Identity, err error)
+	Logout(context.Context, auth.Identity) error
+	CreateKey(ctx context.Context, account, owner, name string) (key auth.Key, secret string, err error)
+	Keys(account string) ([]auth.Key, error)
+	Key(account, id string) (auth.Key, error)
+	DeleteKey(ctx context.Context, account, id string) error
+}
+
+// loginCost is what a login costs, and once more what a wrong secret costs beside the request that brought it
+// (kazoo-facts 1.9).
+const loginCost = 35
+
+// loginRoutes exchange an API key for a token, show the token's own identity, and end it (kazoo-facts 2).
+func (a *API) loginRoutes() []route {
+	return []route{
+		{"PUT", "/v2/api_auth", open, loginCost, a.login},
+		{"GET", "/v2/token_auth", members, 1, a.showToken},
+		{"DELETE", "/v2/token_auth", members, 1, a.endToken},
+	}
+}
+
+// loggedIn is what a client learns of itself. Kazoo's fields about resellers say what holds here: there are none.
+type loggedIn struct {
+	Account  string    `json:"account_id,omitempty"`
+	Owner    string    `json:"owner_id,omitempty"`
+	Method   string    `json:"method"`
+	Role     string    `json:"role"`
+	KeyID    string    `json:"api_key_id,omitempty"`
+	Expires  string    `json:"expires,omitempty"` // RFC 3339
+	Reseller bool      `json:"is_reseller"`
+	Master   bool      `json:"is_master_account"`
+	Apps     [0]string `json:"apps"`
+}
+
+func describe(id auth.Identity) loggedIn {
+	l := loggedIn{Account: id.Account, Owner: id.Owner, Method: id.Method, Role: id.Role.String(), KeyID: id.KeyID, Master: id.Role == auth.SuperAdmin}
+	if !id.Expires.IsZero() {
+		l.Expires = id.Expires.UTC().Format(time.RFC3339)
+	}
+	return l
+}
+
+func (a *API) login(x *exchange) {
+	if wrong := a.cfg.Schemas.Object("api_auth", x.data); !wrong.Empty() {
+		x.invalid(wrong)
+		return
+	}
+	key := x.data.Get("api_key").Text
+	token, id, err := a.cfg.APIKeys.Login(key)
+	switch {
+	case errors.Is(err, auth.ErrNoKey):
+		if x.withinLimit(loginCost) {
+			a.cfg.Log.Info("login with an unknown API key", "from", x.client(), "request", x.answer.RequestID)
+			x.fail(http.StatusNotFound, "bad identifier", []string{key}) // Kazoo's shape
+		}
+	case err != nil:
+		x.unavailable(err)
+	default:
+		a.cfg.Log.Info("login", "account", id.Account, "owner", id.Owner, "key_id", id.KeyID, "from", x.client(), "request", x.answer.RequestID)
+		x.answer.AuthToken, x.answer.Version = token, a.cfg.Version
+		x.succeed(describe(id))
+	}
+}
+
+func (a *API) showToken(x *exchange) { x.succeed(describe(x.who)) }
+
+// endToken logs out. The admin token is the operator's and stands in the configuration.
+func (a *API) endToken(x *exchange) {
+	if x.who.Role == auth.SuperAdmin {
+		x.fail(http.StatusForbidden, "forbidden", because("the admin token is ended by changing it in the configuration"))
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
+	defer cancel()
+	if err := a.cfg.APIKeys.Logout(ctx, x.who); err != nil {
+		x.unavailable(err)
+		return
+	}
+	a.cfg.Log.Info("logout", "account", x.who.Account, "owner", x.who.Owner, "key_id", x.who.KeyID, "request", x.answer.RequestID)
+	x.answer.AuthToken = "" // it is none any more
+	x.succeed(schema.NewObject())
+}

@@ -1,0 +1,412 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"metaflows/app/auth"
+)
+
+// answerOf reads an answer; data goes into the data given.
+func answerOf(t *testing.T, w *httptest.ResponseRecorder, data any) (whole struct {
+	AuthToken    string `json:"auth_token"`
+	Message      string
+	Status       string
+	Version      string
+	PageSize     *int   `json:"page_size"`
+	StartKey     string `json:"start_key"`
+	NextStartKey string `json:"next_start_key"`
+	Data         json.RawMessage
+}) {
+	t.Helper()
+	if err := json.Unmarshal(w.Body.Bytes(), &whole); err != nil {
+		t.Fatal(err, w.Body)
+	}
+	if err := json.Unmarshal(whole.Data, data); err != nil {
+		t.Fatal(err, w.Body)
+	}
+	return whole
+}
+
+// as makes a request with a token of its own; "" is none.
+func (l *lab) as(token, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	l.Helper()
+	return l.do(method, path, body, append([]string{"X-Auth-Token: " + token}, header...)...)
+}
+
+// TestLoginByKey is the whole story: a key is made, shown once, exchanged for a token, used, logged out, revoked.
+func TestLoginByKey(t *testing.T) {
+	l := newKeyLab(t)
+	var made, shown map[string]any
+	if w := l.do("PUT", "/v2/accounts/acme/api_keys", `{"data":{"name":"front desk"}}`); w.Code != 201 {
+		t.Fatal(w.Code, w.Body)
+	} else {
+		answerOf(t, w, &made)
+	}
+	key, id := fmt.Sprint(made["api_key"]), fmt.Sprint(made["id"])
+	if len(key) != 64 || made["prefix"] != key[:8] || made["name"] != "front desk" || len(made) != 5 {
+		t.Error(made)
+	}
+	if w := l.do("GET", "/v2/accounts/acme/api_keys/"+id, ""); w.Code != 200 || strings.Contains(w.Body.String(), key) {
+		t.Error(w.Code, w.Body)
+	} else if answerOf(t, w, &shown); shown["prefix"] != key[:8] || shown["id"] != id || shown["api_key"] != nil || len(shown) != 4 {
+		t.Error(shown)
+	}
+
+	var me map[string]any
+	w := l.as("", "PUT", "/v2/api_auth", `{"data":{"api_key":"`+key+`"}}`)
+	whole := answerOf(t, w, &me)
+	if w.Code != 201 || whole.Status != "success" || strings.Count(whole.AuthToken, ".") != 2 || whole.Version != "1.2.3" ||
+		me["account_id"] != "acme" || me["owner_id"] != nil || me["method"] != "cb_api_auth" || me["role"] != "account_admin" || me["api_key_id"] != id ||
+		me["is_reseller"] != false || me["is_master_account"] != false || fmt.Sprint(me["apps"]) != "[]" {
+		t.Error(w.Code, w.Body)
+	}
+	expires, err := time.Parse(time.RFC3339, fmt.Sprint(me["expires"]))
+	if left := time.Until(expires); err != nil || left > time.Hour || left < time.Hour-time.Minute {
+		t.Error(me["expires"], err)
+	}
+	token := whole.AuthToken
+	for account, want := range map[string]int{"acme": 200, "other": 401, "": 200} {
+		if w := l.as(token, "GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Account-ID: "+account); w.Code != want {
+			t.Error(account, w.Code, w.Body)
+		}
+		if w := l.do("GET", "/v2/accounts/acme/metaflows", "", "X-Auth-Account-ID: "+account); w.Code != 200 {
+			t.Error(account, w.Code, w.Body)
+		}
+	}
+	for _, path := range []string{"/v2/accounts/acme/metaflows", "/v2/account/metaflows"} {
+		w := l.as(token, "GET", path, "")
+		if whole := answerOf(t, w, new(any)); w.Code != 200 || whole.AuthToken != token {
+			t.Error(path, w.Code, w.Body)
+		}
+	}
+	var still map[string]any
+	if w := l.as(token, "GET", "/v2/token_auth", ""); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	} else if answerOf(t, w, &still); fmt.Sprint(still) != fmt.Sprint(me) {
+		t.Error(still, me)
+	}
+
+	if w := l.as(token, "DELETE", "/v2/token_auth", ""); w.Code != 200 || strings.Contains(w.Body.String(), token) {
+		t.Error(w.Code, w.Body)
+	}
+	for range 2 {
+		w := l.as(token, "DELETE", "/v2/token_auth", "")
+		if whole := answerOf(t, w, new(any)); w.Code != 401 || whole.Message != "invalid credentials" || string(whole.Data) != "{}" {
+			t.Error(w.Code, w.Body)
+		}
+	}
+	token = answerOf(t, l.as("", "PUT", "/v2/api_auth", `{"data":{"api_key":"`+key+`"}}`), new(any)).AuthToken
+	if w := l.as(token, "DELETE", "/v2/accounts/acme/api_keys/"+id, ""); w.Code != 200 {
+		t.Error("a key cannot revoke itself:", w.Code, w.Body)
+	}
+	if w := l.as(token, "GET", "/v2/token_auth", ""); w.Code != 401 {
+		t.Error(w.Code, w.Body)
+	}
+	w = l.as("", "PUT", "/v2/api_auth", `{"data":{"api_key":"`+key+`"}}`)
+	var unknown []string
+	if whole := answerOf(t, w, &unknown); w.Code != 404 || whole.Message != "bad identifier" || len(unknown) != 1 || unknown[0] != key {
+		t.Error(w.Code, w.Body)
+	}
+	log := l.log.String()
+	if strings.Contains(log, key) || strings.Contains(log, token) || strings.Count(log, "login") < 2 || !strings.Contains(log, "msg=logout") {
+		t.Error(log)
+	}
+}
+
+// TestLoginRefused: the rows of kazoo-facts 1.6 and 2 for logins.
+func TestLoginRefused(t *testing.T) {
+	l := newKeyLab(t)
+	key := strings.Repeat("k", 64)
+	for _, c := range []struct {
+		method, body string
+		status       int
+		want         string
+	}{
+		{"PUT", `{"data":{"api_key":"` + key + `"}}`, 404, `"message":"bad identifier"`},
+		{"PUT", `{"data":{"api_key":"` + key[1:] + `"}}`, 400, `"minLength"`},
+		{"PUT", `{"data":{"api_key":"` + key + `k"}}`, 400, `"maxLength"`},
+		{"PUT", `{"data":{"api_key":7}}`, 400, `"type"`},
+		{"PUT", `{"data":{"api_key":"` + key + `","account":"acme"}}`, 400, `"account":{"additionalProperties"`},
+		{"PUT", `{"data":{}}`, 400, `"api_key":{"required"`},
+		{"PUT", `{"data":["api_key"]}`, 400, `"validation error"`},
+		{"PUT", ``, 400, `"api_key":{"required"`},
+		{"PUT", `{}`, 400, `"data":{"required"`},
+		{"PUT", `api_key=x`, 400, `"json":{"invalid"`},
+		{"GET", ``, 405, `"invalid_method"`},
+		{"POST", `{"data":{"api_key":"` + key + `"},"verb":"put"}`, 404, `"bad identifier"`},
+	} {
+		w := l.as("", c.method, "/v2/api_auth", c.body)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) || strings.Contains(w.Body.String(), "version") {
+			t.Errorf("%s %s: %d %s", c.method, c.body, w.Code, w.Body)
+		}
+	}
+	if w := l.do("DELETE", "/v2/token_auth", ""); w.Code != 403 || !strings.Contains(w.Body.String(), "configuration") {
+		t.Error("the admin token can be ended:", w.Code, w.Body)
+	}
+	var me map[string]any
+	if w := l.do("GET", "/v2/token_auth", ""); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	} else if answerOf(t, w, &me); me["role"] != "super_admin" || me["method"] != "admin" || me["account_id"] != nil || me["expires"] != nil {
+		t.Error(me)
+	}
+}
+
+// TestUnavailableLogins: NATS is away. Who has a token goes on; what must be stored is a 503.
+func TestUnavailableLogins(t *testing.T) {
+	l := newKeyLab(t)
+	key, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.vault.SetAway(true)
+	w := l.as("", "PUT", "/v2/api_auth", `{"data":{"api_key":"`+secret+`"}}`)
+	token := answerOf(t, w, new(any)).AuthToken
+	if w.Code != 201 {
+		t.Error(w.Code, w.Body)
+	}
+	for _, c := range [][2]string{{"PUT", "/v2/accounts/acme/api_keys"}, {"DELETE", "/v2/accounts/acme/api_keys/" + key.ID}, {"DELETE", "/v2/token_auth"}} {
+		if w := l.as(token, c[0], c[1], ""); w.Code != 503 || !strings.Contains(w.Body.String(), "datastore_unreachable") || w.Header().Get("Retry-After") == "" {
+			t.Error(c, w.Code, w.Body)
+		}
+	}
+	if w := l.as(token, "GET", "/v2/token_auth", ""); w.Code != 200 {
+		t.Error("said to be unavailable, and ended:", w.Code, w.Body)
+	}
+}
+
+// TestRolesOfKeys: what an administrator and a user of an account may, and only there.
+func TestRolesOfKeys(t *testing.T) {
+	l := newKeyLab(t)
+	token := func(account, owner string) string {
+		_, secret, err := l.keys.CreateKey(t.Context(), account, owner, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := l.keys.Login(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	for name, c := range map[string]struct {
+		token         string
+		account, keys int // statuses: the account's document, its keys
+		alice, desk   int // her document, her device's
+		bob, other    int // another user's, another device's
+		self          int
+	}{
+		"super-admin":        {adminToken, 200, 200, 200, 200, 200, 200, 200},
+		"administrator":      {token("acme", ""), 200, 200, 200, 200, 200, 200, 200},
+		"alice":              {token("acme", "alice"), 403, 403, 200, 200, 403, 403, 200},
+		"bob":                {token("acme", "bob"), 403, 403, 403, 403, 200, 403, 200},
+		"other's":            {token("other", ""), 403, 403, 403, 403, 403, 403, 200},
+		"other's user alice": {token("other", "alice"), 403, 403, 403, 403, 403, 403, 200},
+	} {
+		for path, want := range map[string]int{
+			"/v2/accounts/acme/metaflows": c.account, "/v2/accounts/acme/api_keys": c.keys,
+			"/v2/accounts/acme/users/alice/metaflows": c.alice, "/v2/accounts/acme/devices/desk/metaflows": c.desk,
+			"/v2/accounts/acme/users/bob/metaflows": c.bob, "/v2/accounts/acme/devices/hall/metaflows": c.other,
+			"/v2/token_auth": c.self,
+		} {
+			if w := l.as(c.token, "GET", path, ""); w.Code != want {
+				t.Errorf("%s: GET %s: %d, want %d: %s", name, path, w.Code, want, w.Body)
+			}
+		}
+	}
+}
+
+func TestAPIKeys(t *testing.T) {
+	l := newKeyLab(t)
+	for _, c := range []struct {
+		body   string
+		status int
+		want   string
+	}{
+		{``, 201, `"api_key"`},
+		{`{"data":{"name":"desk","owner_id":"alice"}}`, 201, `"owner_id":"alice"`},
+		{`{"data":{"owner_id":"a b"}}`, 400, `"owner_id":{"pattern"`},
+		{`{"data":{"owner_id":""}}`, 400, `"owner_id":{"pattern"`},
+		{`{"data":{"name":7}}`, 400, `"name":{"type"`},
+		{`{"data":{"name":"` + strings.Repeat("é", 129) + `"}}`, 400, `"name":{"maxLength"`},
+		{`{"data":{"api_key":"mine"}}`, 400, `"api_key":{"additionalProperties"`},
+		{`{"data":[]}`, 400, `"validation error"`},
+	} {
+		if w := l.do("PUT", "/v2/accounts/acme/api_keys", c.body); w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %d %s", c.body, w.Code, w.Body)
+		}
+	}
+	for _, path := range []string{"/v2/accounts/acme/api_keys/none", "/v2/accounts/acme/api_keys/a.b"} {
+		for _, method := range []string{"GET", "DELETE"} {
+			if w := l.do(method, path, ""); w.Code != 404 || !strings.Contains(w.Body.String(), `"bad_identifier"`) {
+				t.Error(method, path, w.Code, w.Body)
+			}
+		}
+	}
+	if w := l.do("POST", "/v2/accounts/acme/api_keys", ""); w.Code != 405 || w.Header().Get("Allow") != "GET, PUT" {
+		t.Error(w.Code, w.Header())
+	}
+}
+
+// TestListing: pages of API keys, one after the other, are all of them.
+func TestListing(t *testing.T) {
+	l := newKeyLab(t)
+	for range 57 {
+		if _, _, err := l.keys.CreateKey(t.Context(), "acme", "", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type listed []struct{ ID string }
+	for _, c := range []struct {
+		query string
+		size  int
+		pages int
+	}{{"", 50, 2}, {"page_size=20", 20, 3}, {"page_size=57", 57, 1}, {"page_size=9223372036854775807", 57, 1}, {"paginate=false", 57, 1}, {"page_size=1", 1, 57}} {
+		var all []string
+		start, pages := "", 0
+		for {
+			var page listed
+			whole := answerOf(t, l.do("GET", "/v2/accounts/acme/api_keys?"+c.query+"&start_key="+start, ""), &page)
+			pages++
+			if len(page) > c.size || whole.PageSize == nil || *whole.PageSize != len(page) || whole.StartKey != start {
+				t.Fatalf("%s: %d entries, %+v", c.query, len(page), whole)
+			}
+			for _, k := range page {
+				all = append(all, k.ID)
+			}
+			if start = whole.NextStartKey; start == "" {
+				break
+			}
+		}
+		for i := range all {
+			if i > 0 && all[i-1] >= all[i] {
+				t.Errorf("%s: not in order, or twice", c.query)
+			}
+		}
+		if len(all) != 57 || pages != c.pages {
+			t.Errorf("%s: %d entries in %d pages", c.query, len(all), pages)
+		}
+	}
+	for _, size := range []string{"0", "-1", "many", "1.5"} {
+		if w := l.do("GET", "/v2/accounts/acme/api_keys?page_size="+size, ""); w.Code != 400 || !strings.Contains(w.Body.String(), `"page_size"`) {
+			t.Error(size, w.Code, w.Body)
+		}
+	}
+	var none listed
+	if w := l.do("GET", "/v2/accounts/nobody/api_keys", ""); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	} else if whole := answerOf(t, w, &none); string(whole.Data) != "[]" || *whole.PageSize != 0 {
+		t.Error(w.Body)
+	}
+}
+
+// TestRateLimit: what requests cost (kazoo-facts 1.9), whose bucket pays, and what a client is told.
+func TestRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newKeyLab(t)
+		l.api.cfg.Limiter = auth.NewLimiter(10)
+		_, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, _ := l.keys.Login(secret)
+		login, wrong := `{"data":{"api_key":"`+secret+`"}}`, `{"data":{"api_key":"`+strings.Repeat("x", 64)+`"}}`
+		// until sends a request until it is refused, and says how often it was not.
+		until := func(token, method, path, body string, header ...string) (n int, retryAfter string) {
+			t.Helper()
+			for ; n < 1000; n++ {
+				w := l.as(token, method, path, body, header...)
+				if w.Code == 429 {
+					if !strings.Contains(w.Body.String(), `"message":"too_many_requests"`) || !strings.Contains(w.Body.String(), `{"message":"too many requests"}`) {
+						t.Error(w.Body)
+					}
+					return n, w.Header().Get("Retry-After")
+				}
+			}
+			t.Fatal("never refused")
+			return
+		}
+		check := func(what string, want int, wantAfter string, token, method, path, body string, header ...string) {
+			t.Helper()
+			if n, after := until(token, method, path, body, header...); n != want || after != wantAfter {
+				t.Errorf("%s: refused after %d, again in %s s; want %d, %s s", what, n, after, want, wantAfter)
+			}
+		}
+		const document = "/v2/accounts/acme/metaflows"
+		check("requests", 100, "1", token, "GET", document, "")
+		check("the super-admin's for the same account", 0, "1", adminToken, "GET", document, "")
+		check("the super-admin's for another account", 100, "1", adminToken, "GET", "/v2/accounts/other/metaflows", "")
+		check("without a token", 100, "1", "", "GET", document, "")
+		check("without a token, as if for somebody else", 0, "1", "", "GET", document, "", "X-Forwarded-For: 192.0.2.7")
+		time.Sleep(10 * time.Second)
+		check("logins", 2, "1", "", "PUT", "/v2/api_auth", login)
+		time.Sleep(10 * time.Second)
+		check("failed logins", 1, "1", "", "PUT", "/v2/api_auth", wrong)
+		time.Sleep(10 * time.Second)
+		check("wrong tokens", 2, "1", "not-the-admin-token", "GET", document, "")
+		check("forged tokens", 0, "1", token+"x", "GET", document, "")
+		if w := l.as(token, "GET", document, ""); w.Code != 200 {
+			t.Error("wrong tokens keep out who has a right one:", w.Code)
+		}
+		time.Sleep(2 * time.Hour)
+		check("expired tokens", 100, "1", token, "GET", document, "")
+	})
+}
+
+// TestClient: a client's address is its own, or what a proxy on this machine says.
+func TestClient(t *testing.T) {
+	for _, c := range []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:4000", nil, "192.0.2.1"},
+		{"192.0.2.1:4000", []string{"198.51.100.1"}, "192.0.2.1"},
+		{"127.0.0.1:4000", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"127.0.0.1:4000", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
+		{"127.0.0.1:4000", []string{"203.0.113.9", "198.51.100.1"}, "198.51.100.1"},
+		{"[::1]:4000", []string{"2001:db8::1"}, "2001:db8::1"},
+		{"[::ffff:127.0.0.1]:4000", []string{" 198.51.100.1 "}, "198.51.100.1"},
+		{"127.0.0.1:4000", []string{"unknown"}, "127.0.0.1"},
+		{"127.0.0.1:4000", []string{""}, "127.0.0.1"},
+		{"a pipe", []string{"198.51.100.1"}, "a pipe"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer
+		for _, f := range c.forwarded {
+			r.Header.Add("X-Forwarded-For", f)
+		}
+		if got := (&exchange{Request: r}).client(); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// BenchmarkGetByToken is one GET of metaflows in process with a real token, its API key and the limit looked up. Goal: 50 µs.
+func BenchmarkGetByToken(b *testing.B) {
+	l := newKeyLab(b)
+	l.api.cfg.Limiter = auth.NewLimiter(1_000_000)
+	l.do("POST", uri, seedPost)
+	_, secret, err := l.keys.CreateKey(b.Context(), "acme", "", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	token, _, err := l.keys.Login(secret)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", uri, nil)
+	r.Header.Set("X-Auth-Token", token)
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		if l.api.ServeHTTP(w, r); w.Code != 200 {
+			b.Fatal(w.Body)
+		}
+	}
+}

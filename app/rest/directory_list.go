@@ -1,0 +1,105 @@
+package rest
+
+import (
+	"errors"
+	"math"
+	"strconv"
+
+	"metaflows/app/auth"
+	"metaflows/app/directory"
+	"metaflows/app/schema"
+	"metaflows/app/store"
+	"metaflows/flows"
+)
+
+// listAccounts gives all accounts to who may do everything, others their own.
+func (a *API) listAccounts(x *exchange) {
+	x.listing(func(start string, size int) ([]directory.Entry, string, error) {
+		if x.who.Role == auth.SuperAdmin {
+			return a.cfg.Directory.Accounts(start, size)
+		}
+		own, err := a.cfg.Directory.Get(store.Place{Account: x.who.Account, Scope: flows.ScopeAccount})
+		if errors.Is(err, directory.ErrNotFound) || err == nil && own.Account < start {
+			return nil, "", nil
+		}
+		return []directory.Entry{own}, "", err
+	})
+}
+
+func (a *API) listUsers(x *exchange) {
+	x.listing(func(start string, size int) ([]directory.Entry, string, error) {
+		return a.cfg.Directory.List(x.account, flows.ScopeUser, start, size)
+	})
+}
+
+// listDevices gives an account's devices, or those of the user whom the path names; to a user his own.
+func (a *API) listDevices(x *exchange) {
+	owner := x.PathValue("user")
+	if x.who.Role == auth.User {
+		owner = x.who.Owner
+	}
+	x.listing(func(start string, size int) ([]directory.Entry, string, error) {
+		if owner != "" || x.who.Role == auth.User {
+			return a.cfg.Directory.DevicesOf(x.account, owner, start, size)
+		}
+		return a.cfg.Directory.List(x.account, flows.ScopeDevice, start, size)
+	})
+}
+
+// listing answers with a page of summaries (kazoo-facts 1.4).
+func (x *exchange) listing(page func(start string, size int) (entries []directory.Entry, next string, err error)) {
+	if x.account != "" && !x.admitted(x.place()) {
+		return
+	}
+	size, ok := x.pageSize()
+	if !ok {
+		return
+	}
+	start := x.param("start_key")
+	entries, next, err := page(start, size)
+	if err != nil {
+		x.unavailable(err)
+		return
+	}
+	summaries := make([]*schema.Value, len(entries))
+	for i, e := range entries {
+		summaries[i] = summary(e)
+	}
+	x.answer.StartKey, x.answer.NextStartKey, x.answer.PageSize = start, next, new(len(summaries))
+	x.succeed(summaries)
+}
+
+// pageSize is how many entries a page has: page_size, all with paginate=false, else Kazoo's default.
+func (x *exchange) pageSize() (size int, ok bool) {
+	if paginate, err := strconv.ParseBool(x.param("paginate")); err == nil && !paginate {
+		return math.MaxInt, true
+	}
+	wish := x.param("page_size")
+	if wish == "" {
+		return 50, true
+	}
+	size, err := strconv.Atoi(wish)
+	if err != nil || size < 1 {
+		x.invalid(schema.One("page_size", "minimum", schema.Detail{"message": "Value must be at least 1", "target": 1, "value": wish}))
+		return 0, false
+	}
+	return size, true
+}
+
+// summarised are the keys of an entry that its account's listing shows, in this order, as far as it has them.
+var summarised = map[flows.Scope][]string{
+	flows.ScopeAccount: {"id", "name"},
+	flows.ScopeUser:    {"id", "name", "username", "first_name", "last_name"},
+	flows.ScopeDevice:  {"id", "name", "owner_id", "endpoint"},
+}
+
+func summary(e directory.Entry) *schema.Value {
+	s := schema.NewObject()
+	data := whole(e)
+	for _, key := range summarised[e.Scope] {
+		if v := data.Get(key); v != nil {
+			s.Add(key, v)
+		}
+	}
+	return s
+}

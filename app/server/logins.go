@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"metaflows/app/auth"
+	"metaflows/app/rest"
+	"metaflows/app/store"
+)
+
+// logins are API keys and tokens, and where they are kept. Nothing of them is kept in files of ours: what a file would know
+// of what was revoked is old.
+type logins struct {
+	auth    *auth.Auth
+	records *store.Records
+}
+
+// openLogins makes them; nothing runs yet.
+func (s *process) openLogins(adminToken string) (*logins, error) {
+	records, err := store.NewRecords(store.RecordsConfig{
+		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, Log: s.log, Own: s.broker.Embedded(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := auth.New(auth.Config{Records: records, AdminToken: adminToken, Log: s.log})
+	return &logins{auth: a, records: records}, err
+}
+
+// run keeps them fresh until ctx ends.
+func (l *logins) run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { l.records.Run(ctx) })
+	l.auth.Run(ctx)
+	running.Wait()
+}
+
+// err says why somebody with an API key cannot log in, or what was revoked elsewhere still holds here.
+func (l *logins) err() error {
+	lacks, problem := l.auth.Err(), l.records.Err()
+	switch {
+	case problem == nil:
+		return lacks
+	case lacks == nil:
+		return problem
+	}
+	return fmt.Errorf("nobody but the super-admin can log in: %w", problem)
+}
+
+// limiter lets through so many requests a second, nil for 0.
+func (l *logins) limiter(perSecond int) rest.Limiter {
+	if perSecond == 0 {
+		return nil
+	}
+	return auth.NewLimiter(perSecond)
+}
