@@ -113,6 +113,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if s.broker.Embedded() {
 		s.awaitLoaded(ctx, s.documents.Ready(), "documents")
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
+		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
 	if s.telephony, err = s.connect(); err != nil {
 		return err
