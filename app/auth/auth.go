@@ -80,9 +80,9 @@ func (a *Auth) Run(ctx context.Context) {
 	a.load()
 	for ctx.Err() == nil {
 		var again <-chan time.Time
-		if !a.canSign() {
+		if a.lacksSigningKey() {
 			if err := a.makeSigningKey(ctx); err != nil {
-				again = time.After(time.Second)
+				again = time.After(retrySigningKey)
 			}
 		}
 		select {

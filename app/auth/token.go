@@ -18,11 +18,12 @@ import (
 const TokenLife = time.Hour
 
 const (
-	issuer        = "metaflows"
-	maxToken      = 4 << 10 // bytes; longer ones are none of ours, and are not looked at
-	signingBytes  = 32      // of the key; RFC 7518 3.2 wants as many as the hash has
-	signingRecord = "signing_key"
-	retryLogout   = 10 * time.Millisecond
+	issuer          = "metaflows"
+	maxToken        = 4 << 10 // bytes; longer ones are none of ours, and are not looked at
+	signingBytes    = 32      // of the key; RFC 7518 3.2 wants as many as the hash has
+	signingRecord   = "signing_key"
+	retrySigningKey = time.Second
+	retryLogout     = 10 * time.Millisecond
 )
 
 // claims are what a token says (RFC 7519 4): Kazoo's names where Kazoo has one.
@@ -143,7 +144,11 @@ func (a *Auth) signingKey() []byte {
 	return a.signing
 }
 
-func (a *Auth) canSign() bool { return a.signingKey() != nil }
+// lacksSigningKey says whether one has to be made. One that is there and cannot be read may be that of a newer version.
+func (a *Auth) lacksSigningKey() bool {
+	_, there, err := a.records.Get(signingRecord)
+	return err == nil && !there
+}
 
 // lookSigning takes the signing key from its record. The caller holds the lock.
 func (a *Auth) lookSigning(r store.Record, ok bool) {

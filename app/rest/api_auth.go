@@ -63,8 +63,8 @@ func (a *API) login(x *exchange) {
 	token, id, err := a.cfg.APIKeys.Login(key)
 	switch {
 	case errors.Is(err, auth.ErrNoKey):
-		a.cfg.Log.Info("login with an unknown API key", "from", x.client(), "request", x.answer.RequestID)
 		if x.withinLimit(loginCost) {
+			a.cfg.Log.Info("login with an unknown API key", "from", x.client(), "request", x.answer.RequestID)
 			x.fail(http.StatusNotFound, "bad identifier", []string{key}) // Kazoo's shape
 		}
 	case err != nil:

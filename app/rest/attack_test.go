@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ type siege struct {
 	foreign map[string]string // tokens of other accounts
 	bob     string            // of another user of acme
 }
+
+var attackersKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func besiege(t *testing.T) *siege {
 	l := newKeyLab(t)
@@ -78,7 +81,7 @@ func besiege(t *testing.T) *siege {
 
 	var kept struct{ HS256 []byte }
 	check(json.Unmarshal([]byte(l.vault.All()["signing_key"]), &kept))
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := attackersKey()
 	check(err)
 	der, err := x509.MarshalPKIXPublicKey(private.Public())
 	check(err)
@@ -170,7 +173,7 @@ var carriers = map[string]func(method, path, token string) (string, string, []st
 
 // requests are all that a route answers, by its methods and by POSTs that mean them.
 func requests(r route) (all [][2]string) {
-	for _, method := range strings.Fields(r.methods) {
+	for method := range strings.FieldsSeq(r.methods) {
 		all = append(all, [2]string{method, r.pattern}, [2]string{"POST", r.pattern + "?verb=" + method})
 	}
 	return all
@@ -202,6 +205,7 @@ func TestAttacks(t *testing.T) {
 	s := besiege(t)
 	routes := s.api.routes()
 	before, sent := s.state(), 0
+	ways := slices.Sorted(maps.Keys(carriers))
 	refused := func(what string, method, pattern, token string, carry func(string, string, string) (string, string, []string), status int, accounts ...string) {
 		t.Helper()
 		var first string
@@ -230,7 +234,7 @@ func TestAttacks(t *testing.T) {
 	var free []string
 	for _, r := range routes {
 		if r.who == open {
-			for _, method := range strings.Fields(r.methods) {
+			for method := range strings.FieldsSeq(r.methods) {
 				free = append(free, method+" "+r.pattern)
 			}
 			continue
@@ -243,13 +247,10 @@ func TestAttacks(t *testing.T) {
 		}
 		for _, request := range patterns {
 			method, pattern := request[0], request[1]
-			for attack, token := range s.strange {
+			for i, attack := range slices.Sorted(maps.Keys(s.strange)) {
+				token, way := s.strange[attack], ways[i%len(ways)] // every way on every route, every attack by X-Auth-Token
 				refused(attack, method, pattern, token, carriers["X-Auth-Token"], 401, "a.b", strings.Repeat("x", 65))
-				for way, carry := range carriers {
-					if way != "X-Auth-Token" {
-						refused(attack+" by "+way, method, pattern, token, carry, 401)
-					}
-				}
+				refused(attack+" by "+way, method, pattern, token, carriers[way], 401)
 			}
 			if !strings.HasPrefix(pattern, accountsPath) {
 				continue // it is about who asks
@@ -294,7 +295,7 @@ func (s *siege) userRefused(method, pattern, before string) {
 // something else.
 func TestAttacksReachTheirRoutes(t *testing.T) {
 	for _, r := range newLab(t).api.routes() {
-		for _, method := range strings.Fields(r.methods) {
+		for method := range strings.FieldsSeq(r.methods) {
 			s := besiege(t)
 			w := s.send(method, s.path(r.pattern, "acme"), adminToken, carriers["X-Auth-Token"])
 			ended := r.pattern == "/v2/token_auth" && method == "DELETE" // not for the admin token

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"metaflows/app/schema"
 )
@@ -52,6 +53,9 @@ func (x *exchange) parseBody() {
 	refuse := func(status int, p *schema.Problems) { x.body.status, x.body.problems = status, p }
 	text, err := x.readBody()
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		// What is still to come is not read, not even to be thrown away as net/http would.
+		x.w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now())
 		refuse(http.StatusRequestEntityTooLarge, schema.One("file", "maxSize", schema.Detail{
 			"message": "Payload or Files must not be more than 262144 bytes", "target": maxBody,
 		}))
@@ -77,7 +81,6 @@ func (x *exchange) parseBody() {
 
 func (x *exchange) readBody() ([]byte, error) {
 	if x.ContentLength > maxBody {
-		x.w.Header().Set("Connection", "close") // what is still to come is not read
 		return nil, &http.MaxBytesError{Limit: maxBody}
 	}
 	return io.ReadAll(http.MaxBytesReader(x.w, x.Body, maxBody))

@@ -88,6 +88,7 @@ func TestTooLargeOnTheWire(t *testing.T) {
 		"continue":   head + "Content-Length: 5242880\r\nExpect: 100-continue\r\n\r\n",
 		"in a chunk": head + "Transfer-Encoding: chunked\r\n\r\n500000\r\n" + strings.Repeat("x", maxBody+1),
 	} {
+		began := time.Now()
 		conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -99,6 +100,9 @@ func TestTooLargeOnTheWire(t *testing.T) {
 		answer, err := io.ReadAll(conn)
 		if !strings.HasPrefix(string(answer), "HTTP/1.1 413 ") || !strings.Contains(string(answer), "\r\nConnection: close\r\n") {
 			t.Errorf("%s: %v %.300s", name, err, answer)
+		}
+		if took := time.Since(began); took > 10*time.Second { // net/http waits half a second for the client to take it
+			t.Errorf("%s: closed after %v", name, took)
 		}
 		_ = conn.Close()
 	}
