@@ -222,6 +222,14 @@ func TestTokenPlaces(t *testing.T) {
 			}
 		}
 	}
+	for _, body := range []string{
+		`{"auth_token":"` + adminToken + `"}`, `{"Auth-Token":"` + adminToken + `","data":null}`, `{"data":7,"auth_token":"` + adminToken + `"}`,
+		`{"data":{"auth_token":"` + adminToken + `","numbers":{"x":1},"listen_on":7}}`,
+	} {
+		if w := newLab(t).do("POST", uri, body, "X-Auth-Token: "); w.Code != 400 || !strings.Contains(w.Body.String(), `"auth_token":"admin"`) { // do looks for the token
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
 	l := newLab(t)
 	body := &counted{Reader: strings.NewReader(strings.Repeat("x", 1000))}
 	r := httptest.NewRequest("POST", uri, body)

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -14,13 +15,24 @@ func (s *Schemas) Document(data *Value) (problems *Problems, warnings []Warning)
 	problems = &Problems{}
 	root := s.byName["metaflows"]
 	root.repair(data)
+	var refused *flows.DocumentError
+	if _, err := flows.ParseDocument(data.Encode()); errors.As(err, &refused) && hopeless(refused) {
+		problems.AddDocument(refused)
+		return problems, nil
+	}
 	problems.check(nil, data, root)
 	eachNode(data, func(at []string, module string, node *Value) { s.node(problems, at, module, node) })
-	var refused *flows.DocumentError
-	if _, err := flows.ParseDocument(data.Encode()); errors.As(err, &refused) {
+	if refused != nil {
 		problems.AddDocument(refused)
 	}
 	return problems, s.Unsupported(data)
+}
+
+// hopeless says whether so much is wrong that to look further would only cost time: as many problems as are told, or too
+// many patterns.
+func hopeless(refused *flows.DocumentError) bool {
+	return len(refused.Problems) >= maxProblems ||
+		slices.ContainsFunc(refused.Problems, func(p flows.Problem) bool { return p.Path == "patterns" && p.Code == "error" })
 }
 
 // eachNode visits the nodes of a document's numbers and patterns, and their children, in the document's order. Nodes whose

@@ -131,7 +131,7 @@ func (p *Problems) AddDocument(e *flows.DocumentError) {
 		if path == "" {
 			path = "data"
 		}
-		if len(p.byPath[path]) > 0 && d.Code != "duplicate" {
+		if len(p.byPath[cut(path)]) > 0 && d.Code != "duplicate" {
 			continue // the schema has said it, and with the value
 		}
 		p.Add(path, d.Code, Detail{"message": d.Message})

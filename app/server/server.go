@@ -247,7 +247,7 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 	case <-ready:
 	case <-ctx.Done():
 	case <-time.After(loadTimeout):
-		s.log.Warn(what + " could not be loaded yet; starting with what is known")
+		s.log.Warn("not loaded from NATS yet; starting with what is known", "of", what)
 	}
 }
 
