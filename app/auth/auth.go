@@ -46,6 +46,7 @@ type Auth struct {
 	admin   [sha256.Size]byte
 	parser  *jwt.Parser
 	missing chan struct{} // one slot: there is no signing key
+	ready   chan struct{} // closed when keys are loaded and tokens can be signed
 
 	mu       sync.RWMutex
 	loaded   bool                // everything that is stored has been looked at
@@ -64,7 +65,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a := &Auth{
 		records: cfg.Records, log: cfg.Log, admin: sha256.Sum256([]byte(cfg.AdminToken)), parser: newParser(),
-		missing: make(chan struct{}, 1), entries: map[string]*entry{}, byPrefix: map[string][]*entry{},
+		missing: make(chan struct{}, 1), ready: make(chan struct{}), entries: map[string]*entry{}, byPrefix: map[string][]*entry{},
 	}
 	cfg.Records.Changed(a.look)
 	return a, nil
@@ -78,12 +79,16 @@ func (a *Auth) Run(ctx context.Context) {
 	case <-a.records.Ready():
 	}
 	a.load()
+	first := sync.OnceFunc(func() { close(a.ready) })
 	for ctx.Err() == nil {
 		var again <-chan time.Time
 		if a.lacksSigningKey() {
 			if err := a.makeSigningKey(ctx); err != nil {
 				again = time.After(retrySigningKey)
 			}
+		}
+		if a.Err() == nil {
+			first()
 		}
 		select {
 		case <-ctx.Done():
@@ -107,6 +112,9 @@ func (a *Auth) load() {
 	defer a.mu.Unlock()
 	a.loaded = true
 }
+
+// Ready is closed by Run when for the first time anybody can log in.
+func (a *Auth) Ready() <-chan struct{} { return a.ready }
 
 // Err says why nobody but the super-admin can log in; nil when all can.
 func (a *Auth) Err() error {

@@ -8,6 +8,8 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
+	"metaflows/app/store"
+	"metaflows/flows"
 )
 
 // APIKeys are what is exchanged for tokens. *auth.Auth is one; its errors are auth.ErrNoKey and auth.ErrUnavailable.
@@ -36,6 +38,7 @@ func (a *API) loginRoutes() []route {
 // loggedIn is what a client learns of itself. Kazoo's fields about resellers say what holds here: there are none.
 type loggedIn struct {
 	Account  string    `json:"account_id,omitempty"`
+	Name     string    `json:"account_name,omitempty"` // where the directory has one
 	Owner    string    `json:"owner_id,omitempty"`
 	Method   string    `json:"method"`
 	Role     string    `json:"role"`
@@ -46,10 +49,15 @@ type loggedIn struct {
 	Apps     [0]string `json:"apps"`
 }
 
-func describe(id auth.Identity) loggedIn {
+func (a *API) describe(id auth.Identity) loggedIn {
 	l := loggedIn{Account: id.Account, Owner: id.Owner, Method: id.Method, Role: id.Role.String(), KeyID: id.KeyID, Master: id.Role == auth.SuperAdmin}
 	if !id.Expires.IsZero() {
 		l.Expires = id.Expires.UTC().Format(time.RFC3339)
+	}
+	if a.cfg.Directory != nil && id.Account != "" {
+		if entry, err := a.cfg.Directory.Get(store.Place{Account: id.Account, Scope: flows.ScopeAccount}); err == nil {
+			l.Name, _ = text(entry.Data.Get("name"))
+		}
 	}
 	return l
 }
@@ -72,11 +80,11 @@ func (a *API) login(x *exchange) {
 	default:
 		a.cfg.Log.Info("login", "account", id.Account, "owner", id.Owner, "key_id", id.KeyID, "from", x.client(), "request", x.answer.RequestID)
 		x.answer.AuthToken, x.answer.Version = token, a.cfg.Version
-		x.succeed(describe(id))
+		x.succeed(a.describe(id))
 	}
 }
 
-func (a *API) showToken(x *exchange) { x.succeed(describe(x.who)) }
+func (a *API) showToken(x *exchange) { x.succeed(a.describe(x.who)) }
 
 // endToken logs out. The admin token is the operator's and stands in the configuration.
 func (a *API) endToken(x *exchange) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"metaflows/app/auth"
+	"metaflows/app/broker/brokertest"
 )
 
 // answerOf reads an answer; data goes into the data given.
@@ -409,4 +410,44 @@ func BenchmarkGetByToken(b *testing.B) {
 			b.Fatal(w.Body)
 		}
 	}
+}
+
+// TestKeysAndDirectory: in a strict directory a key's account and owner must be there, a login tells the account's name, and
+// who is deleted leaves no key.
+func TestKeysAndDirectory(t *testing.T) {
+	l := directoryLab(t, brokertest.Start(t), true)
+	const keys = "/v2/accounts/acme/api_keys"
+	expect := func(method, path, body string, status int, want string) *httptest.ResponseRecorder {
+		t.Helper()
+		w := l.do(method, path, body)
+		if w.Code != status || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
+		}
+		return w
+	}
+	expect("PUT", keys, "", 404, `"bad_identifier"`)
+	expect("GET", keys, "", 404, `"bad_identifier"`)
+	expect("PUT", "/v2/accounts", `{"data":{"id":"acme","name":"Acme Ltd"}}`, 201, "")
+	expect("PUT", keys, `{"data":{"owner_id":"alice"}}`, 400, `"owner_id":{"not_found"`)
+	expect("PUT", "/v2/accounts/acme/users", `{"data":{"id":"alice","name":"Alice"}}`, 201, "")
+	var of [2]struct {
+		APIKey string `json:"api_key"`
+	}
+	answerOf(t, expect("PUT", keys, `{"data":{"owner_id":"alice"}}`, 201, ""), &of[0])
+	answerOf(t, expect("PUT", keys, "", 201, ""), &of[1])
+	login := func(i, status int) {
+		t.Helper()
+		want := `"account_name":"Acme Ltd"`
+		if status != 201 {
+			want = `"bad identifier"`
+		}
+		expect("PUT", "/v2/api_auth", `{"data":{"api_key":"`+of[i].APIKey+`"}}`, status, want)
+	}
+	login(0, 201)
+	login(1, 201)
+	expect("DELETE", "/v2/accounts/acme/users/alice", "", 200, "")
+	login(0, 404)
+	login(1, 201)
+	expect("DELETE", "/v2/accounts/acme", "", 200, "")
+	login(1, 404)
 }

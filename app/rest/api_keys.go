@@ -3,10 +3,13 @@ package rest
 import (
 	"context"
 	"errors"
+	"sort"
 	"time"
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
+	"metaflows/app/store"
+	"metaflows/flows"
 )
 
 // apiKeyRoutes are the API keys of an account, for its administrators.
@@ -33,17 +36,29 @@ func shownKey(k auth.Key) apiKey {
 	return apiKey{ID: k.ID, Name: k.Name, Owner: k.Owner, Prefix: k.Prefix, Created: k.Created.UTC().Format(time.RFC3339)}
 }
 
+// listKeys answers with a page of the keys, by id (kazoo-facts 1.4).
 func (a *API) listKeys(x *exchange) {
+	size, ok := x.pageSize()
+	if !ok || !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) {
+		return
+	}
 	keys, err := a.cfg.APIKeys.Keys(x.account)
 	if err != nil {
 		x.unavailable(err)
 		return
 	}
-	shown := make([]apiKey, 0, len(keys))
-	for _, k := range keys {
+	start := x.param("start_key")
+	from := sort.Search(len(keys), func(i int) bool { return keys[i].ID >= start })
+	shown := []apiKey{}
+	for _, k := range keys[from:] {
+		if len(shown) == size {
+			x.answer.NextStartKey = k.ID
+			break
+		}
 		shown = append(shown, shownKey(k))
 	}
-	list(x, shown, func(k apiKey) string { return k.ID })
+	x.answer.StartKey, x.answer.PageSize = start, new(len(shown))
+	x.succeed(shown)
 }
 
 func (a *API) createKey(x *exchange) {
@@ -53,6 +68,9 @@ func (a *API) createKey(x *exchange) {
 	}
 	name, _ := text(x.data.Get("name"))
 	owner, _ := text(x.data.Get("owner_id"))
+	if !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) || owner != "" && !x.ownerAdmitted(owner) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
 	key, secret, err := a.cfg.APIKeys.CreateKey(ctx, x.account, owner, name)
@@ -63,6 +81,21 @@ func (a *API) createKey(x *exchange) {
 	shown := shownKey(key)
 	shown.Secret = secret
 	x.succeed(shown)
+}
+
+// ownerAdmitted answers when a strict directory does not have the user who shall own a key.
+func (x *exchange) ownerAdmitted(owner string) bool {
+	if x.api.cfg.Directory == nil {
+		return true
+	}
+	ok, err := x.api.cfg.Directory.Admits(store.Place{Account: x.account, Scope: flows.ScopeUser, ID: owner})
+	switch {
+	case err != nil:
+		x.unavailable(err)
+	case !ok:
+		x.invalid(schema.One("owner_id", "not_found", schema.Detail{"message": "The owner is not a user of this account", "cause": owner}))
+	}
+	return ok && err == nil
 }
 
 func (a *API) showKey(x *exchange) {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +21,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"metaflows/app/auth"
+	"metaflows/app/directory"
+	"metaflows/app/schema"
 	"metaflows/app/store"
+	"metaflows/app/store/storetest"
 	"metaflows/flows"
 )
 
@@ -32,18 +37,75 @@ const secretMark = "only-for-acme"
 // siege is an API with a victim, account acme with the user alice and her device desk, and those who attack it.
 type siege struct {
 	*keyLab
-	key     string   // id of an API key of acme
-	secrets []string // that nobody may be told
+	entries *storetest.Bucket // of the directory
+	key     string            // id of an API key of acme
+	secrets []string          // that nobody may be told
 	strange map[string]string
 	foreign map[string]string // tokens of other accounts
+	admin   string            // of acme's administrator
 	bob     string            // of another user of acme
+}
+
+// documents can also be deleted with their owners.
+type documents struct{ *memory }
+
+func (d documents) Places(account string) (places []store.Place, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.docs {
+		if p.Account == account {
+			places = append(places, p)
+		}
+	}
+	return places, nil
+}
+
+func (d documents) Settle(context.Context, uint64) error { return nil }
+
+// openDirectory gives the API a directory, with the victim in it, and all routes that there are.
+func (s *siege) openDirectory(t *testing.T) {
+	records := s.entries.Instance()
+	records.Load()
+	cfg := s.api.cfg
+	dir := directory.New(directory.Config{Records: records, Documents: documents{s.docs}, Keys: s.keys, Schemas: cfg.Schemas})
+	cfg.Directory, cfg.Owners = dir, dir
+	for _, e := range []struct {
+		place store.Place
+		data  string
+	}{
+		{store.Place{Account: "acme", Scope: flows.ScopeAccount}, `{"id":"acme","name":"` + secretMark + `"}`},
+		{store.Place{Account: "other", Scope: flows.ScopeAccount}, `{"id":"other","name":"other"}`},
+		{store.Place{Account: "acme", Scope: flows.ScopeUser}, `{"id":"alice","name":"` + secretMark + `"}`},
+		{store.Place{Account: "acme", Scope: flows.ScopeUser}, `{"id":"bob","name":"Bob"}`},
+		{store.Place{Account: "acme", Scope: flows.ScopeDevice}, `{"id":"desk","owner_id":"alice","name":"` + secretMark + `"}`},
+	} {
+		data, err := schema.Parse([]byte(e.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dir.Create(t.Context(), e.place, data); err != nil {
+			t.Fatal(e.data, err)
+		}
+	}
+	config := reflect.ValueOf(cfg)
+	for i := range config.NumField() {
+		field := config.Type().Field(i)
+		if kind := field.Type.Kind(); (kind == reflect.Interface || kind == reflect.Pointer || kind == reflect.Func) && config.Field(i).IsNil() && field.Name != "Limiter" {
+			t.Errorf("the API is without %s: if routes depend on it they are not attacked", field.Name)
+		}
+	}
+	var err error
+	if s.api, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var attackersKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func besiege(t *testing.T) *siege {
 	l := newKeyLab(t)
-	s := &siege{keyLab: l}
+	s := &siege{keyLab: l, entries: storetest.NewBucket()}
+	s.openDirectory(t)
 	document := []byte(`{"` + secretMark + `":true}`)
 	for _, p := range []store.Place{{Account: "acme", Scope: flows.ScopeAccount}, {Account: "acme", Scope: flows.ScopeUser, ID: "alice"}, {Account: "acme", Scope: flows.ScopeDevice, ID: "desk"}} {
 		if _, err := l.docs.set(p, document, store.Any); err != nil {
@@ -51,7 +113,11 @@ func besiege(t *testing.T) *siege {
 		}
 	}
 	token := func(account, owner string) (string, auth.Identity, auth.Key, string) {
-		key, secret, err := l.keys.CreateKey(t.Context(), account, owner, secretMark)
+		name := secretMark
+		if account != "acme" {
+			name = "of " + account
+		}
+		key, secret, err := l.keys.CreateKey(t.Context(), account, owner, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +129,7 @@ func besiege(t *testing.T) *siege {
 		return token, id, key, secret
 	}
 	good, _, key, secret := token("acme", "")
-	s.key = key.ID
+	s.key, s.admin = key.ID, good
 	s.secrets = append(s.secrets, good, secretMark, adminToken)
 	ended, endedID, _, _ := token("acme", "")
 	revoked, _, revokedKey, _ := token("acme", "")
@@ -125,7 +191,7 @@ func besiege(t *testing.T) *siege {
 func (s *siege) state() string {
 	s.docs.mu.Lock()
 	defer s.docs.mu.Unlock()
-	return fmt.Sprint(s.docs.docs, s.docs.revision, s.vault.All()) // maps print sorted
+	return fmt.Sprint(s.docs.docs, s.docs.revision, s.vault.All(), s.entries.All()) // maps print sorted
 }
 
 var pathVariable = regexp.MustCompile(`\{([a-z_]+)\.*\}`)
@@ -253,14 +319,21 @@ func TestAttacks(t *testing.T) {
 				refused(attack+" by "+way, method, pattern, token, carriers[way], 401)
 			}
 			if !strings.HasPrefix(pattern, accountsPath) {
-				continue // it is about who asks
+				s.aboutWhoAsks(r, method, pattern, before)
+				continue
 			}
 			for attack, token := range s.foreign {
 				refused(attack, method, pattern, token, carriers["X-Auth-Token"], 403, "a.b")
 			}
-			if own := r.who == members && !strings.Contains(r.pattern, "{user}") && !strings.Contains(r.pattern, "{device}"); !own {
-				s.userRefused(method, pattern, before)
+			reads := method == "GET" || strings.HasSuffix(pattern, "?verb=GET")
+			if r.who == superAdmin {
+				s.insiderRefused("the account's administrator", s.admin, method, pattern, before)
+			}
+			if r.who != members || !reads { // what every user may change would have to be named here
+				s.insiderRefused("another user of the account", s.bob, method, pattern, before)
 				sent++
+			} else if method == "GET" {
+				s.quiet("another user of the account: "+pattern, s.send("GET", s.path(pattern, "acme"), s.bob, carriers["X-Auth-Token"]), s.bob)
 			}
 		}
 	}
@@ -277,17 +350,36 @@ func TestAttacks(t *testing.T) {
 	t.Logf("%d routes, %d requests refused", len(routes), sent)
 }
 
-// userRefused: a user of the account gets nothing that is another's, and no thing of the account's that he may change.
-func (s *siege) userRefused(method, pattern, before string) {
+// aboutWhoAsks: where the path names no account, strangers are told of themselves only, and what is the super-admin's is his.
+func (s *siege) aboutWhoAsks(r route, method, pattern, before string) {
+	s.Helper()
+	for who, token := range s.foreign {
+		if method != "GET" && r.who != superAdmin {
+			continue
+		}
+		path := s.path(pattern, "acme")
+		w := s.send(method, path, token, carriers["X-Auth-Token"])
+		if w.Code != 403 && (r.who == superAdmin || w.Code != 200 && w.Code != 404) {
+			s.Errorf("%s %s: %s: %d %s", method, path, who, w.Code, w.Body)
+		}
+		s.quiet(method+" "+path+" "+who, w, token)
+		if s.state() != before {
+			s.Fatalf("%s %s: %s has changed something", method, pattern, who)
+		}
+	}
+}
+
+// insiderRefused: somebody of the account is refused what is not his, is told nothing, and changes nothing.
+func (s *siege) insiderRefused(who, token, method, pattern, before string) {
 	s.Helper()
 	path := s.path(pattern, "acme")
-	w := s.send(method, path, s.bob, carriers["X-Auth-Token"])
+	w := s.send(method, path, token, carriers["X-Auth-Token"])
 	if w.Code != 403 {
-		s.Errorf("%s %s: another user of the account: %d %s", method, path, w.Code, w.Body)
+		s.Errorf("%s %s: %s: %d %s", method, path, who, w.Code, w.Body)
 	}
-	s.quiet(method+" "+path, w, s.bob)
+	s.quiet(method+" "+path+" "+who, w, token)
 	if s.state() != before {
-		s.Fatalf("%s %s: another user has changed something", method, path)
+		s.Fatalf("%s %s: %s has changed something", method, path, who)
 	}
 }
 

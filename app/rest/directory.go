@@ -109,7 +109,7 @@ func (a *API) createEntry(scope flows.Scope) func(*exchange) {
 			return
 		}
 		x.w.Header().Set("Location", pathOf(entry.Place))
-		x.changed(entry, "created")
+		x.changed(entry)
 	}
 }
 
@@ -123,7 +123,7 @@ func (a *API) changeEntry(x *exchange) {
 		return change(ctx, p, x.data, expect)
 	})
 	if ok {
-		x.changed(entry, "stored")
+		x.changed(entry)
 	}
 }
 
@@ -159,8 +159,8 @@ func (x *exchange) conditionally(limit time.Duration, change func(context.Contex
 }
 
 // changed answers with an entry that was stored.
-func (x *exchange) changed(entry directory.Entry, how string) {
-	x.api.cfg.Log.Info("directory entry "+how, "entry", pathOf(entry.Place), "revision", entry.Revision, "request", x.answer.RequestID)
+func (x *exchange) changed(entry directory.Entry) {
+	x.api.cfg.Log.Info("directory entry stored", "entry", pathOf(entry.Place), "revision", entry.Revision, "request", x.answer.RequestID)
 	if entry.Data.Get("metaflows") != nil { // Kazoo keeps the document here
 		x.answer.Warnings = []schema.Warning{{
 			Path: "metaflows", Code: "unsupported", Message: "metaflows is stored here, but has no effect; the document is POSTed to " + entry.Path(),

@@ -29,10 +29,10 @@ func (p *Problems) addDuplicates(at []string, v *Value) {
 func (v *Value) Merge(patch *Value) {
 	for _, m := range patch.Members {
 		there := v.Get(m.Key)
-		switch {
-		case m.Value.Kind == Null:
+		switch m.Value.Kind {
+		case Null:
 			v.Remove(m.Key)
-		case m.Value.Kind == Object:
+		case Object:
 			if there == nil || there.Kind != Object {
 				there = NewObject()
 				v.Set(m.Key, there)

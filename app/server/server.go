@@ -113,6 +113,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if s.broker.Embedded() {
 		s.awaitLoaded(ctx, s.documents.Ready(), "documents")
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
+		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
 	if s.telephony, err = s.connect(); err != nil {
 		return err
@@ -246,7 +247,7 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 	case <-ready:
 	case <-ctx.Done():
 	case <-time.After(loadTimeout):
-		s.log.Warn(what + " could not be loaded yet; starting with what is known")
+		s.log.Warn("not loaded from NATS yet; starting with what is known", "of", what)
 	}
 }
 

@@ -162,13 +162,13 @@ func (m *mirror) recall() {
 	case err != nil:
 		m.standing = fmt.Sprintf("%s: %s cannot be used: %v", m.lack, name, err)
 		m.aside = true
-		m.log.Error("the "+m.what+" known last cannot be read: "+m.lack+" until they come from NATS; the file is kept aside then",
+		m.log.Error("what was known last cannot be read; the file is kept aside as soon as NATS is there",
 			"file", m.file, "error", err)
 		return
 	}
 	for _, v := range last.values {
 		if err := m.values.set(v.key, v.raw, 0); err != nil {
-			m.log.Error("a "+m.one+" in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
+			m.log.Error("a value in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
 			_ = m.values.set(v.key, nil, 0)
 			continue
 		}
@@ -176,5 +176,5 @@ func (m *mirror) recall() {
 	}
 	m.recalled = true
 	m.standing = fmt.Sprintf("%s are as of %s from %s", m.what, last.at.UTC().Format(time.RFC3339), name)
-	m.log.Info(m.what+" are read from the file", "file", m.file, "as_of", last.at.UTC(), "count", len(last.values))
+	m.log.Info("what was known last is read from the file", "file", m.file, "as_of", last.at.UTC(), "count", len(last.values))
 }

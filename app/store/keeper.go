@@ -83,9 +83,9 @@ func (m *mirror) write() (done bool) {
 	m.mu.Unlock()
 	switch {
 	case err != nil && (was == nil || was.Error() != err.Error()):
-		m.log.Error(m.what+" cannot be kept for a start without NATS, trying again", "file", m.file, "error", err)
+		m.log.Error("cannot be kept for a start without NATS, trying again", "file", m.file, "error", err)
 	case err == nil && was != nil:
-		m.log.Info(m.what+" are kept again", "file", m.file)
+		m.log.Info("kept again for a start without NATS", "file", m.file)
 	}
 	return err == nil
 }
@@ -98,7 +98,7 @@ func (m *mirror) putAside() error {
 		return short(err)
 	}
 	if err == nil {
-		m.log.Warn("the file with the "+m.what+" known before is kept aside", "file", aside)
+		m.log.Warn("the file with what was known before is kept aside", "file", aside)
 	}
 	m.mu.Lock()
 	m.aside = false

@@ -241,7 +241,7 @@ func TestAnotherBucketIsEmpty(t *testing.T) {
 	l := open(t, broker.Config{URL: brokertest.Start(t).URL()}, keptIn(path))
 	<-l.Ready()
 	eventually(t, "no document", func() bool { _, ok, _ := l.Get(acme); return !ok && holds(path) })
-	if !holds(path+".aside", `acme/metaflows {"binding_digit":"5"}`) || !strings.Contains(l.log.String(), "hold no longer") {
+	if !holds(path+".aside", `acme/metaflows {"binding_digit":"5"}`) || !strings.Contains(l.log.String(), "holds no longer") {
 		t.Error(l.log)
 	}
 }
@@ -281,7 +281,7 @@ func TestOwnBucketWasLost(t *testing.T) {
 			}
 			l.stop()
 		}
-		if strings.Contains(l.log.String(), "has lost the documents") || !holds(path, `acme/metaflows {"binding_digit":"#"}`, `acme/users/alice/metaflows {"binding_digit":"#"}`) {
+		if strings.Contains(l.log.String(), "NATS has lost") || !holds(path, `acme/metaflows {"binding_digit":"#"}`, `acme/users/alice/metaflows {"binding_digit":"#"}`) {
 			t.Error(name, "they were not stored again")
 		}
 	}
@@ -366,7 +366,7 @@ func TestRefillIsCutOff(t *testing.T) {
 		if now, err := readSaved(path, places); err != nil || !same(now, last) {
 			t.Error(cut, "the file has changed", err)
 		}
-		if strings.Contains(first, "are loaded") {
+		if strings.Contains(first, "loaded from NATS") {
 			t.Error(cut, "half of it counts as loaded")
 		}
 

@@ -21,7 +21,6 @@ type mirror struct {
 	bucket string
 	prefix string // of the keys, without the dot
 	what   string // for people: documents
-	one    string // of them: document
 	lack   string // for people: what holds while nothing is known
 	file   string // "" for none
 	own    bool   // nobody else writes the bucket
@@ -63,6 +62,7 @@ func (m *mirror) begin() error {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	m.log = m.log.With("of", m.what)
 	js, err := jetstream.New(m.conn)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.what, err)
@@ -256,7 +256,7 @@ func (m *mirror) apply(key string, raw []byte, revision uint64) {
 	}
 	m.mu.Unlock()
 	if err != nil {
-		m.log.Error("a stored "+m.one+" is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err)
+		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err)
 	}
 	if news && m.changed != nil {
 		m.changed(key)

@@ -46,7 +46,7 @@ func NewRecords(cfg RecordsConfig) (*Records, error) {
 	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", groups: map[string]*group{}}}
 	r.mirror = &mirror{
 		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, values: r.shelf,
-		what: "records of " + cfg.Prefix, one: "record of " + cfg.Prefix, lack: "nothing of " + cfg.Prefix + " is known",
+		what: "records of " + cfg.Prefix, lack: "nothing of " + cfg.Prefix + " is known",
 	}
 	if err := r.begin(); err != nil {
 		return nil, err

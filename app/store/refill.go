@@ -29,7 +29,7 @@ func (m *mirror) refill(ctx context.Context, kv jetstream.KeyValue) error {
 			return err
 		}
 		if lost++; lost == 1 {
-			m.log.Error("NATS has lost the "+m.what+"; those known last are stored again", "bucket", m.bucket, "known", len(known))
+			m.log.Error("NATS has lost what it held; what was known last is stored again", "bucket", m.bucket, "known", len(known))
 		}
 		m.apply(v.key, v.raw, revision)
 	}

@@ -39,7 +39,7 @@ type Store struct {
 func New(cfg Config) (*Store, error) {
 	s := &Store{snap: newSnapshot(cfg.Settings), publisher: cfg.Publisher}
 	s.mirror = &mirror{
-		conn: cfg.Conn, log: cfg.Log, bucket: Bucket, prefix: keyPrefix, what: "documents", one: "document", lack: "there are no codes",
+		conn: cfg.Conn, log: cfg.Log, bucket: Bucket, prefix: keyPrefix, what: "documents", lack: "there are no codes",
 		file: cfg.File, own: cfg.Own, values: s.snap,
 	}
 	if err := s.begin(); err != nil {

@@ -240,7 +240,7 @@ func TestBadDocumentInTheBucket(t *testing.T) {
 	}
 	l.stop()
 	l = embedded(t, dir)
-	if !strings.Contains(l.log.String(), "a stored document is not valid") || strings.Contains(l.log.String(), "\xff") {
+	if !strings.Contains(l.log.String(), "a stored value is not valid") || strings.Contains(l.log.String(), "\xff") {
 		t.Error(l.log.String())
 	}
 }

@@ -126,7 +126,7 @@ func (m *mirror) take(entry jetstream.KeyValueEntry) {
 	key := entry.Key()
 	switch {
 	case !m.values.valid(key):
-		m.log.Warn("a key of the bucket is not a "+m.one+"'s and is ignored", "bucket", m.bucket, "key", key)
+		m.log.Warn("a key of the bucket is not one of ours and is ignored", "bucket", m.bucket, "key", key)
 	case entry.Operation() == jetstream.KeyValuePut:
 		m.apply(key, append([]byte{}, entry.Value()...), entry.Revision()) // never nil
 	default:
@@ -171,7 +171,7 @@ func (m *mirror) forgetOthers(before map[string]uint64, seen map[string]bool) {
 	if len(seen) == 0 && !m.own {
 		if count := len(m.values.all()); count > 0 {
 			m.aside = m.file != ""
-			m.log.Error("the bucket has never held any "+m.what+": those known last hold no longer", "bucket", m.bucket, "count", count)
+			m.log.Error("the bucket has never held anything: what was known last holds no longer", "bucket", m.bucket, "count", count)
 		}
 	}
 	for key, revision := range m.revisions {
@@ -205,11 +205,11 @@ func (m *mirror) setProblem(err error) {
 	m.mu.Unlock()
 	switch {
 	case first:
-		m.log.Info(m.what+" are loaded", "bucket", m.bucket, "count", count)
+		m.log.Info("loaded from NATS", "bucket", m.bucket, "count", count)
 		close(m.ready)
 	case err == nil:
-		m.log.Info(m.what+" are watched again", "bucket", m.bucket)
+		m.log.Info("watched again", "bucket", m.bucket)
 	case was == nil || was.Error() != err.Error():
-		m.log.Warn(m.what+" are not kept fresh", "error", err)
+		m.log.Warn("not kept fresh", "error", err)
 	}
 }

@@ -107,6 +107,21 @@ func (r *Records) List(prefix string) ([]store.Record, error) {
 	return list, nil
 }
 
+// Groups is store.Records' Groups.
+func (r *Records) Groups() ([]string, error) {
+	records, err := r.List("")
+	var groups []string
+	for _, record := range records {
+		group, _, _ := strings.Cut(record.Key, ".")
+		groups = append(groups, group)
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups), err
+}
+
+// Settle is store.Records' Settle: what others did is always known.
+func (r *Records) Settle(context.Context, uint64) error { return nil }
+
 // Put is store.Records' Put.
 func (r *Records) Put(_ context.Context, key string, raw []byte, expect store.Expect) (revision uint64, err error) {
 	return r.bucket.change(key, bytes.Clone(raw), expect)
