@@ -15,7 +15,7 @@
 //  5. A POST whose verb (query, envelope) names another method is that method. No such method here: 405.
 //  6. Authorisation for the route: 403.
 //  7. The rate limit, with the route's cost: 429. A request with a wrong token costs as much as a login beside.
-//  8. Ids that are not well formed: 404.
+//  8. Ids that are not well formed, or that a strict directory does not have: 404.
 //  9. The body of POST, PUT and PATCH: more than 256 KiB is a 413 and not read further; JSON whatever the content type, an
 //     object with data, which is an object or an array; an empty body is empty data. Private keys are dropped.
 //

@@ -11,6 +11,8 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
+	"metaflows/app/store"
+	"metaflows/flows"
 )
 
 // wellFormed ids are the only ones there are (design 3.3).
@@ -147,7 +149,8 @@ func (x *exchange) withinLimit(cost int) bool {
 	return ok
 }
 
-// identifiers answers a path with an id that is not well formed: there cannot be such a one.
+// identifiers answers a path with an id that is not well formed, or that a strict directory does not have: there cannot be
+// anything of such a one.
 func (x *exchange) identifiers() bool {
 	if x.account != "" && !wellFormed.MatchString(x.account) {
 		x.fail(http.StatusNotFound, "bad identifier", because("invalid account_id '"+x.account+"'"))
@@ -159,5 +162,5 @@ func (x *exchange) identifiers() bool {
 			return false
 		}
 	}
-	return true
+	return x.account == "" || x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) && x.admitted(x.place())
 }

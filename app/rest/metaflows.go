@@ -26,11 +26,7 @@ func (a *API) metaflowsRoutes() []route {
 
 // metaflows answers for one document.
 func (a *API) metaflows(x *exchange) {
-	p := x.place()
-	if !x.admitted(p) {
-		return
-	}
-	switch x.method {
+	switch p := x.place(); x.method {
 	case http.MethodGet:
 		a.fetch(x, p)
 	case http.MethodPost:

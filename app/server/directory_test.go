@@ -77,6 +77,8 @@ func TestStrictDirectory(t *testing.T) {
 		{"POST", "/v2/accounts/acme/metaflows", document, 404, `"message":"bad_identifier"`},
 		{"PUT", "/v2/accounts/acme/users", `{"data":{"id":"alice"}}`, 404, `"cause":"acme"`},
 		{"GET", "/v2/accounts/acme/users", "", 404, `"cause":"acme"`},
+		{"PUT", "/v2/accounts/acme/api_keys", `{"data":{}}`, 404, `"cause":"acme"`},
+		{"POST", "/v2/accounts/acme/users/alice/metaflows", document, 404, `"cause":"acme"`},
 		{"PUT", "/v2/accounts", `{"data":{"id":"acme","name":"Acme"}}`, 201, `"id":"acme"`},
 		{"POST", "/v2/accounts/acme/metaflows", document, 200, ""},
 		{"GET", "/v2/accounts/acme/users/alice/metaflows", "", 404, `"data":{"cause":"alice","message":"bad identifier"}`},
