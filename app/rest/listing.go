@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"math"
 	"sort"
 	"strconv"
 
@@ -13,17 +14,9 @@ const pageSize = 50
 // list answers with a page of a listing that is sorted by key (kazoo-facts 1.4): page_size entries from start_key on, all
 // with paginate=false. next_start_key is where the next page begins, and is missing on the last.
 func list[T any](x *exchange, all []T, key func(T) string) {
-	size := pageSize
-	if wish := x.param("page_size"); wish != "" {
-		n, err := strconv.Atoi(wish)
-		if err != nil || n < 1 {
-			x.invalid(schema.One("page_size", "minimum", schema.Detail{"message": "Value must be at least 1", "target": 1, "value": wish}))
-			return
-		}
-		size = n
-	}
-	if paginate, err := strconv.ParseBool(x.param("paginate")); err == nil && !paginate {
-		size = len(all)
+	size, ok := x.pageSize()
+	if !ok {
+		return
 	}
 	start := x.param("start_key")
 	from := sort.Search(len(all), func(i int) bool { return key(all[i]) >= start })
@@ -33,4 +26,21 @@ func list[T any](x *exchange, all []T, key func(T) string) {
 		x.answer.NextStartKey = key(all[next])
 	}
 	x.succeed(page)
+}
+
+// pageSize is how many entries a page has: page_size, all with paginate=false, else the default.
+func (x *exchange) pageSize() (size int, ok bool) {
+	if paginate, err := strconv.ParseBool(x.param("paginate")); err == nil && !paginate {
+		return math.MaxInt, true
+	}
+	wish := x.param("page_size")
+	if wish == "" {
+		return pageSize, true
+	}
+	size, err := strconv.Atoi(wish)
+	if err != nil || size < 1 {
+		x.invalid(schema.One("page_size", "minimum", schema.Detail{"message": "Value must be at least 1", "target": 1, "value": wish}))
+		return 0, false
+	}
+	return size, true
 }
