@@ -2,8 +2,6 @@ package rest
 
 import (
 	"errors"
-	"math"
-	"strconv"
 
 	"metaflows/app/auth"
 	"metaflows/app/directory"
@@ -64,23 +62,6 @@ func (x *exchange) listing(page func(start string, size int) (entries []director
 	}
 	x.answer.StartKey, x.answer.NextStartKey, x.answer.PageSize = start, next, new(len(summaries))
 	x.succeed(summaries)
-}
-
-// pageSize is how many entries a page has: page_size, all with paginate=false, else Kazoo's default.
-func (x *exchange) pageSize() (size int, ok bool) {
-	if paginate, err := strconv.ParseBool(x.param("paginate")); err == nil && !paginate {
-		return math.MaxInt, true
-	}
-	wish := x.param("page_size")
-	if wish == "" {
-		return 50, true
-	}
-	size, err := strconv.Atoi(wish)
-	if err != nil || size < 1 {
-		x.invalid(schema.One("page_size", "minimum", schema.Detail{"message": "Value must be at least 1", "target": 1, "value": wish}))
-		return 0, false
-	}
-	return size, true
 }
 
 // summarised are the keys of an entry that its account's listing shows, in this order, as far as it has them.
