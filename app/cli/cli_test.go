@@ -92,6 +92,24 @@ func TestSimulateOther(t *testing.T) {
 	}
 }
 
+// Documents to be simulated are taken as the API takes those that are POSTed.
+func TestSimulateChecks(t *testing.T) {
+	docs := file(t, flowsFile)
+	for _, c := range []struct {
+		file, b, says string
+		code          int
+	}{
+		{`{"user":{"numbers":{"9":{"module":"foo"}}}}`, docs, "error: user: numbers.9.module: unable to find metaflow schema for module foo (error)\n", 1},
+		{flowsFile, file(t, `{"listen_on":"all"}`), "error: b's account: listen_on: Value not found in enumerated list of values (enum)\n", 1},
+		{`{"digit_timeout":"500","numbers":{"9":{"module":"hangup"},"91":{"module":"hangup"}}}`, docs, "    700 ms  a  code.matched numbers.9 hangup timeout\n", 0},
+	} {
+		code, out, errs := command(t, "", "simulate", "--file", file(t, c.file), "--b", c.b, "*9")
+		if code != c.code || !strings.Contains(out+errs, c.says) || (code == 0) != (errs == "") {
+			t.Errorf("%s: %d\n%s%s", c.file, code, out, errs)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for _, c := range []struct {
 		name, file, out, err string
@@ -108,6 +126,8 @@ func TestCheck(t *testing.T) {
 		{"no object", `[]`, "", "this is no JSON object", 1},
 		{"two", `{}{}`, "", "more than one JSON object", 1},
 		{"a level that is none", `{"account":5}`, "", "", 0},
+		{"too large", `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, "", "more than the documents of all levels may have", 1},
+		{"a level too large", `{"device":{"x":"` + strings.Repeat("x", 256<<10) + `"}}`, "", "error: device: the document has 262152 bytes, at most 262144 are allowed", 1},
 	} {
 		code, out, errs := command(t, "", "check", file(t, c.file))
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
@@ -130,6 +150,11 @@ func TestUsage(t *testing.T) {
 		{"simulate", []string{"--dance", "*9"}, 2, "flag provided but not defined"},
 		{"check", nil, 2, "metaflows check FILE"},
 		{"check", []string{"--precedence", "x", "f"}, 2, "accepted are"},
+		{"simulate", []string{"--file", "-", "a.txt", "b.txt"}, 2, "KEYS is one argument, and these are 2: a.txt b.txt"},
+		{"simulate", []string{"*9", "--file", "-", "--json"}, 0, `"runs": []`},
+		{"simulate", []string{"--file", "-", "--json", "*9", "--dance"}, 2, "metaflows simulate --help tells what there is"},
+		{"check", []string{"-", "--precedence", "kazoo"}, 0, "nothing to say against it"},
+		{"check", []string{"a", "b"}, 2, "FILE is one argument"},
 		{"simulate", []string{"--file", "/does/not/exist", "*9"}, 1, "no such file"},
 		{"check", []string{"/does/not/exist"}, 1, "no such file"},
 		{"simulate", []string{"--file", "-", "x"}, 1, "keys: character 1: 'x' is no key"},
