@@ -13,9 +13,9 @@ import (
 
 const checkUsage = `metaflows check FILE
 
-Says what is wrong with documents, as the API would when they are POSTed; what of them this version cannot do; and where
-their codes are in each other's way once they are merged. Exit code 1 means that something is wrong, 0 that all can be stored,
-with warnings or conflicts or without.
+Says what is wrong with documents, as the API would when they are POSTed; which keys mean nothing; what of them this version
+cannot do; and where their codes are in each other's way once they are merged. Exit code 1 means that something is wrong, 0
+that all can be stored, with warnings or conflicts or without.
 
 `
 
@@ -47,12 +47,31 @@ func (t *terminal) check(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	conflicts := s.Conflicts(merged)
+	unknown, conflicts := t.unknown(s, docs), s.Conflicts(merged)
 	t.conflicts(conflicts)
-	if len(conflicts) == 0 {
+	if !unknown && len(conflicts) == 0 {
 		fmt.Fprintln(t.out, "nothing to say against it")
 	}
 	return ok
+}
+
+// unknown tells of keys that mean nothing, of which a slip may be one, and says whether there are any.
+func (t *terminal) unknown(s *schema.Schemas, docs *simulate.Documents) (any bool) {
+	for _, level := range simulate.Levels {
+		document := docs.At(level)
+		if *document == nil {
+			continue
+		}
+		data, err := schema.Parse(*document)
+		if err != nil {
+			continue // it was read when it was found valid
+		}
+		for _, w := range s.Unknown(data) {
+			any = true
+			fmt.Fprintf(t.out, "%s: %s: %s: %s\n", w.Code, level, w.Path, w.Message)
+		}
+	}
+	return any
 }
 
 // valid treats a party's documents as the API does those that are POSTed: it tells what is wrong with them, and repairs types.

@@ -125,9 +125,14 @@ func TestCheck(t *testing.T) {
 		{"no JSON", `{"numbers":`, "", "this is no JSON object", 1},
 		{"no object", `[]`, "", "this is no JSON object", 1},
 		{"two", `{}{}`, "", "more than one JSON object", 1},
-		{"a level that is none", `{"account":5}`, "", "", 0},
+		{"a slip", `{"numbres":{"9":{"module":"hangup"}}}`, "unknown: account: numbres: this key is kept, and means nothing\n", "", 0},
+		{"a slip in a node", `{"user":{"patterns":{"1.":{"module":"hangup","allow_peer":true,"children":{"_":{"module":"none","dat":{}}}}}}}`,
+			"unknown: user: patterns.1%2E.children._.dat: this key is kept, and means nothing\n", "", 0},
+		{"a level that is none", `{"account":5}`, "unknown: account: account: this key", "", 0},
+		{"a slip in a level", `{"account":{"numbers":{"9":{"module":"hangup"}}},"devices":{}}`, "unknown: account: devices: this key", "", 0},
 		{"too large", `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, "", "more than the documents of all levels may have", 1},
 		{"a level too large", `{"device":{"x":"` + strings.Repeat("x", 256<<10) + `"}}`, "", "error: device: the document has 262152 bytes, at most 262144 are allowed", 1},
+		{"a level of another type", `{"account":{},"user":[]}`, "unknown: account: user: this key", "", 0},
 	} {
 		code, out, errs := command(t, "", "check", file(t, c.file))
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
