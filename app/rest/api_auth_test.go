@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -450,4 +451,46 @@ func TestKeysAndDirectory(t *testing.T) {
 	login(1, 201)
 	expect("DELETE", "/v2/accounts/acme", "", 200, "")
 	login(1, 404)
+}
+
+// TestOwnersOfKeys: an API key's owner is checked as a device's, also against who is deleted while it is made.
+func TestOwnersOfKeys(t *testing.T) {
+	l := directoryLab(t, brokertest.Start(t), false)
+	const keys = "/v2/accounts/acme/api_keys"
+	owned := func(owner string, status int) {
+		t.Helper()
+		w := l.do("PUT", keys, `{"data":{"owner_id":"`+owner+`"}}`)
+		if refusal := `"data":{"owner_id":{"not_found":{"cause":"` + owner + `",`; w.Code != status || strings.Contains(w.Body.String(), refusal) != (status == 400) {
+			t.Errorf("%s: %d %s", owner, w.Code, w.Body)
+		}
+	}
+	owned("anybody", 201) // the account has no users: ids are free
+	for _, user := range []string{"alice", "bob"} {
+		if w := l.do("PUT", "/v2/accounts/acme/users", `{"data":{"id":"`+user+`"}}`); w.Code != 201 {
+			t.Fatal(w.Code, w.Body)
+		}
+	}
+	owned("alice", 201)
+	owned("alcie", 400)
+	before := dataOf(t, l.do("GET", keys, ""))
+	l.api.cfg.APIKeys = keysMeanwhile{l.api.cfg.APIKeys, func() {
+		if w := l.do("DELETE", "/v2/accounts/acme/users/bob", ""); w.Code != 200 {
+			t.Error(w.Code, w.Body)
+		}
+	}}
+	owned("bob", 400)
+	if after := dataOf(t, l.do("GET", keys, "")); after != before {
+		t.Errorf("a key of somebody who is gone is left:\n%s\n%s", after, before)
+	}
+}
+
+// keysMeanwhile let something happen just before a key is stored.
+type keysMeanwhile struct {
+	APIKeys
+	meanwhile func()
+}
+
+func (k keysMeanwhile) CreateKey(ctx context.Context, account, owner, name string) (auth.Key, string, error) {
+	k.meanwhile()
+	return k.APIKeys.CreateKey(ctx, account, owner, name)
 }

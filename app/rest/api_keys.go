@@ -68,7 +68,10 @@ func (a *API) createKey(x *exchange) {
 	}
 	name, _ := text(x.data.Get("name"))
 	owner, _ := text(x.data.Get("owner_id"))
-	if !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) || owner != "" && !x.ownerAdmitted(owner) {
+	admitted := func() bool {
+		return x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) && (owner == "" || x.ownerAdmitted(owner))
+	}
+	if !admitted() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
@@ -78,24 +81,29 @@ func (a *API) createKey(x *exchange) {
 		x.unavailable(err)
 		return
 	}
+	if !admitted() { // not any more: who deleted account or owner may have looked for keys before this one was there
+		_ = a.cfg.APIKeys.DeleteKey(context.WithoutCancel(ctx), x.account, key.ID)
+		return
+	}
 	shown := shownKey(key)
 	shown.Secret = secret
 	x.succeed(shown)
 }
 
-// ownerAdmitted answers when a strict directory does not have the user who shall own a key.
+// ownerAdmitted answers when the user who shall own a key is missing from the directory, by the rule that holds for the
+// owners of devices.
 func (x *exchange) ownerAdmitted(owner string) bool {
 	if x.api.cfg.Directory == nil {
 		return true
 	}
-	ok, err := x.api.cfg.Directory.Admits(store.Place{Account: x.account, Scope: flows.ScopeUser, ID: owner})
+	missing, err := x.api.cfg.Directory.OwnerMissing(x.account, owner)
 	switch {
 	case err != nil:
 		x.unavailable(err)
-	case !ok:
+	case missing:
 		x.invalid(schema.One("owner_id", "not_found", schema.Detail{"message": "The owner is not a user of this account", "cause": owner}))
 	}
-	return ok && err == nil
+	return !missing && err == nil
 }
 
 func (a *API) showKey(x *exchange) {
