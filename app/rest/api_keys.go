@@ -8,8 +8,6 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
-	"metaflows/app/store"
-	"metaflows/flows"
 )
 
 // apiKeyRoutes are the API keys of an account, for its administrators.
@@ -39,7 +37,7 @@ func shownKey(k auth.Key) apiKey {
 // listKeys answers with a page of the keys, by id (kazoo-facts 1.4).
 func (a *API) listKeys(x *exchange) {
 	size, ok := x.pageSize()
-	if !ok || !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) {
+	if !ok {
 		return
 	}
 	keys, err := a.cfg.APIKeys.Keys(x.account)
@@ -68,10 +66,7 @@ func (a *API) createKey(x *exchange) {
 	}
 	name, _ := text(x.data.Get("name"))
 	owner, _ := text(x.data.Get("owner_id"))
-	admitted := func() bool {
-		return x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) && (owner == "" || x.ownerAdmitted(owner))
-	}
-	if !admitted() {
+	if !x.ownerAdmitted(owner) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
@@ -81,7 +76,8 @@ func (a *API) createKey(x *exchange) {
 		x.unavailable(err)
 		return
 	}
-	if !admitted() { // not any more: who deleted account or owner may have looked for keys before this one was there
+	// Who has deleted account or owner meanwhile may have looked for keys before this one was there.
+	if !x.admitted(x.place()) || !x.ownerAdmitted(owner) {
 		_ = a.cfg.APIKeys.DeleteKey(context.WithoutCancel(ctx), x.account, key.ID)
 		return
 	}
@@ -90,10 +86,10 @@ func (a *API) createKey(x *exchange) {
 	x.succeed(shown)
 }
 
-// ownerAdmitted answers when the user who shall own a key is missing from the directory, by the rule that holds for the
-// owners of devices.
+// ownerAdmitted answers when the user who shall own a key, if one shall, is missing from the directory, by the rule that
+// holds for the owners of devices.
 func (x *exchange) ownerAdmitted(owner string) bool {
-	if x.api.cfg.Directory == nil {
+	if x.api.cfg.Directory == nil || owner == "" {
 		return true
 	}
 	missing, err := x.api.cfg.Directory.OwnerMissing(x.account, owner)
