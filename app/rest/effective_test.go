@@ -3,9 +3,6 @@ package rest
 import (
 	"strings"
 	"testing"
-
-	"metaflows/actions"
-	"metaflows/app/simulate"
 )
 
 // deviceOwners knows whose devices are.
@@ -19,7 +16,6 @@ func (o deviceOwners) OwnerOf(_, device string) (user string, ok bool) {
 func newSimulatorLab(t *testing.T) *lab {
 	l := newLab(t)
 	l.api.cfg.Owners = deviceOwners{"desk": "bob"}
-	l.api.cfg.Simulator = simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules(), Conflicts: l.api.cfg.Schemas.Conflicts}
 	for path, doc := range map[string]string{
 		"acme":              `{"binding_digit":"#","numbers":{"2":{"module":"hangup"},"1":{"module":"hangup"}},"patterns":{"1(\\d)":{"module":"tts"}}}`,
 		"acme/users/bob":    `{"binding_digit":"*","numbers":{"2":{"module":"none"}}}`,

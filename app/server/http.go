@@ -26,7 +26,7 @@ func (s *process) listen(running *sync.WaitGroup) error {
 		return err
 	}
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
 		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
