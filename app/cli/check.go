@@ -56,7 +56,7 @@ func (t *terminal) check(args []string) int {
 }
 
 // unknown tells of keys that mean nothing, of which a slip may be one, and says whether there are any.
-func (t *terminal) unknown(s *schema.Schemas, docs *simulate.Documents) (any bool) {
+func (t *terminal) unknown(s *schema.Schemas, docs *simulate.Documents) (some bool) {
 	for _, level := range simulate.Levels {
 		document := docs.At(level)
 		if *document == nil {
@@ -67,11 +67,11 @@ func (t *terminal) unknown(s *schema.Schemas, docs *simulate.Documents) (any boo
 			continue // it was read when it was found valid
 		}
 		for _, w := range s.Unknown(data) {
-			any = true
+			some = true
 			fmt.Fprintf(t.out, "%s: %s: %s: %s\n", w.Code, level, w.Path, w.Message)
 		}
 	}
-	return any
+	return some
 }
 
 // valid treats a party's documents as the API does those that are POSTed: it tells what is wrong with them, and repairs types.

@@ -157,7 +157,7 @@ func newLab(t testing.TB) *lab {
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
 		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
-		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {
 		t.Fatal(err)
