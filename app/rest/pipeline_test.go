@@ -289,6 +289,21 @@ func TestLimit(t *testing.T) {
 	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/acme 1, 192.0.2.1/acme 1, 192.0.2.1/ 36, 192.0.2.1/ 1" {
 		t.Error(got)
 	}
+	l.spent = nil
+	l.do("GET", uri, "", "X-Auth-Token: ")
+	l.do("POST", uri, `{"auth_token":"acme-token","data":{}}`, "X-Auth-Token: ")
+	l.do("POST", uri, `{"auth_token":"nonsense","data":{}}`, "X-Auth-Token: ")
+	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/ 1, 192.0.2.1/ 1, 192.0.2.1/acme 1, 192.0.2.1/ 1, 192.0.2.1/ 35" {
+		t.Error(got)
+	}
+	delete(l.docs.docs, store.Place{Account: "acme", Scope: flows.ScopeAccount})
+	// What somebody sends who is over the limit is not read.
+	l.wait = time.Second
+	body := &counted{Reader: strings.NewReader(`{"auth_token":"acme-token","data":{}}`)}
+	over := httptest.NewRecorder()
+	if l.api.ServeHTTP(over, httptest.NewRequest("POST", uri, body)); over.Code != 429 || body.n != 0 {
+		t.Errorf("%d, %d bytes of the body were read", over.Code, body.n)
+	}
 	for wait, after := range map[time.Duration]string{time.Nanosecond: "1", 1500 * time.Millisecond: "2", 3 * time.Second: "3"} {
 		l.wait = wait
 		for _, token := range []string{adminToken, "nonsense"} {
