@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -110,6 +112,9 @@ func (t *terminal) read(file string) (*simulate.Documents, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	docs, err := simulate.FileDocuments(text)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, fmt.Errorf("%s: line %d: %w", file, 1+bytes.Count(text[:max(0, syntax.Offset-1)], []byte("\n")), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -123,6 +123,7 @@ func TestCheck(t *testing.T) {
 		{"a pattern", `{"patterns":{"2(":{"module":"hangup"}}}`, "", "error: account: patterns.2(: Pattern does not compile (RE2): missing closing ) at character 2 (error)\n", 1},
 		{"a duplicate", `{"numbers":{"9":{"module":"hangup"},"9":{"module":"none"}}}`, "", "numbers.9: Key stands twice", 1},
 		{"no JSON", `{"numbers":`, "", "this is no JSON object", 1},
+		{"no JSON in the third line", "{\n\"numbers\":{},\n\"patterns\":{,}\n}\n", "", ": line 3: this is no JSON object: invalid character ','", 1},
 		{"no object", `[]`, "", "this is no JSON object", 1},
 		{"two", `{}{}`, "", "more than one JSON object", 1},
 		{"a slip", `{"numbres":{"9":{"module":"hangup"}}}`, "unknown: account: numbres: this key is kept, and means nothing\n", "", 0},
