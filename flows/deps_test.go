@@ -32,6 +32,28 @@ var arrows = map[string]struct {
 		may: []string{"metaflows/flows", "metaflows/app/egress", "github.com/santhosh-tekuri/jsonschema/v6"},
 		why: "documents are checked by the command line too, without the API, NATS and Asterisk",
 	},
+	"metaflows/app/simulate": {
+		may: []string{"metaflows/flows"},
+		why: "keys are played through on flows alone; what else it needs it is given",
+	},
+	"metaflows/app/cli": {
+		may: []string{"metaflows/flows", "metaflows/actions", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/egress"},
+		why: "simulate and check need no NATS, no Asterisk and no settings",
+	},
+	"metaflows/app/auth": {
+		may: []string{"metaflows/app/store", "github.com/golang-jwt/jwt/v5", "golang.org/x/time/rate"},
+		why: "who somebody is depends on nothing that he asks for; where keys are kept is behind an interface",
+	},
+	"metaflows/app/directory": {
+		may: []string{"metaflows/flows", "metaflows/app/schema", "metaflows/app/store"},
+		why: "it is asked by the API and by calls, and knows neither",
+	},
+	"metaflows/app/rest": {
+		may: []string{
+			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/store",
+		},
+		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries and keys",
+	},
 	"metaflows/app/egress": {
 		why: "whatever calls a URL asks it, so it needs nobody",
 	},

@@ -59,6 +59,13 @@ func (p *PBX) Carry(name, variable, value string) {
 	p.phones[name].vars[variable] = value
 }
 
+// CarryNo takes a variable from a phone's endpoint.
+func (p *PBX) CarryNo(name, variable string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.phones[name].vars, variable)
+}
+
 // Then lets the dialplan hand the phone's next call to Stasis(metaflows,args...) once more when it goes on there.
 func (p *PBX) Then(name string, args ...string) {
 	p.mu.Lock()

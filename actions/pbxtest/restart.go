@@ -129,9 +129,12 @@ func (s *scenario) beginAgain() {
 	if err != nil {
 		s.t.Error(err)
 	}
+	for n := range inv.Channels {
+		s.know(&inv.Channels[n].Channel)
+	}
 	p.calls.Connected(inv)
 	p.janitor.Sweep(inv)
-	s.pbx.Listen(p.calls)
+	s.pbx.Listen(knowing{p.calls, s})
 }
 
 // tidyUp lets the janitor look around for a while.

@@ -42,6 +42,7 @@ type scenario struct {
 	docs     map[flows.Owner]*flows.Document
 	known    map[flows.Owner]*flows.Effective
 	brings   map[string]map[string]string // variables that a phone's next call has
+	owners   map[string]string            // the directory: whose a device is; not changed once the application runs
 	pressed  []string
 	stopped  bool
 	killAt   int // the process is killed before this command of the story; 0: never
@@ -125,7 +126,7 @@ func (s *scenario) play() error {
 func newScenario(t *testing.T, file *txtar.Archive) *scenario {
 	s := &scenario{
 		t: t, pbx: New(), absorb: true, longest: 2 * time.Hour, files: map[string]string{},
-		docs: map[flows.Owner]*flows.Document{}, brings: map[string]map[string]string{},
+		docs: map[flows.Owner]*flows.Document{}, brings: map[string]map[string]string{}, owners: map[string]string{},
 	}
 	s.tr = &transcript{pbx: s.pbx, began: time.Now()}
 	for _, f := range file.Files {
@@ -189,7 +190,26 @@ func (s *scenario) begin() {
 	if s.killAt > 0 {
 		s.pbx.before = s.countdown
 	}
-	s.pbx.Listen(s.start().calls)
+	s.pbx.Listen(knowing{s.start().calls, s})
+}
+
+// knowing tells the calls what the directory knows of a channel's device, as app/server does.
+type knowing struct {
+	calls *flows.Calls
+	s     *scenario
+}
+
+// Deliver is Handler.
+func (k knowing) Deliver(id string, ev flows.Event) {
+	if started, ok := ev.(flows.Started); ok {
+		k.s.know(&started.Channel)
+		ev = started
+	}
+	k.calls.Deliver(id, ev)
+}
+
+func (s *scenario) know(channel *flows.Channel) {
+	channel.User = s.owners[channel.Vars["METAFLOWS_DEVICE"]]
 }
 
 // start makes a process.

@@ -20,7 +20,8 @@ var errLine = errors.New("this is no line of a scenario")
 //
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is unregistered | bob rejects after 1s | bob redirects to 1234
-//	alice has X=y              a variable of her endpoint (set_var=)
+//	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
+//	alice-desk belongs to ann  whose a device is that the directory knows
 //	alice brings X=y           a variable of her next call
 //	alice calls bob            dials him and waits until they talk; the transcript begins after that
 //	alice then dials PJSIP/carol,5     when her next call goes on in the dialplan, it is handed over once more
@@ -114,6 +115,10 @@ func (s *scenario) setting(text string) (done bool, err error) {
 		s.brings[words[0]][name] = value
 	case len(words) == 4 && words[1] == "then" && words[2] == "dials":
 		s.pbx.Then(words[0], append([]string{"dial"}, strings.Split(words[3], ",")...)...)
+	case len(words) == 4 && words[1] == "has" && words[2] == "no":
+		s.pbx.CarryNo(words[0], words[3])
+	case len(words) == 4 && words[1] == "belongs":
+		s.owners[words[0]] = words[3]
 	case len(words) == 3 && words[1] == "has":
 		name, value, _ := strings.Cut(words[2], "=")
 		s.pbx.Carry(words[0], name, value)

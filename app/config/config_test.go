@@ -235,3 +235,28 @@ func TestHelpShowsNoSecret(t *testing.T) {
 		t.Error(h)
 	}
 }
+
+// README.md lists every variable with its default.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, settings, found := strings.Cut(string(readme), "\n## Settings\n")
+	settings, _, ended := strings.Cut(settings, "\n### ")
+	if !found || !ended {
+		t.Fatal("README.md has no settings")
+	}
+	for _, v := range variables() {
+		name := "`" + strings.TrimPrefix(v.Name, prefix+"_") + "`"
+		row := ""
+		for line := range strings.Lines(settings) {
+			if cells := strings.Split(line, "|"); len(cells) > 3 && strings.Contains(cells[1], name) {
+				row = cells[2]
+			}
+		}
+		if row == "" || v.Default != "" && !strings.Contains(row, "`"+v.Default+"`") {
+			t.Errorf("README.md does not say that %s is %q where it is not set: %q", v.Name, v.Default, row)
+		}
+	}
+}

@@ -45,7 +45,7 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
-	Simulator     simulate.Simulator
+	Simulator     simulate.Simulator // its Conflicts are those of Schemas
 	APIKeys       APIKeys
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
@@ -81,6 +81,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Schemas == nil {
 		return nil, errors.New("rest: no schemas")
 	}
+	cfg.Simulator.Conflicts = cfg.Schemas.Conflicts // as the effective view tells them
 	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)

@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/app/auth"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
+	"metaflows/app/simulate"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -154,7 +156,8 @@ func newLab(t testing.TB) *lab {
 	keys, _ := newKeys(t)
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
-		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
+		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,12 +5,12 @@
 //
 // Every request to the API goes through the same steps; each answers and ends it where it cannot go on:
 //
-//  1. A path that is not clean (empty parts, dots): 404. /v1: 410. No route of that pattern: 404.
+//  1. A path that is not clean (empty parts but at its end, dots): 404. /v1: 410. No route of that pattern: 404.
 //  2. CORS headers; OPTIONS is answered, without a token. A method that Kazoo's web server does not know: 501.
 //  3. Authentication, before anything that tells whether an account or a document exists: 401. The token is taken from
 //     X-Auth-Token, Authorization: Bearer, auth_token in the query; only where it is in none of them the body is read,
-//     which may have it in data or beside it. X-Auth-Account-ID, if given, must be the token's account. Routes that are
-//     open to anybody skip this and the next step.
+//     which may have it in data or beside it, and for that the client pays as one without a token. X-Auth-Account-ID, if
+//     given, must be the token's account. Routes that are open to anybody skip this and the next step.
 //  4. The account of the path must be the token's own: 403. /v2/account is the token's own account.
 //  5. A POST whose verb (query, envelope) names another method is that method. No such method here: 405.
 //  6. Authorisation for the route: 403.

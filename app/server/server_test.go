@@ -302,8 +302,15 @@ func TestStartWithoutNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = start(t, cfg)
-	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, "there are no codes: documents.json does not exist; ") {
-		t.Error(body)
+	_, body := l.do("GET", "/readyz", "")
+	for _, want := range []string{
+		`"documents":{"ok":false,"problem":"there are no codes: documents.json does not exist; `,
+		`"directory":{"ok":false,"problem":"accounts, users and devices are as of 2`,
+		`"logins":{"ok":false,"problem":"nobody but the super-admin can log in: API keys are not known; `,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s\nwant %s", body, want)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"metaflows/actions"
 	"metaflows/app/config"
-	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/ari"
 	"metaflows/flows"
@@ -115,10 +114,9 @@ func (s *process) connect() (*telephony, error) {
 }
 
 // simulator plays keys through with the settings and modules of the process.
-func simulator(cfg config.Config, schemas *schema.Schemas) simulate.Simulator {
+func simulator(cfg config.Config) simulate.Simulator {
 	return simulate.Simulator{
-		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Conflicts: schemas.Conflicts,
-		Modules: actions.New(actions.Config{}).Modules(), // they are not run
+		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Modules: actions.New(actions.Config{}).Modules(), // they are not run
 	}
 }
 
