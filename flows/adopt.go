@@ -151,8 +151,9 @@ func (c *Call) resync(ev resync) {
 		case f.Channel.State != leg.State:
 			c.handle(StateChanged{leg.ID, f.Channel.State})
 		}
-		if there && leg.bridged && leg.Phone() { // what was confirmed in the gap is not known
-			leg.joins, leg.asked = nil, !leg.keypad.Absorb() // and is asked for again
+		if there && leg.bridged { // what was confirmed in the gap is not known
+			leg.joins, leg.away = nil, f.Bridge != c.Bridge
+			leg.unknown = leg.Phone() // and is asked for again
 		}
 	}
 }
