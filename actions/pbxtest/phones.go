@@ -157,7 +157,7 @@ func (p *PBX) Talking(a, b string) bool {
 			cb = c
 		}
 	}
-	return ca != nil && cb != nil && talking(ca, cb)
+	return ca != nil && cb != nil && talking(ca, cb) && !ca.inner().stuck && !cb.inner().stuck
 }
 
 // Has says whether a phone has a call.
@@ -244,7 +244,7 @@ func (p *PBX) Hears(name, source string) bool {
 		return false
 	}
 	if other := p.newest(source); other != nil {
-		return talking(c, other)
+		return talking(c, other) && !c.inner().stuck
 	}
 	for _, b := range p.playbacks {
 		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {
