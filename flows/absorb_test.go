@@ -180,3 +180,23 @@ func TestCallAbsorbComesLate(t *testing.T) {
 		r.end()
 	})
 }
+
+// TestCallBothAtOnce: b's key begins for the bridge when it is released, since b's phone was just being sent a's. This is
+// known when a's is released, and nobody is added to the bridge again before b's digit has ended, and b has paused.
+func TestCallBothAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.start()
+		time.Sleep(100 * time.Millisecond)
+		r.digit("b", '5') // pressed at 0
+		time.Sleep(10 * time.Millisecond)
+		now := time.Now() // pressed at -10
+		r.calls.Deliver("a", Digit{Channel: "a", Key: '*', Duration: 120 * time.Millisecond, Stamp: now, Arrived: now})
+		time.Sleep(500 * time.Millisecond)
+		if got, want := r.asked(), "400 absorb a"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.end()
+	})
+}

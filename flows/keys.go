@@ -11,23 +11,39 @@ func (c *Call) press(ev Digit) {
 	if leg == nil || !c.open {
 		return
 	}
-	begin, again := leg.echo.hear(ev)
+	again := leg.echo.hear(ev)
 	c.offset = ev.Arrived.Sub(ev.Stamp)
-	if busy := leg.echo.busy(ev); busy > 0 {
-		c.calm = later(c.calm, ev.Arrived.Add(busy))
-	}
-	kept := leg.absorbed(begin)
-	if !kept {
-		for _, peer := range c.Peers(leg) {
-			peer.echo.sent(begin, later(ev.Stamp, leg.echo.free))
-		}
-	}
-	if again {
+	if kept := leg.absorbed(leg.echo.begun); again {
 		leg.keypad.Correct(kept)
+	} else {
+		c.stamp, leg.released = ev.Stamp, ev.Arrived
+		leg.keypad.Press(ev.Key, kept, ev.Arrived)
+	}
+	c.heard(leg)
+}
+
+// heard books what the last key of a leg is for the bridge: until when Asterisk is at it, and that the others' phones are
+// sent it, unless it is kept from them.
+func (c *Call) heard(leg *Leg) {
+	e := &leg.echo
+	if busy := e.busy(); busy > 0 {
+		c.calm = later(c.calm, e.last.Arrived.Add(busy))
+	}
+	if leg.absorbed(e.begun) {
 		return
 	}
-	c.stamp, leg.released = ev.Stamp, ev.Arrived
-	leg.keypad.Press(ev.Key, kept, ev.Arrived)
+	for _, peer := range c.Peers(leg) {
+		c.sent(peer, e.begun, later(e.last.Stamp, e.free))
+	}
+}
+
+// sent notes that a leg's phone is or was sent digits. Of another's key this is known when that is released, and by then
+// the leg's own last key may have been taken for one that was heard from its beginning.
+func (c *Call) sent(to *Leg, begin, end time.Time) {
+	if to.echo.sent(begin, end) {
+		to.keypad.Correct(to.absorbed(to.echo.begun))
+		c.heard(to)
+	}
 }
 
 // expireKeys: the timer of a leg's keys has fired, for the given time: a call that was held up may look later, and keys
@@ -78,10 +94,10 @@ func (c *Call) relay(from *Leg, digits string) {
 		pending++
 		channel, began := to.ID, c.clock.now()
 		first := began.Add(relayLead - c.offset)
-		to.echo.sent(first, first.Add(relayTime(len(digits))))
+		c.sent(to, first, first.Add(relayTime(len(digits))))
 		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
 			if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
-				to.echo.sent(first, late) // something else had kept the channel busy before
+				c.sent(to, first, late) // something else had kept the channel busy before
 			}
 			if err != nil && !errors.Is(err, ErrGone) {
 				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
