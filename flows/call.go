@@ -177,7 +177,7 @@ func (c *Call) book(ev Event) {
 		}
 	case Removed:
 		if ev.Bridge == c.Bridge {
-			c.mend(ev.Channel)
+			c.tear(ev.Channel)
 		}
 	case Destroyed:
 		for _, leg := range c.all {

@@ -79,10 +79,10 @@ func (c *Call) Drop(leg *Leg) {
 
 // Join puts a leg into the call's bridge, and returns when it has been asked for.
 func (c *Call) Join(leg *Leg) error {
-	leg.joins = append(leg.joins, false)
-	leg.asked = false
+	leg.joins = []bool{false}
+	leg.asked, leg.unknown, leg.torn = false, false, false
 	if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
-		leg.joins = leg.joins[:len(leg.joins)-1]
+		leg.joins = nil
 		return err
 	}
 	leg.bridged = true
@@ -94,7 +94,7 @@ func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
 // Rejoin says of a leg that was found that it is in the call's bridge. A process that was killed may have left its digits
 // absorbed, so it is added again as soon as that can be.
-func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked = true, leg.Phone() && !leg.keypad.Absorb() }
+func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked, leg.unknown = true, false, leg.Phone() }
 
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
@@ -204,14 +204,14 @@ func (c *Call) lose(channel string) {
 // replace gives a leg's place to another channel (pickup, REFER). It has that leg's identity unless it brings its own.
 func (c *Call) replace(leg *Leg, ch Channel) {
 	c.Register(ch.ID)
-	bridged := leg.bridged
+	bridged, former := leg.bridged, leg.ID
 	owner, context := leg.Owner, leg.Context
 	leg.stopKeys()
 	leg.reset(ch)
 	if leg.identify(ch); leg.Outsider() {
 		leg.Owner, leg.Context = owner, context
 	}
-	leg.bridged = bridged
+	leg.bridged, leg.former = bridged, former
 	if leg.Dialled != "" && leg.Phone() {
 		leg.Dialled = ch.Endpoint()
 	}
