@@ -285,6 +285,7 @@ func (c *Call) publish(n Notice) {
 	if n.Time.IsZero() {
 		n.Time = c.clock.now()
 	}
+	c.introduce(&n)
 	c.calls.cfg.Publisher.Publish(n)
 }
 

@@ -166,8 +166,14 @@ func (p *Publisher) setProblem(err error) {
 	}
 }
 
-// message is what goes to the stream: CloudEvents in binary mode (design 3.4).
-func (p *Publisher) message(n notice) (*nats.Msg, error) {
+// Message is what goes to the stream for a notice of an Asterisk node: CloudEvents in binary mode (design 3.4).
+func Message(n flows.Notice, node string) (*nats.Msg, error) {
+	n.Node = node
+	return notice{Notice: n}.message()
+}
+
+// message is Message for a notice that knows its node.
+func (n notice) message() (*nats.Msg, error) {
 	if n.ID == "" {
 		n.ID = rand.Text()
 	}
@@ -180,7 +186,7 @@ func (p *Publisher) message(n notice) (*nats.Msg, error) {
 	m.Header = nats.Header{
 		"ce-specversion":      {"1.0"},
 		"ce-id":               {n.ID},
-		"ce-source":           {"/metaflows/" + p.cfg.Node},
+		"ce-source":           {"/metaflows/" + n.Node},
 		"ce-type":             {"metaflows.v1." + n.Type},
 		"ce-time":             {n.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
 		jetstream.MsgIDHeader: {n.ID},

@@ -149,7 +149,7 @@ func (p *Publisher) fill(window []*item) []*item {
 	}
 	p.mu.Unlock()
 	for _, n := range taken {
-		m, err := p.message(n)
+		m, err := n.message()
 		if err != nil { // a Notice has nothing that JSON lacks
 			p.cfg.Log.Error("an event cannot be encoded and is lost", "type", n.Type, "error", err)
 			continue
