@@ -32,6 +32,10 @@ var arrows = map[string]struct {
 		may: []string{"metaflows/flows", "metaflows/app/egress", "github.com/santhosh-tekuri/jsonschema/v6"},
 		why: "documents are checked by the command line too, without the API, NATS and Asterisk",
 	},
+	"metaflows/app/metrics": {
+		may: []string{"metaflows/flows", "metaflows/ari", "github.com/prometheus/client_golang"},
+		why: "what is measured is told it, or asked by it; nobody else counts for Prometheus",
+	},
 	"metaflows/app/egress": {
 		why: "whatever calls a URL asks it, so it needs nobody",
 	},

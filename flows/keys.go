@@ -119,7 +119,9 @@ func (c *Call) mend(channel string) {
 }
 
 // mixes says that the call's bridge may be one that mixes: it is recorded, or was until now.
-func (c *Call) mixes() bool { return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime }
+func (c *Call) mixes() bool {
+	return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime
+}
 
 // unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.
 const unmixTime = time.Second
@@ -277,7 +279,9 @@ func (r keypadReport) Matched(col *Collector, m *Match, by Decision) {
 	r.publish("code.matched", col, Notice{
 		Path: m.Kind + "s." + m.Key, Document: string(m.Scope), Digits: len(m.Collected), Result: string(by), Module: m.Node.Module,
 	})
-	r.call.matched = append(r.call.matched, matched{owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp})
+	r.call.matched = append(r.call.matched, matched{
+		owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp, by: by, pressed: r.leg.released,
+	})
 }
 
 func (r keypadReport) Unmatched(col *Collector, keys int) {

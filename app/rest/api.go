@@ -55,6 +55,8 @@ type Config struct {
 	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part
+	// Metrics answers GET /metrics, without a token: it must tell no secrets. nil: there is no such URI.
+	Metrics http.Handler
 }
 
 // Part is one part of the process for /readyz. Err must be fit for anybody to read.
@@ -84,6 +86,9 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
+	if cfg.Metrics != nil {
+		a.mux.HandleFunc("/metrics", a.metrics)
+	}
 	a.mux.HandleFunc("/v1", a.gone)
 	a.mux.HandleFunc("/v1/", a.gone)
 	a.mux.HandleFunc("/", a.nowhere)

@@ -18,6 +18,7 @@ import (
 	"metaflows/app/directory"
 	"metaflows/app/egress"
 	"metaflows/app/events"
+	"metaflows/app/metrics"
 	"metaflows/app/rest"
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -42,6 +43,7 @@ type Options struct {
 // Addresses are where a running process can be reached, and where its logins are.
 type Addresses struct {
 	HTTP              string // host:port of the REST API
+	Pprof             string // host:port of Go's profiles; "" when they are not served
 	NATS              string // host:port of the embedded NATS server; "" when it does not listen or NATS is external
 	AdminTokenFile    string // "" when the token was given
 	AuditPasswordFile string // "" when NATS is external
@@ -62,6 +64,8 @@ type process struct {
 	directory *directory.Directory
 	logins    *logins
 	telephony *telephony
+	metrics   *metrics.Metrics
+	pprof     *http.Server // nil: profiles are not served
 	http      *http.Server
 }
 
@@ -115,9 +119,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
 		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
+	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
+	if err := s.listenPprof(&running); err != nil {
+		return err
+	}
+	defer s.closePprof()
 	if err := s.listen(&running); err != nil {
 		return err
 	}
@@ -263,6 +272,7 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	api, err := rest.New(rest.Config{
 		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
 		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Metrics: s.metrics,
 	})
 	if err != nil {
 		return err
