@@ -50,6 +50,7 @@ type Config struct {
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
 	Limiter       Limiter   // nil: there is no limit
+	Stories       Stories   // nil: nobody knows what was published about calls
 	Node          string    // the Asterisk node's name; answers carry its hash
 	Version       string    // of metaflows
 	Log           *slog.Logger

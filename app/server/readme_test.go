@@ -53,6 +53,10 @@ func TestReadmeAccounts(t *testing.T) {
 		t.Fatal(status, body)
 	}
 
+	if status, body := l.do("GET", "/v2/accounts/acme/calls/none/events", ""); status != 404 {
+		t.Error("the story of a call cannot be looked for:", status, body)
+	}
+
 	login := func(user string, opts ...nats.Option) jetstream.JetStream {
 		nc, err := nats.Connect("nats://"+address, append(opts, nats.UserInfo(user, "secret"))...)
 		if err != nil {

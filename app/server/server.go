@@ -261,6 +261,10 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 }
 
 func (s *process) listen(running *sync.WaitGroup) error {
+	stories, err := events.NewReader(s.broker.Events())
+	if err != nil {
+		return err
+	}
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
@@ -272,7 +276,7 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	api, err := rest.New(rest.Config{
 		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
 		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
-		Metrics: s.metrics,
+		Metrics: s.metrics, Stories: stories,
 	})
 	if err != nil {
 		return err
