@@ -71,6 +71,8 @@ type API struct {
 	cfg  Config
 	node string
 	mux  *http.ServeMux
+
+	description []byte // of the API, as /openapi.json tells it
 }
 
 // New makes the API.
@@ -93,6 +95,13 @@ func New(cfg Config) (*API, error) {
 	a.mux.HandleFunc("/v1", a.gone)
 	a.mux.HandleFunc("/v1/", a.gone)
 	a.mux.HandleFunc("/", a.nowhere)
-	a.mount(a.routes())
+	routes := a.routes()
+	a.mount(routes)
+	description, err := describeAPI(routes, cfg.Schemas, cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	a.description = description
+	a.mux.HandleFunc("/openapi.json", a.openAPI)
 	return a, nil
 }

@@ -183,6 +183,7 @@ func (l *lab) send(method, path, body string, header ...string) *httptest.Respon
 	}
 	w := httptest.NewRecorder()
 	l.api.ServeHTTP(w, r)
+	asDescribed(l.TB, l.api, r, body, w)
 	return w
 }
 

@@ -69,7 +69,7 @@ func (s *siege) openDirectory(t *testing.T) {
 	cfg := s.api.cfg
 	dir := directory.New(directory.Config{Records: records, Documents: documents{s.docs}, Keys: s.keys, Schemas: cfg.Schemas})
 	cfg.Directory, cfg.Owners = dir, dir
-	cfg.Stories = stories{"acme/call": {published("call.started", `,"device":"desk","endpoint":"PJSIP/`+secretMark+`"`)}}
+	cfg.Stories = stories{"acme/call": {published("call.started", `,"device":"desk","sip_call_id":"`+secretMark+`"`)}}
 	for _, e := range []struct {
 		place store.Place
 		data  string

@@ -29,11 +29,12 @@ func (s stories) Story(_ context.Context, account, call string, from uint64, mos
 	return page, 0, nil
 }
 
-// published is an event with a payload's keys behind node.
+// published is an event with some of its payload's keys behind those that others need.
 func published(kind, keys string) events.Event {
 	return events.Event{
 		SpecVersion: "1.0", ID: "id", Source: "/metaflows/n1", Type: "metaflows.v1." + kind, Subject: "call", Time: "2026-03-04T05:06:07.089Z",
-		Data: json.RawMessage(`{"node":"n1"` + keys + `}`),
+		Data: json.RawMessage(`{"node":"n1","account":"acme","call":"call","channel":"1.1","endpoint":"PJSIP/a","uniqueid":"1.1",` +
+			`"other_channel":"1.2","other_endpoint":"PJSIP/b"` + keys + `}`),
 	}
 }
 
@@ -48,7 +49,7 @@ func someCalls() stories {
 		"other/foreign":  {published("call.started", `,"user":"alice","device":"desk"`)},
 	}
 	for i := range 120 {
-		calls["acme/bobs"] = append(calls["acme/bobs"], published("code.armed", fmt.Sprintf(`,"user":"bob","digits":%d`, i)))
+		calls["acme/bobs"] = append(calls["acme/bobs"], published("code.armed", fmt.Sprintf(`,"user":"bob","digits":%d`, i+1)))
 	}
 	return calls
 }
@@ -132,7 +133,7 @@ func TestStoryInPages(t *testing.T) {
 				t.Fatal(err, w.Code, w.Body)
 			}
 			for _, e := range answer.Data {
-				if e.Type != "metaflows.v1.code.armed" || e.Data.Digits != read {
+				if e.Type != "metaflows.v1.code.armed" || e.Data.Digits != read+1 {
 					t.Fatalf("event %d is %+v", read, e)
 				}
 				read++
