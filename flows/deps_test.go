@@ -46,6 +46,7 @@ var strangers = map[string]string{
 	"metaflows/docker":  "it serves lab and tests only",
 	"github.com/emiago": "the phones of lab and tests need it; Asterisk speaks SIP for us",
 	"github.com/pion":   "the phones of lab and tests need it; Asterisk speaks RTP for us",
+	"github.com/pb33f":  "it holds answers against /openapi.json, in tests",
 	"testing":           "it brings the flags of go test along",
 	"net/http/httptest": "it is for tests",
 }

@@ -247,6 +247,7 @@ func (s *system) read(m jetstream.Msg) {
 	e := event{Kind: strings.TrimPrefix(m.Headers().Get("ce-type"), "metaflows.v1."), Subject: m.Subject()}
 	e.At, _ = time.Parse(time.RFC3339, m.Headers().Get("ce-time"))
 	err := json.Unmarshal(m.Data(), &e.Notice)
+	e.ID = m.Headers().Get("ce-id")
 	e.Wrong = eventstest.Check(m.Subject(), m.Headers(), m.Data())
 	s.mu.Lock()
 	defer s.mu.Unlock()
