@@ -187,7 +187,9 @@ func (r keypadReport) Matched(col *Collector, m *Match, by Decision) {
 	r.publish("code.matched", col, Notice{
 		Path: m.Kind + "s." + m.Key, Document: string(m.Scope), Digits: len(m.Collected), Result: string(by), Module: m.Node.Module,
 	})
-	r.call.matched = append(r.call.matched, matched{owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp})
+	r.call.matched = append(r.call.matched, matched{
+		owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp, by: by, pressed: r.leg.released,
+	})
 }
 
 func (r keypadReport) Unmatched(col *Collector, keys int) {

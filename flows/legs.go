@@ -14,6 +14,7 @@ func (c *Call) Add(leg *Leg) {
 	if !slices.Contains(c.all, leg) {
 		c.all = append(c.all, leg)
 	}
+	c.tally()
 	c.rewire()
 }
 
@@ -67,6 +68,7 @@ func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 func (c *Call) Release(leg *Leg) {
 	leg.stopKeys()
 	c.Legs = slices.DeleteFunc(c.Legs, func(l *Leg) bool { return l == leg })
+	c.tally()
 	c.rewire()
 }
 
@@ -256,6 +258,19 @@ func (l *Leg) notice(kind string) Notice {
 	return Notice{
 		Type: kind, Account: l.Owner.Account, Channel: l.ID, UniqueID: l.ID, Endpoint: l.Endpoint(),
 		LinkedID: l.LinkedID, SIPCallID: l.SIPCallID,
+	}
+}
+
+// introduce says in a notice whose its legs are, as far as its account may know: another account's people are not its
+// business, nor is the extension that they have called, which is the name of a Local leg.
+func (c *Call) introduce(n *Notice) {
+	for _, leg := range c.all {
+		switch {
+		case leg.ID == n.Channel && leg.Owner.Account == n.Account:
+			n.User, n.Device = leg.Owner.User, leg.Owner.Device
+		case leg.ID == n.OtherChannel && leg.Phone() && (leg.Outsider() || leg.Owner.Account == n.Account):
+			n.OtherEndpoint, n.OtherUser, n.OtherDevice = leg.Endpoint(), leg.Owner.User, leg.Owner.Device
+		}
 	}
 }
 
