@@ -171,6 +171,9 @@ func TestOutage(t *testing.T) {
 	if p.Err() == nil {
 		t.Error("the publisher does not notice that NATS is away")
 	}
+	if n := p.Backlog(); n < calls { // some of them are under way
+		t.Errorf("%d events wait, want %d and more", n, calls)
+	}
 	s.Again()
 	messages := stored(t, b, calls*(each+1))
 	if len(messages) != calls*(each+1) {
@@ -187,8 +190,8 @@ func TestOutage(t *testing.T) {
 		}
 		last[n.Call] = n.Digits
 	}
-	if p.Err() != nil || p.Lost() != 0 {
-		t.Error(p.Err(), p.Lost())
+	if p.Err() != nil || p.Lost() != 0 || p.Published() != calls*(each+1) || p.Backlog() != 0 {
+		t.Error(p.Err(), p.Lost(), p.Published(), p.Backlog())
 	}
 }
 

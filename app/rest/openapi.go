@@ -4,6 +4,7 @@ import (
 	_ "embed" // for the part of the description that is written by hand
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,9 +56,7 @@ func describeAPI(routes []route, schemas *schema.Schemas, version string) ([]byt
 			path[strings.ToLower(method)] = operations[method+" "+r.pattern].describe(method, r)
 		}
 	}
-	for path, answers := range besideAPI {
-		doc.Paths[path] = answers
-	}
+	maps.Copy(doc.Paths, besideAPI)
 	return json.Marshal(doc)
 }
 

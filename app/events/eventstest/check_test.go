@@ -19,20 +19,20 @@ func good() []flows.Notice {
 		ID: "i", Time: at, Account: "acme", Call: "1700.5-x", Channel: "1700.5", Endpoint: "PJSIP/bob", User: "bob", Device: "bob-desk",
 		OtherChannel: "1700.4", OtherEndpoint: "PJSIP/alice", UniqueID: "1700.5", LinkedID: "1700.4", SIPCallID: "a@b",
 	}
-	make := func(kind string, change func(*flows.Notice)) flows.Notice {
+	some := func(kind string, change func(*flows.Notice)) flows.Notice {
 		n := leg
 		n.Type = kind
 		change(&n)
 		return n
 	}
 	return []flows.Notice{
-		make("call.started", func(*flows.Notice) {}),
-		make("call.ended", func(n *flows.Notice) { n.Reason, n.Duration = "hangup", 12 }),
+		some("call.started", func(*flows.Notice) {}),
+		some("call.ended", func(n *flows.Notice) { n.Reason, n.Duration = "hangup", 12 }),
 		{Type: "call.ended", ID: "i", Time: at, Call: "c", Reason: "busy"},
-		make("code.matched", func(n *flows.Notice) {
+		some("code.matched", func(n *flows.Notice) {
 			n.Module, n.Path, n.Document, n.Digits, n.Result = "transfer", `patterns.2(\d+)`, "account", 5, "timeout"
 		}),
-		make("action.failed", func(n *flows.Notice) {
+		some("action.failed", func(n *flows.Notice) {
 			n.Action, n.Module, n.Path, n.Document, n.Digits, n.Result, n.Reason = "a.0", "transfer", "numbers.2", "user", 5, "failed", "no_extension"
 		}),
 		{Type: "document.changed", ID: "i", Time: at, Account: "acme", Document: "account", Path: "/v2/accounts/acme/metaflows", Result: "stored"},
