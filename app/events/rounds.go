@@ -24,6 +24,7 @@ type item struct {
 	lane    string
 	message *nats.Msg
 	ack     jetstream.PubAckFuture
+	sent    time.Time // for the first time; zero for never
 	done    bool
 }
 
@@ -92,14 +93,18 @@ func gather(ctx context.Context) {
 
 // round sends the first notice of each lane and waits until the stream has them. It returns one of the errors.
 func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []*item) error {
+	p.findForgotten(ctx, js, window)
 	busy := make(map[string]bool, len(window))
 	var sent []*item
 	var failed error
 	for _, it := range window {
-		if busy[it.lane] {
+		if it.done || busy[it.lane] {
 			continue
 		}
 		busy[it.lane] = true
+		if it.sent.IsZero() {
+			it.sent = time.Now()
+		}
 		ack, err := js.PublishMsgAsync(it.message, jetstream.WithExpectStream(streamName))
 		if err != nil {
 			failed = p.judge(it, err, failed)
@@ -120,6 +125,31 @@ func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []
 		}
 	}
 	return failed
+}
+
+// findForgotten looks for notices in the stream that were sent so long ago that it would take them once more: after a long
+// outage of NATS, some that had arrived just before it are sent again. A lane keeps its order, so that such a notice is the
+// last of its subject. Where the stream does not say, it is rather there twice than not at all.
+func (p *Publisher) findForgotten(ctx context.Context, js jetstream.JetStream, window []*item) {
+	var stream jetstream.Stream
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	for _, it := range window {
+		if it.done || it.sent.IsZero() || time.Since(it.sent) < p.remembered()*9/10 {
+			continue
+		}
+		var err error
+		if stream == nil {
+			if stream, err = js.Stream(ctx, streamName); err != nil {
+				return
+			}
+		}
+		last, err := stream.GetLastMsgForSubject(ctx, it.message.Subject)
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return
+		}
+		it.done = err == nil && last.Header.Get(jetstream.MsgIDHeader) == it.message.Header.Get(jetstream.MsgIDHeader)
+	}
 }
 
 // judge gives up on a notice that no stream will ever take, and says what to do about any other.

@@ -7,29 +7,39 @@ import (
 	"metaflows/docker/phone"
 )
 
-// TestPhoneTransfers: a phone transfers the other party by its own means (REFER). The call goes on without it, with codes, and
-// ends with either of those who talk.
+// TestPhoneTransfers: a phone transfers the other party by its own means (REFER). The call goes on without it, and ends with
+// either of those who talk.
 func TestPhoneTransfers(t *testing.T) {
-	l := newLab(t)
-	l.document("acme", recordCodes)
-	alice, bob := l.phone("alice"), l.phone("bob")
-	for _, transferor := range []string{"bob", "alice"} {
-		a, b := l.call(alice, "1002", bob)
-		stays, goes := a, b
-		if transferor == "alice" {
-			stays, goes = b, a
-		}
-		l.must(goes.Refer(l.soon(5*time.Second), "1234"))
-		l.hears(stays, music1234)
-		l.hangUp(goes)
-		select {
-		case <-stays.Ended():
-			t.Fatalf("%s has transferred the other party and hung up, and with that ended its call", transferor)
-		case <-time.After(time.Second):
-		}
-		l.hears(stays, music1234)
-		l.hangUp(stays)
-		l.nothingLeft()
+	for _, c := range []struct{ transferor, target string }{{"bob", "1234"}, {"alice", "1234"}, {"bob", "1003"}, {"alice", "1003"}} {
+		t.Run(c.transferor+" to "+c.target, func(t *testing.T) {
+			l := newLab(t)
+			carol := l.phone("carol")
+			a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+			stays, goes := a, b
+			if c.transferor == "alice" {
+				stays, goes = b, a
+			}
+			l.must(goes.Refer(l.soon(5*time.Second), c.target))
+			talk := func() { l.hears(stays, music1234) }
+			if c.target == "1003" {
+				got := l.incoming(carol)
+				talk = func() { l.talk(stays, got) }
+			}
+			talk()
+			l.hangUp(goes)
+			select {
+			case <-stays.Ended():
+				t.Fatalf("%s has transferred the other party and hung up, and with that ended its call", c.transferor)
+			case <-time.After(time.Second):
+			}
+			talk()
+			if c.target == "1003" { // else the extension does not end by itself
+				l.must(carol.Calls()[0].Hangup(l.soon(5 * time.Second)))
+				l.ended(stays)
+				return
+			}
+			l.hangUp(stays)
+		})
 	}
 }
 
