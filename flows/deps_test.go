@@ -54,6 +54,10 @@ var arrows = map[string]struct {
 		},
 		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries and keys",
 	},
+	"metaflows/app/metrics": {
+		may: []string{"metaflows/flows", "metaflows/ari", "github.com/prometheus/client_golang"},
+		why: "what is measured is told it, or asked by it; nobody else counts for Prometheus",
+	},
 	"metaflows/app/egress": {
 		why: "whatever calls a URL asks it, so it needs nobody",
 	},
@@ -64,6 +68,7 @@ var strangers = map[string]string{
 	"metaflows/docker":  "it serves lab and tests only",
 	"github.com/emiago": "the phones of lab and tests need it; Asterisk speaks SIP for us",
 	"github.com/pion":   "the phones of lab and tests need it; Asterisk speaks RTP for us",
+	"github.com/pb33f":  "it holds answers against /openapi.json, in tests",
 	"testing":           "it brings the flags of go test along",
 	"net/http/httptest": "it is for tests",
 }

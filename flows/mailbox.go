@@ -58,6 +58,13 @@ func (m *mailbox) list() []Event {
 	return events
 }
 
+// depth is how many events wait.
+func (m *mailbox) depth() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.events)
+}
+
 // close makes every later put a no-op.
 func (m *mailbox) close() {
 	m.mu.Lock()

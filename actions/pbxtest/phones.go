@@ -164,7 +164,7 @@ func (p *PBX) Talking(a, b string) bool {
 			cb = c
 		}
 	}
-	return ca != nil && cb != nil && talking(ca, cb)
+	return ca != nil && cb != nil && talking(ca, cb) && !ca.inner().stuck && !cb.inner().stuck
 }
 
 // Has says whether a phone has a call.
@@ -251,7 +251,7 @@ func (p *PBX) Hears(name, source string) bool {
 		return false
 	}
 	if other := p.newest(source); other != nil {
-		return talking(c, other)
+		return talking(c, other) && !c.inner().stuck
 	}
 	for _, b := range p.playbacks {
 		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {

@@ -69,14 +69,15 @@ func (s *scenario) now() process {
 	return s.process
 }
 
-// RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file.
-func RunScenario(t *testing.T, path string, update bool) {
+// RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file. Checks
+// are as for Play.
+func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.Notice) error) {
 	t.Helper()
 	file, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Play(t, file)
+	got := Play(t, file, checks...)
 	want := ""
 	for i := range file.Files {
 		if file.Files[i].Name == "want" {
@@ -99,8 +100,8 @@ func RunScenario(t *testing.T, path string, update bool) {
 }
 
 // Play plays a scenario, whose file may have no transcript, and returns what happened. What must hold in every scenario is
-// looked at.
-func Play(t *testing.T, file *txtar.Archive) (transcript string) {
+// looked at; checks say what is wrong with a notice.
+func Play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
@@ -109,6 +110,13 @@ func Play(t *testing.T, file *txtar.Archive) (transcript string) {
 		}
 		s.finish()
 		transcript = s.tr.text()
+		for _, n := range s.tr.notices {
+			for _, check := range checks {
+				if err := check(n); err != nil {
+					t.Error(err)
+				}
+			}
+		}
 	})
 	return transcript
 }

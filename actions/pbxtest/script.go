@@ -28,6 +28,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
+//	bob transfers to 1234              by his phone's own means (REFER)
 //	bob hangs up | bob dies with cause 38
 //	wait 3s
 //	account acme has later     the document of the file "later" takes the place of the account's
@@ -188,6 +189,9 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		}
 		s.pressed = append(s.pressed, rest[0])
 		return s.pbx.Press(who, rest[0], hold, gap), nil
+	case "transfers":
+		s.pbx.Transfer(who, rest[len(rest)-1])
+		return 0, nil
 	case "hangs":
 		s.pbx.HangUp(who)
 		return 0, nil

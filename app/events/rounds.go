@@ -52,6 +52,7 @@ func (p *Publisher) run(ctx context.Context) {
 			}
 		}
 		window = p.fill(window)
+		p.taken.Store(int64(len(window)))
 		if len(window) == 0 {
 			if p.ended() {
 				return
@@ -64,7 +65,8 @@ func (p *Publisher) run(ctx context.Context) {
 			continue
 		}
 		err := p.round(ctx, js, window)
-		if window = rest(window); err == nil {
+		window = rest(window)
+		if p.taken.Store(int64(len(window))); err == nil {
 			p.setProblem(nil)
 			retry, failing = firstRetry, false
 			continue
@@ -110,6 +112,7 @@ func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []
 		select {
 		case <-it.ack.Ok():
 			it.done = true
+			p.published.Add(1)
 		case err := <-it.ack.Err():
 			failed = p.judge(it, err, failed)
 		case <-ctx.Done():
@@ -149,7 +152,7 @@ func (p *Publisher) fill(window []*item) []*item {
 	}
 	p.mu.Unlock()
 	for _, n := range taken {
-		m, err := p.message(n)
+		m, err := n.message()
 		if err != nil { // a Notice has nothing that JSON lacks
 			p.cfg.Log.Error("an event cannot be encoded and is lost", "type", n.Type, "error", err)
 			continue
@@ -182,6 +185,7 @@ func (p *Publisher) putBack(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = append(p.queue, make([]notice, n)...)
+	p.taken.Store(0)
 }
 
 // sleep waits before the next attempt, each time longer.

@@ -1,5 +1,5 @@
-// Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), and /healthz and
-// /readyz.
+// Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), and /healthz,
+// /readyz, /metrics and /openapi.json.
 //
 // # The pipeline
 //
@@ -24,7 +24,8 @@
 // # Adding routes
 //
 // A part of the API is a file: a method of API that returns its routes, one line each, named in API.routes; and the
-// handlers, func(*exchange). What a handler needs from outside is a small interface in this package and a field of Config.
+// handlers, func(*exchange). Each method of it has a line in operations, which /openapi.json tells; answers of the tests are
+// held against that. What a handler needs from outside is a small interface in this package and a field of Config.
 // A handler takes ids from PathValue and account, the body from data, other parameters from param, who asks from who; it
 // answers by succeed (201 for PUT), fail, or an answer of errors.go. answer holds the envelope's other keys.
 //

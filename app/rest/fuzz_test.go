@@ -47,7 +47,7 @@ func FuzzRequest(f *testing.F) {
 		if w.Code >= 500 && w.Code != http.StatusNotImplemented && !strings.HasPrefix(u.Path, "/readyz") && !strings.Contains(header+query+string(body), "early-token") {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		if w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) {
+		if w.Body.Len() > 0 && u.Path != "/metrics" && !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%s", w.Body)
 		}
 		if w.Code >= 400 && len(l.docs.docs) != 0 || w.Code == 200 && len(l.docs.docs) != 0 && !strings.Contains(header+query+string(body), "-token") {

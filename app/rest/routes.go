@@ -39,6 +39,7 @@ func (a *API) routes() []route {
 		a.loginRoutes(),
 		a.apiKeyRoutes(),
 		a.schemaRoutes(),
+		a.storyRoutes(),
 	)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"metaflows/app/egress"
+	"metaflows/app/events"
 	"metaflows/app/rest"
 	"metaflows/app/schema"
 )
@@ -25,7 +26,12 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
+	stories, err := events.NewReader(s.broker.Events())
+	if err != nil {
+		return err
+	}
 	api, err := rest.New(rest.Config{
+		Metrics: s.metrics, Stories: stories,
 		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
 		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})

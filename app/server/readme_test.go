@@ -72,6 +72,9 @@ func TestReadmeAccounts(t *testing.T) {
 			t.Error("NATS does not let metaflows:", log)
 		}
 	}
+	if status, body := l.do("GET", "/v2/accounts/acme/calls/none/events", ""); status != 404 {
+		t.Error("the story of a call cannot be looked for:", status, body)
+	}
 
 	login := func(user string, opts ...nats.Option) jetstream.JetStream {
 		nc, err := nats.Connect("nats://"+address, append(opts, nats.UserInfo(user, "secret"))...)

@@ -15,6 +15,7 @@ import (
 	"metaflows/app/config"
 	"metaflows/app/directory"
 	"metaflows/app/events"
+	"metaflows/app/metrics"
 	"metaflows/app/store"
 	"metaflows/ari"
 )
@@ -37,6 +38,7 @@ type Options struct {
 // Addresses are where a running process can be reached, and where its logins are.
 type Addresses struct {
 	HTTP              string // host:port of the REST API
+	Pprof             string // host:port of Go's profiles; "" when they are not served
 	NATS              string // host:port of the embedded NATS server; "" when it does not listen or NATS is external
 	AdminTokenFile    string // "" when the token was given
 	AuditPasswordFile string // "" when NATS is external
@@ -57,6 +59,8 @@ type process struct {
 	directory *directory.Directory
 	logins    *logins
 	telephony *telephony
+	metrics   *metrics.Metrics
+	pprof     *http.Server // nil: profiles are not served
 	http      *http.Server
 }
 
@@ -110,9 +114,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
 		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
+	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
+	if err := s.listenPprof(&running); err != nil {
+		return err
+	}
+	defer s.closePprof()
 	if err := s.listen(&running); err != nil {
 		return err
 	}
