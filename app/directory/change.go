@@ -68,6 +68,9 @@ func (d *Directory) change(ctx context.Context, p store.Place, expect store.Expe
 		if err != nil {
 			return Entry{}, err
 		}
+		if old.Revision == 0 { // so that nothing can be expected
+			return Entry{}, fmt.Errorf("%w: %s %s is known from a file only", store.ErrUnavailable, p.Scope, id(p))
+		}
 		before := old
 		before.Data = old.Data.Clone() // next changes what it is given
 		data := next(old)

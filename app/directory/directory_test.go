@@ -3,6 +3,8 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -258,6 +260,31 @@ func TestLists(t *testing.T) {
 		}
 		if got = strings.TrimSpace(got + "| " + next); got != c.want || err != nil {
 			t.Errorf("%q %d: %s %v", c.start, c.size, got, err)
+		}
+	}
+}
+
+// What is known from a file only, since NATS has not been asked yet, cannot be changed; nobody else is said to have done so.
+func TestKnownFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "directory.json")
+	text := `{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[{"key":"directory.acme.device.desk","document":{"id":"desk","name":"Desk"}}]}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	records, err := store.NewRecords(store.RecordsConfig{Conn: open(t, brokertest.Start(t)).js.Conn(), Bucket: store.Bucket, Prefix: Prefix, File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, _ := schema.Load(egress.Blocked{})
+	d := New(Config{Records: records, Schemas: schemas})
+	if e, err := d.Get(desk); err != nil || textOf(e.Data, "name") != "Desk" {
+		t.Fatal(e, err)
+	}
+	_, err1 := d.Patch(t.Context(), desk, object(t, `{"name":"x"}`), store.Any)
+	_, err2 := d.Replace(t.Context(), desk, object(t, `{"name":"x"}`), store.Any)
+	for i, err := range []error{err1, err2} {
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrConflict) {
+			t.Error(i+1, err)
 		}
 	}
 }

@@ -101,9 +101,7 @@ func asDescribed(t testing.TB, api *API, r *http.Request, body string, w *httpte
 
 // asked is the method that a request means, and the pattern of the route that it goes to.
 func asked(api *API, r *http.Request, body string) (method, pattern string) {
-	trimmed := r.Clone(r.Context())
-	trimmed.URL.Path = strings.TrimRight(r.URL.Path, "/") // passed over at the end
-	_, pattern = api.mux.Handler(trimmed)
+	_, pattern = api.mux.Handler(withoutSlash(r))
 	if rest, ok := strings.CutPrefix(pattern, accountPath); ok && (rest == "" || rest[0] == '/') {
 		pattern = accountsPath + rest
 	}

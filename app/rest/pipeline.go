@@ -25,20 +25,27 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.begin(w, r, nil).fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
 		}
 	}()
-	p := r.URL.EscapedPath()
-	if trimmed := strings.TrimRight(p, "/"); trimmed != p && trimmed != "" { // Kazoo passes over them
-		u := *r.URL
-		u.Path, _ = url.PathUnescape(trimmed) // it is what a path was parsed from
-		u.RawPath, p = trimmed, trimmed
-		shorter := *r
-		shorter.URL = &u
-		r = &shorter
-	}
-	if p != path.Clean(p) { // an empty part, or one that is . or ..: the mux would redirect, in HTML
+	r = withoutSlash(r)
+	if p := r.URL.EscapedPath(); p != path.Clean(p) { // an empty part, or one that is . or ..: the mux would redirect, in HTML
 		a.nowhere(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// withoutSlash is a request without slashes at its path's end: Kazoo passes over them.
+func withoutSlash(r *http.Request) *http.Request {
+	p := r.URL.EscapedPath()
+	trimmed := strings.TrimRight(p, "/")
+	if trimmed == p || trimmed == "" {
+		return r
+	}
+	u := *r.URL
+	u.Path, _ = url.PathUnescape(trimmed) // it is what a path was parsed from
+	u.RawPath = trimmed
+	shorter := *r
+	shorter.URL = &u
+	return &shorter
 }
 
 // serve takes a request to the routes of one pattern through the pipeline, in the order that the package's documentation
