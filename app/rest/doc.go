@@ -1,5 +1,5 @@
-// Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), and /healthz and
-// /readyz.
+// Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), live calls
+// (kazoo-facts 5), and /healthz and /readyz.
 //
 // # The pipeline
 //

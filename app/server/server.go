@@ -18,6 +18,7 @@ import (
 	"metaflows/app/directory"
 	"metaflows/app/egress"
 	"metaflows/app/events"
+	"metaflows/app/live"
 	"metaflows/app/rest"
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -60,6 +61,8 @@ type process struct {
 	documents *store.Store
 	records   *store.Records // of the directory
 	directory *directory.Directory
+	schemas   *schema.Schemas
+	live      *live.Live
 	logins    *logins
 	telephony *telephony
 	http      *http.Server
@@ -115,9 +118,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
 		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
+	if err := s.loadSchemas(); err != nil {
+		return err
+	}
+	s.openLive()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
+	running.Go(func() { s.live.Run(life) })
 	if err := s.listen(&running); err != nil {
 		return err
 	}
@@ -251,18 +259,20 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 	}
 }
 
-func (s *process) listen(running *sync.WaitGroup) error {
+// loadSchemas gives the schemas of documents, with the addresses that these must not name.
+func (s *process) loadSchemas() error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
 	}
-	schemas, err := schema.Load(blocked)
-	if err != nil {
-		return err
-	}
+	s.schemas, err = schema.Load(blocked)
+	return err
+}
+
+func (s *process) listen(running *sync.WaitGroup) error {
 	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg, schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
-		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg, s.schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err
@@ -309,5 +319,6 @@ func (s *process) parts() []rest.Part {
 	return []rest.Part{
 		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
 		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+		{Name: "calls", Err: s.live.Err()},
 	}
 }
