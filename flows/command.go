@@ -29,6 +29,7 @@ type Command struct {
 	Call    string // that the leg must be on; "" for any
 	Channel string // of the leg
 	Node    *Node
+	Attach  bool // nothing is run: what has begun by this ID is reported, else ErrNoLeg
 }
 
 // Report is what becomes of a command. There is one when its first action has begun (Module.Run has accepted its input), and
@@ -132,7 +133,7 @@ func (c *Call) execute(ev execute) {
 		return
 	}
 	leg := c.leg(cmd.Channel)
-	if leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account) {
+	if cmd.Attach || leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account) {
 		refuse(ErrNoLeg)
 		return
 	}

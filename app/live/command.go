@@ -25,6 +25,8 @@ type Command struct {
 	Node    *flows.Node
 	Key     string        // Idempotency-Key: the same one on the same channel is the same action; "" for none
 	Wait    time.Duration // for the outcome, MaxWait at most; 0: the answer comes as soon as the action has begun
+
+	attach bool // only what has begun with this key is waited for
 }
 
 // id names the command.
@@ -116,7 +118,7 @@ func (l *Live) knows() bool {
 // execute runs a command on a call of this process.
 func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
 	reports := make(chan flows.Report, 2) // there are no more, so that the call never waits
-	order := flows.Command{ID: cmd.id(), Account: cmd.Account, Call: call, Channel: cmd.Channel, Node: cmd.Node}
+	order := flows.Command{ID: cmd.id(), Account: cmd.Account, Call: call, Channel: cmd.Channel, Node: cmd.Node, Attach: cmd.attach}
 	if !l.cfg.Execute(order, func(r flows.Report) { reports <- r }) {
 		if l.has(call, cmd.Channel) {
 			return refuse(Unavailable, "the call is being left to Asterisk, or ends")

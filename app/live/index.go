@@ -98,6 +98,25 @@ func (x *index) expire(now time.Time) {
 	}
 }
 
+// rewriting is longer than a holder takes to write its entries into a new bucket.
+const rewriting = lookInterval + 2*lastRetry
+
+// missed are foreign entries that were not in the bucket: their calls have ended, or where the bucket is a new one, their
+// holders may not have written them yet.
+func (x *index) missed(keys map[string]bool, newBucket bool, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for key := range keys {
+		switch p := x.pages[key]; {
+		case p == nil || p.own():
+		case !newBucket:
+			x.remove(key)
+		case p.ends.After(now.Add(rewriting)):
+			p.ends = now.Add(rewriting)
+		}
+	}
+}
+
 // foreign are the keys of other instances' calls.
 func (x *index) foreign() map[string]bool {
 	x.mu.RLock()

@@ -133,8 +133,17 @@ func (l *Live) send(key string, e *Entry) {
 			return
 		}
 	}
-	if err := l.cfg.Conn.PublishMsg(msg); err != nil && l.cfg.Conn.IsConnected() {
+	err := l.cfg.Conn.PublishMsg(msg)
+	switch {
+	case err == nil:
+		return
+	case l.cfg.Conn.IsConnected():
 		l.cfg.Log.Warn("a call cannot be told of", "key", key, "error", err)
+	}
+	if e == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.unsent = append(l.unsent, key)
 	}
 }
 
@@ -144,6 +153,11 @@ func (l *Live) renew() {
 	for call, h := range l.held {
 		l.hurry(h, call)
 	}
+	ended := l.unsent
+	l.unsent = nil
 	l.mu.Unlock()
+	for _, key := range ended {
+		l.send(key, nil)
+	}
 	l.signal()
 }

@@ -45,8 +45,9 @@ type Live struct {
 
 	mu      sync.Mutex // guards what follows
 	held    map[string]*holding
-	urgent  []task // changes that are to be published, by their time
-	rounds  []task // entries that are to be refreshed, by their time
+	urgent  []task   // changes that are to be published, by their time
+	rounds  []task   // entries that are to be refreshed, by their time
+	unsent  []string // keys of calls that have ended and were not told of
 	problem error
 	settled bool      // what there is in Asterisk has been taken up
 	watched time.Time // when the bucket was made; of the watch alone

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -16,8 +17,8 @@ import (
 // maxRequest is the largest request that is looked at, in bytes, as by the REST API.
 const maxRequest = 256 << 10
 
-// spare is what an answer may take longer than the wait that was asked for and answerTime.
-const spare = 2 * time.Second
+// spare is what an answer may take longer than the time that the holder has for it.
+const spare = time.Second
 
 // wire is a command as it travels (schema command_request).
 type wire struct {
@@ -25,15 +26,33 @@ type wire struct {
 	Flow    json.RawMessage `json:"flow"`
 	Key     string          `json:"idempotency_key,omitempty"`
 	Wait    float64         `json:"wait,omitempty"` // seconds
+	Attach  bool            `json:"attach,omitempty"`
 }
 
-// request sends a command to the instance that holds the call.
+// request sends a command to the instance that holds the call. The outcome is waited for by a second request, so that one
+// who does not answer at all is noticed soon.
 func (l *Live) request(ctx context.Context, e *Entry, cmd Command) Reply {
-	payload, err := json.Marshal(wire{cmd.Channel, cmd.Node.Raw, cmd.Key, cmd.Wait.Seconds()})
+	if cmd.Key == "" {
+		cmd.Key = rand.Text()
+	}
+	began := time.Now()
+	reply := l.ask(ctx, e, cmd, wire{cmd.Channel, cmd.Node.Raw, cmd.Key, 0, false}, answerTime)
+	if rest := cmd.Wait - time.Since(began); reply.Status == Started && rest > 0 {
+		outcome := l.ask(ctx, e, cmd, wire{cmd.Channel, cmd.Node.Raw, cmd.Key, rest.Seconds(), true}, rest+answerTime)
+		if outcome.Call, outcome.Action = reply.Call, reply.Action; outcome.Node == "" {
+			outcome.Node = reply.Node
+		}
+		return outcome
+	}
+	return reply
+}
+
+func (l *Live) ask(ctx context.Context, e *Entry, cmd Command, w wire, patience time.Duration) Reply {
+	payload, err := json.Marshal(w)
 	if err != nil {
 		return refuse(Invalid, "the command cannot be sent")
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmd.Wait+answerTime+spare)
+	ctx, cancel := context.WithTimeout(ctx, patience+spare)
 	defer cancel()
 	m, err := l.cfg.Conn.RequestWithContext(ctx, subject(cmd.Account, e.Call), payload)
 	if err != nil {
@@ -123,6 +142,9 @@ func (l *Live) parse(payload []byte) (cmd Command, wrong *schema.Problems) {
 	cmd.Channel = data.Get("channel").Text
 	if key := data.Get("idempotency_key"); key != nil {
 		cmd.Key = key.Text
+	}
+	if attach := data.Get("attach"); attach != nil {
+		cmd.attach = attach.Text == "true"
 	}
 	if wait := data.Get("wait"); wait != nil {
 		seconds, _ := strconv.ParseFloat(wait.Text, 64) // the schema has looked at it

@@ -101,11 +101,7 @@ func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 			case !open:
 				return loaded, fmt.Errorf("the watch of the bucket %s has ended", Bucket)
 			case e == nil: // everything that was stored when the watch began has come
-				for key := range before {
-					if !other { // else it is a new bucket, and its holder will write it anew
-						l.index.drop(key, true)
-					}
-				}
+				l.index.missed(before, other, time.Now())
 				before, loaded = nil, true
 				l.setProblem(nil)
 			default:

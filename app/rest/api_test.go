@@ -126,6 +126,7 @@ type lab struct {
 	testing.TB
 	api   *API
 	docs  *memory
+	calls *calls
 	parts []Part
 	log   *strings.Builder
 	spent []string      // what the limiter was asked
@@ -142,7 +143,7 @@ func (l limiter) Allow(client, account string, cost int) (time.Duration, bool) {
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, calls: &calls{}, log: &strings.Builder{}}
 	blocked, err := egress.Parse(egress.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +155,7 @@ func newLab(t testing.TB) *lab {
 	keys, _ := newKeys(t)
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
-		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 	})
 	if err != nil {
 		t.Fatal(err)

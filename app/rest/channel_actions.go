@@ -11,9 +11,9 @@ import (
 	"metaflows/app/schema"
 )
 
-// action is what a POST to a channel can ask for (kazoo-facts 5): the module that does it, which parameters are its data,
+// channelAction is what a POST to a channel can ask for (kazoo-facts 5): the module that does it, which parameters are its data,
 // under which names, and which must be there.
-type action struct {
+type channelAction struct {
 	module   string
 	data     []schema.Member // always
 	params   [][2]string     // name in the request, key of the data
@@ -22,7 +22,7 @@ type action struct {
 	bridged  bool            // there must be another leg
 }
 
-var actions = map[string]action{
+var channelActions = map[string]channelAction{
 	"transfer": {
 		module: "transfer", reply: "transfer initiated", bridged: true, required: [][2]string{{"target", "No target destination specified"}},
 		params: [][2]string{{"target", "target"}, {"transfer-type", "transfer_type"}, {"transfer_type", "transfer_type"}, {"moh", "moh"}, {"takeback_dtmf", "takeback_dtmf"}, {"timeout", "timeout"}},
@@ -45,7 +45,7 @@ var actions = map[string]action{
 
 // actOnChannel is Kazoo's POST: the channel is the presser of the module that the action names.
 func (a *API) actOnChannel(x *exchange) {
-	act, known := actions[x.param("action")]
+	act, known := channelActions[x.param("action")]
 	if !known {
 		x.fail(http.StatusBadRequest, "invalid data", x.data)
 		return
