@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +80,10 @@ func (l *Live) serve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case m := <-l.commands:
+			if m.Reply != "" && !inbox(m.Reply) {
+				l.cfg.Log.Warn("a command that wants its answer elsewhere than in an inbox is not carried out", "subject", m.Subject, "reply", m.Reply)
+				continue
+			}
 			select {
 			case l.slots <- struct{}{}:
 				running.Go(func() {
@@ -103,6 +108,12 @@ func (l *Live) respond(m *nats.Msg, reply Reply) {
 	if err != nil {
 		l.cfg.Log.Info("an answer to a command cannot be sent", "error", err)
 	}
+}
+
+// inbox says whether an answer may go to a subject: to an inbox, or where the server brings it to another NATS account. Who
+// may send commands could else have answers stored as documents or events, by the permissions of this process.
+func inbox(subject string) bool {
+	return strings.HasPrefix(subject, "_INBOX") || strings.HasPrefix(subject, "_R_.")
 }
 
 // answer carries out one command.

@@ -42,7 +42,7 @@ func TestReadmeAccounts(t *testing.T) {
 	l := start(t, cfg)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
-		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) {
+		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) && strings.Contains(body, `"calls":{"ok":true}`) {
 			break
 		}
 		if time.Now().After(deadline) {
