@@ -348,7 +348,7 @@ func TestExternalNATSWithoutJetStream(t *testing.T) {
 	l := start(t, cfg)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
-		if strings.Count(body, "JetStream is not enabled") == 4 {
+		if strings.Count(body, "JetStream is not enabled") == 5 {
 			return
 		}
 		if time.Now().After(deadline) {
