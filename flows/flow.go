@@ -221,6 +221,9 @@ func (f *Flow) concluded(out outcome, err error) Outcome {
 	o := Outcome{Action: f.Action, Path: f.Path, Module: f.module, Result: out.String(), Reason: out.reason}
 	if err != nil {
 		o.Message = err.Error()
+		if f, ok := errors.AsType[*Failure](err); ok && f.Err != nil {
+			o.Message = f.Err.Error() // the reason stands beside it
+		}
 	} else if out.next.branch != "" {
 		o.Result, o.Branch = "branch", out.next.branch
 	}

@@ -119,7 +119,9 @@ func (c *Call) mend(channel string) {
 }
 
 // mixes says that the call's bridge may be one that mixes: it is recorded, or was until now.
-func (c *Call) mixes() bool { return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime }
+func (c *Call) mixes() bool {
+	return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime
+}
 
 // unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.
 const unmixTime = time.Second
