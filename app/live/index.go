@@ -151,21 +151,32 @@ func (x *index) find(account, channel string, now time.Time) (e *Entry, leg *Leg
 
 // list is the channels of an account that are wanted, the oldest first.
 func (x *index) list(account string, now time.Time, wanted func(*Entry, *Leg) bool) []Channel {
-	channels := []Channel{}
+	type found struct {
+		leg *Leg
+		e   *Entry
+	}
+	var all []found
 	x.mu.RLock()
 	if b := x.books[account]; b != nil {
-		channels = make([]Channel, 0, 2*len(b.pages))
+		all = make([]found, 0, 2*len(b.pages))
 		for _, p := range b.pages {
 			for i := range p.Legs {
 				if leg := &p.Legs[i]; !p.over(now) && wanted(p.Entry, leg) {
-					channels = append(channels, p.channel(leg))
+					all = append(all, found{leg, p.Entry})
 				}
 			}
 		}
 	}
 	x.mu.RUnlock()
-	slices.SortFunc(channels, func(a, b Channel) int {
-		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.UUID, b.UUID))
+	slices.SortFunc(all, func(a, b found) int {
+		if a.leg.Timestamp != b.leg.Timestamp {
+			return cmp.Compare(a.leg.Timestamp, b.leg.Timestamp)
+		}
+		return cmp.Compare(a.leg.UUID, b.leg.UUID)
 	})
+	channels := make([]Channel, len(all))
+	for i, f := range all {
+		channels[i] = f.e.channel(f.leg)
+	}
 	return channels
 }
