@@ -30,6 +30,9 @@ type Command struct {
 	Channel string // of the leg
 	Node    *Node
 	Attach  bool // nothing is run: what has begun by this ID is reported, else ErrNoLeg
+	// Repeatable: it may be sent again by this ID, so that a restart must know that it was begun. The next State of the leg
+	// says so, which a module writes before it acts where it has something to lose.
+	Repeatable bool
 }
 
 // Report is what becomes of a command. There is one when its first action has begun (Module.Run has accepted its input), and
@@ -40,7 +43,7 @@ type Report struct {
 	Over   bool
 	// Outcome is how the flow ended. It counts when Over, without Err.
 	Outcome Outcome
-	// Err: nothing was done, ErrNoLeg or ErrOtherCommand; or nobody knows yet how it ends, ErrDetached.
+	// Err: nothing was done, ErrNoLeg, ErrOtherCommand or ErrBegunBefore; or nobody knows yet how it ends, ErrDetached.
 	Err error
 }
 
@@ -62,6 +65,9 @@ var (
 	ErrNoLeg = errors.New("no such leg")
 	// ErrOtherCommand: there was a command of the same id on the same channel, with another node.
 	ErrOtherCommand = errors.New("the id was used for another command")
+	// ErrBegunBefore: the command was begun by a process before this one, and nothing of it is under way: its events say
+	// how it has ended, if it has.
+	ErrBegunBefore = errors.New("begun before a restart")
 )
 
 // Execute hands a command to the call that has its channel, and says whether there is one in this process. It does not
@@ -137,6 +143,10 @@ func (c *Call) execute(ev execute) {
 		refuse(ErrNoLeg)
 		return
 	}
+	if cmd.Repeatable && leg.begunBefore(cmd.ID) {
+		ev.told(Report{Call: c.ID, Action: run + ".0", Over: true, Err: ErrBegunBefore})
+		return
+	}
 	f := &Flow{Owner: leg, Presser: leg, Path: PathAPI, node: cmd.Node, run: run, account: cmd.Account}
 	e := c.remember(f, leg, cmd.Channel)
 	e.node, e.told = cmd.Node.Raw, []func(Report){ev.told}
@@ -148,7 +158,29 @@ func (c *Call) execute(ev execute) {
 		}})
 		return
 	}
+	if cmd.Repeatable {
+		leg.noteCommand(cmd.ID)
+	}
 	c.begin(f, (*Task).runFlow)
+}
+
+// commandsName is the note of the commands that were begun on a leg, and commandsKept how many of them it has.
+const (
+	commandsName = "api"
+	commandsKept = 4
+)
+
+func (l *Leg) begun() (ids []string) {
+	l.Note(commandsName, &ids)
+	return ids
+}
+
+// begunBefore says whether a command was begun on the leg by this process or the one before.
+func (l *Leg) begunBefore(id string) bool { return slices.Contains(l.begun(), id) }
+
+func (l *Leg) noteCommand(id string) {
+	ids := append(l.begun(), id)
+	l.SetNote(commandsName, ids[max(0, len(ids)-commandsKept):])
 }
 
 // concerns says whether an account may do something to a leg: its own, or an outsider's on a call with it.

@@ -86,6 +86,7 @@ const (
 	Invalid      Code = "invalid"       // the request is not understood
 	NotFound     Code = "not_found"     // no such channel, or not for that account
 	OtherCommand Code = "other_command" // the idempotency key was used for another one
+	BegunBefore  Code = "begun_before"  // it was begun before a restart, and is not under way any more
 	Unavailable  Code = "unavailable"   // nobody answers; it may be tried again, with the same key
 )
 
@@ -118,7 +119,7 @@ func (l *Live) knows() bool {
 // execute runs a command on a call of this process.
 func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
 	reports := make(chan flows.Report, 2) // there are no more, so that the call never waits
-	order := flows.Command{ID: cmd.id(), Account: cmd.Account, Call: call, Channel: cmd.Channel, Node: cmd.Node, Attach: cmd.attach}
+	order := flows.Command{ID: cmd.id(), Account: cmd.Account, Call: call, Channel: cmd.Channel, Node: cmd.Node, Attach: cmd.attach, Repeatable: cmd.Key != ""}
 	if !l.cfg.Execute(order, func(r flows.Report) { reports <- r }) {
 		if l.has(call, cmd.Channel) {
 			return refuse(Unavailable, "the call is being left to Asterisk, or ends")
@@ -168,6 +169,10 @@ func (l *Live) reply(r flows.Report) Reply {
 		return refuse(NotFound, "there is no such channel")
 	case errors.Is(r.Err, flows.ErrOtherCommand):
 		return refuse(OtherCommand, "the idempotency key was used on this channel for another command")
+	case errors.Is(r.Err, flows.ErrBegunBefore):
+		answer.Status = Refused
+		answer.Error = &Refusal{Code: BegunBefore, Message: "it was begun before metaflows was restarted; events of the action say how it has ended"}
+		return answer
 	case r.Err != nil:
 		answer.Status = Refused
 		answer.Error = &Refusal{Code: Unavailable, Message: "metaflows stops; what has begun is taken up when it is back"}

@@ -415,6 +415,10 @@ func TestRequests(t *testing.T) {
 			told(flows.Report{Over: true, Err: flows.ErrDetached})
 			return true
 		}, "refused unavailable"},
+		"before a restart": {func(_ flows.Command, told func(flows.Report)) bool {
+			told(flows.Report{Over: true, Action: "a1", Err: flows.ErrBegunBefore})
+			return true
+		}, "refused begun_before"},
 		"it goes on": {func(_ flows.Command, told func(flows.Report)) bool { begun(told); return true }, "started"},
 		"it has failed": {func(_ flows.Command, told func(flows.Report)) bool {
 			told(flows.Report{Over: true, Outcome: flows.Outcome{Result: "failed", Reason: "busy"}})

@@ -166,6 +166,8 @@ func (a *API) refused(x *exchange, why *live.Refusal) {
 		a.noChannel(x, x.PathValue("channel"))
 	case live.OtherCommand:
 		x.fail(http.StatusUnprocessableEntity, "invalid data", because(why.Message))
+	case live.BegunBefore:
+		x.fail(http.StatusConflict, string(live.BegunBefore), because(why.Message))
 	case live.Invalid: // by another version of metaflows
 		x.fail(http.StatusBadRequest, "validation error", why.Problems)
 	default:

@@ -220,6 +220,7 @@ func TestPutMetaflow(t *testing.T) {
 		{"", failed("too_many"), 429, `"message":"too_many_requests"`},
 		{"", live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.Unavailable, Message: "away"}}, 503, `"data":{"message":"away"}`},
 		{"", live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.OtherCommand, Message: "used"}}, 422, `"data":{"message":"used"}`},
+		{"", live.Reply{Status: live.Refused, Action: "a1", Error: &live.Refusal{Code: live.BegunBefore, Message: "before"}}, 409, `"message":"begun_before"`},
 		{"", live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.NotFound}}, 404, `"data":["1.alice"]`},
 		{"", live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.Invalid, Problems: map[string]any{"x": 1}}}, 400, `"data":{"x":1}`},
 	} {
