@@ -92,7 +92,7 @@ bench: ## what a digit and an event cost; BENCH=<pattern> for some
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/...
 
 .PHONY: bench-latency
-bench-latency: build bin/bench ## codes against features.conf on a real Asterisk, from the last digit to the effect; FLAGS=-trace lists ARI's part
+bench-latency: build bin/bench ## codes against features.conf on a real Asterisk, from the last digit to the effect; FLAGS='-only api' hangs up by the API beside ARI; FLAGS=-trace lists ARI's part
 	@bin/bench latency -metaflows bin/metaflows $(FLAGS)
 
 .PHONY: bench-load

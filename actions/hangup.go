@@ -9,9 +9,15 @@ import (
 // hangup ends the presser's leg (Kazoo: the pressing leg, not the call). Who is left alone by that and does not go on in
 // the dialplan ends, too: both are told at the same time.
 func (s *Set) hangup() flows.Module {
-	return flows.Define("hangup", struct{}{}, func(t *flows.Task, _ struct{}) (flows.Next, error) {
+	m := flows.Define("hangup", struct{}{}, func(t *flows.Task, _ struct{}) (flows.Next, error) {
 		t.Accept("")
 		leg, peer := t.Leg, t.Call.Peer(t.Leg)
+		if !t.Call.Answered() { // what becomes of the others is the dialling's business
+			if err := s.pbx.Hangup(leg.ID, causeNormal); err != nil && !gone(err) {
+				return flows.Stop, err
+			}
+			return flows.Continue, nil
+		}
 		if err := t.Part(leg); err != nil { // nothing is switched on it any more
 			return flows.Stop, err
 		}
@@ -29,6 +35,8 @@ func (s *Set) hangup() flows.Module {
 		}
 		return flows.Stop, errors.Join(err, t.Call.Join(leg))
 	})
+	m.Early = true
+	return m
 }
 
 // none does nothing: in a document it switches an inherited code off.

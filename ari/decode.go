@@ -157,6 +157,7 @@ func (d *channelData) entry() ChannelEntry {
 			Context:   d.Dialplan.Context,
 			Extension: d.Dialplan.Exten,
 			AppData:   d.Dialplan.AppData,
+			Created:   time.Time(d.Created),
 			Vars:      d.Vars,
 		},
 		DialplanApp: d.Dialplan.AppName,

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"slices"
@@ -20,28 +21,34 @@ type Call struct {
 	// Recordings are those that run on the call, one for each account.
 	Recordings []*Recording
 
-	calls   *Calls
-	clock   clock
-	epoch   string          // of an adopted call: begins what it names
-	entered map[string]bool // channels of this call whose entry into the application is known
-	knowing []string        // accounts that were told of the call
-	mail    *mailbox
-	all     []*Leg          // also those that have left
-	left    []*Leg          // those
-	tallied int             // legs that the process knows of
-	told    map[string]bool // ids of what was published about the call
-	ids     []string
-	tasks   []*Task
-	fresh   []*Task
-	matched []matched
-	holds   int
-	over    error         // its tasks have been ended; no other begins
-	open    bool          // answered: collectors work
-	stamp   time.Time     // of the digit that is looked at
-	calm    time.Time     // before that Asterisk may still be at a digit
-	offset  time.Duration // our clock less Asterisk's
+	calls       *Calls
+	clock       clock
+	epoch       string          // of an adopted call: begins what it names
+	entered     map[string]bool // channels of this call whose entry into the application is known
+	knowing     []string        // accounts that were told of the call
+	mail        *mailbox
+	all         []*Leg          // also those that have left
+	left        []*Leg          // those
+	tallied     int             // legs that the process knows of
+	told        map[string]bool // ids of what was published about the call
+	ids         []string
+	tasks       []*Task
+	fresh       []*Task
+	flows       []*Flow // that run
+	matched     []matched
+	holds       int
+	over        error              // its tasks have been ended; no other begins
+	open        bool               // answered: collectors work
+	up          bool               // answered
+	errands     map[string]*errand // commands by their run
+	errandOrder []string
+	stamp       time.Time     // of the digit that is looked at
+	calm        time.Time     // before that Asterisk may still be at a digit
+	offset      time.Duration // our clock less Asterisk's
 
 	recorded time.Time // when the last recording ended
+
+	shown, sight CallView // as it was told last; where the next one is made
 }
 
 // Recording is one recording of a call.
@@ -89,6 +96,7 @@ func (c *Call) run(enter func(*Task) error) {
 	defer c.finish()
 	main := c.spawn("enter", nil, nil, enter)
 	c.settle()
+	c.show()
 	for !main.done {
 		events, over := c.mail.take()
 		if over {
@@ -105,6 +113,7 @@ func (c *Call) run(enter func(*Task) error) {
 				return
 			}
 		}
+		c.show()
 	}
 }
 
@@ -121,6 +130,9 @@ func (c *Call) handle(ev Event) {
 		return
 	case carried:
 		ev.then(ev.err)
+		return
+	case execute:
+		c.execute(ev)
 		return
 	case resync:
 		c.resync(ev)
@@ -255,17 +267,34 @@ func (c *Call) endTasks(except *Task, why error) {
 			t.end(why)
 		}
 	}
+	for _, f := range slices.Clone(c.flows) {
+		if except == nil || f != except.Flow { // a task that had not begun
+			c.ended(f, why)
+		}
+	}
 }
 
 // finish gives back what the call had in the process.
 func (c *Call) finish() {
-	c.endTasks(nil, ErrCallEnded)
-	c.mail.close()
+	detached := errors.Is(c.over, ErrDetached)
+	c.endTasks(nil, cmp.Or(c.over, ErrCallEnded))
+	for _, ev := range c.mail.close() {
+		late, ok := ev.(execute)
+		switch {
+		case ok && detached:
+			late.told(Report{Call: c.ID, Over: true, Err: ErrDetached})
+		case ok:
+			late.told(Report{Call: c.ID, Over: true, Err: ErrNoLeg})
+		}
+	}
 	for _, leg := range c.Legs {
 		leg.stopKeys()
 		leg.courier.drop()
 	}
 	c.calls.legs.Add(int64(-c.tallied))
+	if over := c.calls.cfg.Over; over != nil && !detached {
+		over(c.ID)
+	}
 	c.calls.forget(c)
 }
 

@@ -36,6 +36,10 @@ type CallsConfig struct {
 	Replaced func(t *Task, leg *Leg, left string) error
 	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
 	Failed func(*Task)
+	// Changed is told how a call stands, when that is otherwise than it was told last, and Over when it has ended; not of
+	// one that is left to Asterisk at a stop. Both are called on the call's goroutine and must not block. May be nil.
+	Changed func(CallView)
+	Over    func(call string)
 }
 
 // Calls are the calls of this process and the ids that belong to them. Its methods may be called from any goroutine.

@@ -10,6 +10,10 @@
 //	Keypad and Collectors  -> Effective.Start, Run.Press: decided, open or dead
 //	a match                -> Flow: a Task that runs the node's Module, then its children
 //
+// A program takes the same way from the middle: Calls.Execute puts a Command into the mailbox of the call that has the
+// channel, which makes a Flow of it at once, and Reports what comes of it. How a call stands is told to the outside as a
+// CallView, whenever that has changed.
+//
 // # Goroutines, and what they own
 //
 // A Call is one goroutine. It owns its legs, keypads, tasks, timers and recordings; nobody else touches them, so there is

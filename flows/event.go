@@ -10,15 +10,16 @@ type Event interface{ event() }
 
 // Channel is what Asterisk says of a channel when it enters the application.
 type Channel struct {
-	ID        string // also its uniqueid
-	Name      string // PJSIP/alice-0000001e
-	State     string // Down, Ring, Ringing, Up
-	SIPCallID string // channel.protocol_id; "" for a channel that is not SIP's
-	CallerNum string // caller.number
-	CallerNam string // caller.name
-	Context   string // dialplan.context
-	Extension string // dialplan.exten
-	AppData   string // dialplan.app_data: what the dialplan gave to Stasis()
+	ID        string    // also its uniqueid
+	Name      string    // PJSIP/alice-0000001e
+	State     string    // Down, Ring, Ringing, Up
+	SIPCallID string    // channel.protocol_id; "" for a channel that is not SIP's
+	CallerNum string    // caller.number
+	CallerNam string    // caller.name
+	Context   string    // dialplan.context
+	Extension string    // dialplan.exten
+	AppData   string    // dialplan.app_data: what the dialplan gave to Stasis()
+	Created   time.Time // zero where it is not known
 	Vars      map[string]string
 	User      string // whose its device is, as app's directory says; METAFLOWS_USER in Vars goes first
 }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +19,10 @@ type Flow struct {
 
 	run      string // begins the ids of the flow's actions
 	depth    int    // of the node that runs: its number in the flow
+	account  string // of the command that it is run by, "" for a code
+	errand   *errand
+	outcome  Outcome // of the node that has ended last
+	since    time.Time
 	document Scope
 	digits   int
 	lost     bool // the code had captures, which went with the process before this one
@@ -37,6 +42,7 @@ func (t *Task) Accept(target string) {
 	}
 	f.accepted, f.target = true, target
 	t.Call.publish(t.notice("action.started"))
+	f.errand.begin()
 }
 
 // Continue gives the flow another presser's leg: the one that it was rung back on.
@@ -66,7 +72,7 @@ func (f *Flow) Captures() ([]string, error) {
 func (t *Task) Notice(kind string) Notice {
 	f := t.Flow
 	n := t.Call.NoticeAbout(f.Presser, kind)
-	n.ID, n.Account = f.Action+":"+kind, f.Owner.Owner.Account
+	n.ID, n.Account = f.Action+":"+kind, cmp.Or(f.Owner.Owner.Account, f.account)
 	n.Action, n.Module, n.Path = f.Action, f.module, f.Path
 	n.Document, n.Digits = string(f.document), f.digits
 	if f.accepted && f.Presser == f.Owner {
@@ -95,7 +101,7 @@ func (c *Call) startFlow(m matched) {
 		Path: m.match.Kind + "s." + m.match.Key, run: m.run(),
 		document: m.match.Scope, digits: len(m.match.Collected),
 	}
-	c.spawn("flow "+f.Path, m.presser, f, func(t *Task) error { return t.runFlow() })
+	c.begin(f, (*Task).runFlow)
 }
 
 // runFlow runs the nodes from the present one to where they end.
@@ -133,8 +139,13 @@ func (t *Task) goOn(next Next, err error) bool {
 func (t *Task) runNode() (Next, error) {
 	f := t.Flow
 	module, err := t.Call.calls.cfg.Modules.permit(f.node, f.Presser.Outsider())
-	if err != nil {
+	switch {
+	case err != nil:
 		return Stop, err
+	case f.account != "" && module.Owned && f.Presser.Outsider(): // allow_peer lends an owner's rights, and there is no owner
+		return Stop, Fail("forbidden", errors.New("a party without an account may not do this"))
+	case !t.Call.up && !module.Early:
+		return Stop, Fail("not_answered", errors.New("the call is not answered yet"))
 	}
 	next, err := t.guarded(func() (Next, error) { return module.Run(t, f.node.Data) })
 	if err == nil {
@@ -177,10 +188,11 @@ func (t *Task) conclude(next Next, err error) string {
 	n.Result, n.Reason, n.Duration = out.String(), out.reason, t.Call.clock.now().Sub(f.began).Milliseconds()
 	t.Call.publish(n)
 	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
+	f.outcome = f.concluded(out, err)
 	key := f.node.after(out)
 	if err != nil {
 		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)
-		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil {
+		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil && f.errand == nil { // a program learns it by the report
 			t.Call.calls.cfg.Failed(t)
 		}
 	}
@@ -212,6 +224,20 @@ func (o outcome) kind() string {
 		return "branch"
 	}
 	return "continue"
+}
+
+// concluded is how the node that has run ended, for who has sent it.
+func (f *Flow) concluded(out outcome, err error) Outcome {
+	o := Outcome{Action: f.Action, Path: f.Path, Module: f.module, Result: out.String(), Reason: out.reason}
+	if err != nil {
+		o.Message = err.Error()
+		if f, ok := errors.AsType[*Failure](err); ok && f.Err != nil {
+			o.Message = f.Err.Error() // the reason stands beside it
+		}
+	} else if out.next.branch != "" {
+		o.Result, o.Branch = "branch", out.next.branch
+	}
+	return o
 }
 
 // after is the key of the child that runs when the node has ended so, "" for none. A failure runs the child named by its

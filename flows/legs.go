@@ -171,10 +171,10 @@ func (c *Call) Name(kind string) string {
 }
 
 // Open lets the collectors work: the call is answered.
-func (c *Call) Open() { c.open = true }
+func (c *Call) Open() { c.open, c.up = true, true }
 
 // Answered says that Open was called.
-func (c *Call) Answered() bool { return c.open }
+func (c *Call) Answered() bool { return c.up }
 
 // Publish publishes a notice of this call.
 func (t *Task) Publish(n Notice) { t.Call.publish(n) }

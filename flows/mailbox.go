@@ -19,12 +19,12 @@ type mailbox struct {
 
 func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
 
-// put adds an event; after close it does nothing.
-func (m *mailbox) put(ev Event) {
+// put adds an event, and says whether it will be taken; after close it does nothing.
+func (m *mailbox) put(ev Event) (taken bool) {
 	m.mu.Lock()
 	if _, digit := ev.(Digit); digit && len(m.events) >= mailboxLimit {
 		m.over = true
-	} else if !m.closed {
+	} else if taken = !m.closed; taken {
 		m.events = append(m.events, ev)
 	}
 	m.mu.Unlock()
@@ -32,6 +32,7 @@ func (m *mailbox) put(ev Event) {
 	case m.wake <- struct{}{}:
 	default:
 	}
+	return taken
 }
 
 // take blocks until there are events and returns all of them, in order; over says that digits were refused since the
@@ -65,9 +66,11 @@ func (m *mailbox) depth() int {
 	return len(m.events)
 }
 
-// close makes every later put a no-op.
-func (m *mailbox) close() {
+// close makes every later put a no-op, and returns what was put and not taken.
+func (m *mailbox) close() []Event {
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	left := m.events
 	m.closed, m.events = true, nil
-	m.mu.Unlock()
+	return left
 }

@@ -25,6 +25,8 @@ type Module struct {
 	Name string
 	// Owned: an outsider may run it only on a node that says allow_peer (design 4, Who listens to whom).
 	Owned bool
+	// Early: a program may run it on a call that is not answered yet.
+	Early bool
 	// Run does it, on the call's goroutine. A Failure's reason chooses the child that runs next.
 	Run func(t *Task, data json.RawMessage) (Next, error)
 	// Resume goes on, after a restart, with a run that had noted data on a leg by Task.Checkpoint. The call is held until it

@@ -1,6 +1,9 @@
 package flows
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // docMaxDepth is how deep nodes may stand in one another's children.
 const docMaxDepth = 64
@@ -18,6 +21,28 @@ type Node struct {
 	AllowPeer bool
 	// Raw is the whole node as stored, unknown keys and children included.
 	Raw json.RawMessage
+}
+
+// ParseNode reads one node and what is under it, by the rules of ParseDocument. The error is a *DocumentError whose paths
+// begin at the node.
+func ParseNode(raw []byte) (*Node, error) {
+	raw = bytes.Clone(raw)
+	p := &docParser{doc: &Document{Raw: raw}}
+	var node *Node
+	root, err := docRead(raw)
+	switch {
+	case err != nil:
+		p.problem(nil, "error", err.Error())
+	default:
+		docDuplicates(root, nil, func(at *docPath, key string) {
+			p.problem(&docPath{at, key}, "duplicate", "Key stands twice in one object")
+		})
+		node = p.node(root, nil, 0)
+	}
+	if p.problems != nil {
+		return nil, &DocumentError{p.problems}
+	}
+	return node, nil
 }
 
 // Child is a node under the key that leads to it.

@@ -83,7 +83,7 @@ func (c *Call) Resume() bool {
 func (c *Call) resume(module Module, noted *Leg, note Note) {
 	f := c.restore(noted, note.Flow, module.Name)
 	release := c.Hold() // also until it runs
-	c.spawn("flow "+f.Path, f.Presser, f, func(t *Task) error {
+	c.begin(f, func(t *Task) error {
 		next, err := t.guarded(func() (Next, error) { return module.Resume(t, noted, note.Data) })
 		release()
 		if !t.goOn(next, err) {
@@ -113,6 +113,7 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 		f.run = f.run[:i]
 	}
 	f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
+	c.recall(f)
 	if note.Path != "" {
 		whose := Owner{Account: f.Owner.Owner.Account}
 		switch note.Document {

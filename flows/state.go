@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -88,8 +89,8 @@ func ParseState(raw, channel string) (s State, ok bool, err error) {
 	return s, true, nil
 }
 
-// State is what a leg's METAFLOWS_STATE has to say now. Where it would be too long it leaves out what can be missed: where
-// a flow stands in its document, then all that a restart would take up but the leg itself.
+// State is what a leg's METAFLOWS_STATE has to say now. Where it would be too long it leaves out what can be missed: the
+// commands that were begun, where a flow stands in its document, then all that a restart would take up but the leg itself.
 func (c *Call) State(leg *Leg) string {
 	return c.state(leg, &[3]string{leg.Owner.Account, leg.Owner.User, leg.Owner.Device})
 }
@@ -115,6 +116,11 @@ func (c *Call) state(leg *Leg, owner *[3]string) string {
 		s.Recordings = append(s.Recordings, saved)
 	}
 	text := s.text()
+	if _, commands := s.Notes[commandsName]; commands && len(text) > StateLimit {
+		s.Notes = maps.Clone(s.Notes)
+		delete(s.Notes, commandsName)
+		text = s.text()
+	}
 	if len(text) > StateLimit && len(s.Notes) > 0 {
 		s.Notes = withoutPaths(s.Notes)
 		text = s.text()

@@ -76,6 +76,7 @@ func (s *scenario) finishEarly() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = s.now().calls.Shutdown(ctx)
+	s.programs.running.Wait()
 }
 
 // Sent is how many commands there were.

@@ -48,6 +48,7 @@ type scenario struct {
 	killAt   int // the process is killed before this command of the story; 0: never
 	down     time.Duration
 	downs    sync.WaitGroup
+	programs programs
 
 	mu       sync.Mutex // guards what follows: a kill comes from within a command
 	process             // the one that lives, or that was killed
@@ -241,6 +242,7 @@ func (s *scenario) finish() {
 	s.downs.Wait()
 	time.Sleep(2 * time.Minute)
 	s.downs.Wait()
+	s.programs.running.Wait()
 	if s.restarts > 0 {
 		s.tidyUp()
 	}

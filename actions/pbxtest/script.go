@@ -31,6 +31,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	bob transfers to 1234              by his phone's own means (REFER)
 //	bob hangs up | bob dies with cause 38
 //	wait 3s
+//	api runs {"module":"hangup"} on alice      see program.go
 //	account acme has later     the document of the file "later" takes the place of the account's
 //	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
 //	the application stops
@@ -60,6 +61,11 @@ func (s *scenario) line(text string) error {
 		return s.talk(words[0], words[2])
 	}
 	s.tr.add(0, "%s", text)
+	if words[0] == "api" {
+		err := s.api(text)
+		synctest.Wait()
+		return err
+	}
 	if text == "the application stops" {
 		return s.stop()
 	}

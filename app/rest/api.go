@@ -49,6 +49,7 @@ type Config struct {
 	APIKeys       APIKeys
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
+	Live          Live      // nil: there are no live calls
 	Limiter       Limiter   // nil: there is no limit
 	Stories       Stories   // nil: nobody knows what was published about calls
 	Node          string    // the Asterisk node's name; answers carry its hash

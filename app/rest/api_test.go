@@ -128,6 +128,7 @@ type lab struct {
 	testing.TB
 	api   *API
 	docs  *memory
+	calls *calls
 	parts []Part
 	log   *strings.Builder
 	spent []string      // what the limiter was asked
@@ -144,7 +145,7 @@ func (l limiter) Allow(client, account string, cost int) (time.Duration, bool) {
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, log: &strings.Builder{}}
+	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, calls: &calls{}, log: &strings.Builder{}}
 	blocked, err := egress.Parse(egress.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func newLab(t testing.TB) *lab {
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
 		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
-		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "metaflows_calls 1") }),
 	})
 	if err != nil {

@@ -192,14 +192,14 @@ func besiege(t *testing.T) *siege {
 func (s *siege) state() string {
 	s.docs.mu.Lock()
 	defer s.docs.mu.Unlock()
-	return fmt.Sprint(s.docs.docs, s.docs.revision, s.vault.All(), s.entries.All()) // maps print sorted
+	return fmt.Sprint(s.docs.docs, s.docs.revision, s.vault.All(), s.entries.All(), s.calls.sent) // maps print sorted
 }
 
 var pathVariable = regexp.MustCompile(`\{([a-z_]+)\.*\}`)
 
 // path is a route's pattern with the victim's ids, and with another account's id where one is given.
 func (s *siege) path(pattern, account string) string {
-	ids := map[string]string{"account": account, "user": "alice", "device": "desk", "key": s.key}
+	ids := map[string]string{"account": account, "user": "alice", "device": "desk", "key": s.key, "channel": "1.alice"}
 	return pathVariable.ReplaceAllStringFunc(pattern, func(v string) string {
 		name := pathVariable.FindStringSubmatch(v)[1]
 		if ids[name] == "" {

@@ -8,17 +8,21 @@ import (
 	"net/http"
 	"strconv"
 
+	"metaflows/app/live"
 	"metaflows/app/schema"
 )
 
 // envelope is what every answer of the API is wrapped in (kazoo-facts 1.4 and 1.6).
 type envelope struct {
+	ActionID     string           `json:"action_id,omitempty"` // of what runs on a live call
 	AuthToken    string           `json:"auth_token,omitempty"`
+	CallID       string           `json:"call_id,omitempty"` // likewise: the call
 	Data         any              `json:"data"`
 	Error        string           `json:"error,omitempty"` // the HTTP status
 	Message      string           `json:"message,omitempty"`
 	NextStartKey string           `json:"next_start_key,omitempty"`
 	Node         string           `json:"node"`
+	Outcome      *live.Outcome    `json:"outcome,omitempty"`   // of what has run on a live call
 	PageSize     *int             `json:"page_size,omitempty"` // of a listing: how many it has
 	RequestID    string           `json:"request_id"`
 	Revision     string           `json:"revision,omitempty"`
@@ -37,6 +41,12 @@ func (x *exchange) succeed(data any) {
 		return
 	}
 	x.send(http.StatusOK)
+}
+
+// accept sends data of something that has begun.
+func (x *exchange) accept(status int, data any) {
+	x.answer.Status, x.answer.Data = "success", data
+	x.send(status)
 }
 
 // fail sends an error in Kazoo's shape.

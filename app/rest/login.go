@@ -122,10 +122,15 @@ func (x *exchange) authorise(who access) bool {
 	return allowed
 }
 
-// own says whether the path names the user who asks, or a device of his.
+// own says whether the path names the user who asks, a device of his or a channel that he may act on. A channel that
+// nobody has is left to the handler.
 func (x *exchange) own() bool {
 	if x.who.Owner == "" || x.account != x.who.Account {
 		return false
+	}
+	if channel := x.PathValue("channel"); channel != "" {
+		his, known := x.api.cfg.Live.His(x.account, channel, x.who.Owner)
+		return his || !known
 	}
 	if device := x.PathValue("device"); device != "" {
 		if x.api.cfg.Owners == nil {

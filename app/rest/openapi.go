@@ -105,7 +105,7 @@ func (o operation) describe(method string, r route) object {
 		"properties": object{"status": object{"const": "success"}, "data": reference("schemas", o.answer), "error": false, "message": false},
 	})}
 	status := "200"
-	if method == http.MethodPut {
+	if method == http.MethodPut && o.is&onCall == 0 {
 		status = "201"
 	}
 	answers := object{status: answer, "default": object{"description": "A refusal", "content": jsonContent(reference("schemas", "error"))}}
@@ -114,6 +114,10 @@ func (o operation) describe(method string, r route) object {
 	}
 	if o.is&ofDevice != 0 {
 		refer("owner")
+	}
+	if o.is&onCall != 0 {
+		refer("wait", "idempotency_key")
+		answers["202"] = answer // it has started
 	}
 	if o.is&tagged != 0 {
 		refer("if_match", "if_none_match")

@@ -38,6 +38,7 @@ func (a *API) routes() []route {
 		a.directoryRoutes(),
 		a.loginRoutes(),
 		a.apiKeyRoutes(),
+		a.channelRoutes(),
 		a.schemaRoutes(),
 		a.storyRoutes(),
 	)

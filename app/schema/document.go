@@ -66,13 +66,17 @@ func eachOf(entries *Value, at []string, visit func([]string, string, *Value)) {
 		if m.Key == "" || m.Value.Kind != Object {
 			continue
 		}
-		here := below(at, m.Key)
-		if module := m.Value.Get("module"); module != nil && module.Kind == String {
-			visit(here, module.Text, m.Value)
-		}
-		if children := m.Value.Get("children"); children != nil {
-			eachOf(children, below(here, "children"), visit)
-		}
+		eachUnder(m.Value, below(at, m.Key), visit)
+	}
+}
+
+// eachUnder visits a node and its children.
+func eachUnder(node *Value, at []string, visit func([]string, string, *Value)) {
+	if module := node.Get("module"); module != nil && module.Kind == String {
+		visit(at, module.Text, node)
+	}
+	if children := node.Get("children"); children != nil {
+		eachOf(children, below(at, "children"), visit)
 	}
 }
 

@@ -145,9 +145,12 @@ func below(at []string, keys ...string) []string {
 }
 
 // AddDocument adds what package flows finds in a document beyond the schemas: duplicate keys, patterns, limits.
-func (p *Problems) AddDocument(e *flows.DocumentError) {
+func (p *Problems) AddDocument(e *flows.DocumentError) { p.addDocument(nil, e) }
+
+// addDocument is AddDocument for what stands at a path.
+func (p *Problems) addDocument(at []string, e *flows.DocumentError) {
 	for _, d := range e.Problems {
-		path := cmp.Or(d.Path, root)
+		path := cmp.Or(strings.Trim(Path(at...)+"."+d.Path, "."), root)
 		if len(p.byPath[cut(path)]) > 0 && d.Code != "duplicate" {
 			continue // the schema has said it, and with the value
 		}

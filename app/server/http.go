@@ -16,24 +16,26 @@ import (
 	"metaflows/app/schema"
 )
 
-// listen starts the REST API.
-func (s *process) listen(running *sync.WaitGroup) error {
+// loadSchemas gives the schemas of documents, with the addresses that these must not name.
+func (s *process) loadSchemas() error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
 	}
-	schemas, err := schema.Load(blocked)
-	if err != nil {
-		return err
-	}
+	s.schemas, err = schema.Load(blocked)
+	return err
+}
+
+// listen starts the REST API.
+func (s *process) listen(running *sync.WaitGroup) error {
 	stories, err := events.NewReader(s.broker.Events())
 	if err != nil {
 		return err
 	}
 	api, err := rest.New(rest.Config{
 		Metrics: s.metrics, Stories: stories,
-		Documents: s.documents, Schemas: schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
-		Directory: s.directory, Owners: s.directory, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {
 		return err
@@ -80,5 +82,6 @@ func (s *process) parts() []rest.Part {
 	return []rest.Part{
 		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
 		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+		{Name: "calls", Err: s.live.Err()},
 	}
 }

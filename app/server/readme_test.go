@@ -43,7 +43,7 @@ func TestReadmeAccounts(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
 		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) &&
-			strings.Contains(body, `"directory":{"ok":true}`) && strings.Contains(body, `"logins":{"ok":true}`) {
+			strings.Contains(body, `"directory":{"ok":true}`) && strings.Contains(body, `"logins":{"ok":true}`) && strings.Contains(body, `"calls":{"ok":true}`) {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -15,7 +15,9 @@ import (
 	"metaflows/app/config"
 	"metaflows/app/directory"
 	"metaflows/app/events"
+	"metaflows/app/live"
 	"metaflows/app/metrics"
+	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/ari"
 )
@@ -57,6 +59,8 @@ type process struct {
 	documents *store.Store
 	records   *store.Records // of the directory
 	directory *directory.Directory
+	schemas   *schema.Schemas
+	live      *live.Live
 	logins    *logins
 	telephony *telephony
 	metrics   *metrics.Metrics
@@ -115,9 +119,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
 	s.measure()
+	if err := s.loadSchemas(); err != nil {
+		return err
+	}
+	s.openLive()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
+	running.Go(func() { s.live.Run(life) })
 	if err := s.listenPprof(&running); err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func TestWithoutAsterisk(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal([]byte(body), &ready); err != nil || status != 503 || ready.Parts["asterisk"].OK || !strings.HasPrefix(ready.Parts["asterisk"].Problem, "Asterisk at 127.0.0.1:1: ") ||
-		!ready.Parts["nats"].OK || !ready.Parts["documents"].OK || !ready.Parts["logins"].OK || !ready.Parts["directory"].OK || len(ready.Parts) != 5 {
+		!ready.Parts["nats"].OK || !ready.Parts["documents"].OK || !ready.Parts["logins"].OK || !ready.Parts["directory"].OK || len(ready.Parts) != 6 {
 		t.Error(status, body)
 	}
 	for _, path := range []string{"/v2/accounts/acme/metaflows", "/v2/accounts/acme/users/alice/metaflows", "/v2/accounts/acme/devices/desk/metaflows"} {
@@ -356,7 +356,7 @@ func TestExternalNATSWithoutJetStream(t *testing.T) {
 	l := start(t, cfg)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
-		if strings.Count(body, "JetStream is not enabled") == 4 {
+		if strings.Count(body, "JetStream is not enabled") == 5 {
 			return
 		}
 		if time.Now().After(deadline) {

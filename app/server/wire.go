@@ -95,7 +95,7 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
 	first := make(chan struct{})
-	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first) })}
+	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first); s.live.Settled() })}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
 		Log: s.log, Handler: in, OnConnect: in.connected, Answered: s.metrics.Answered,
@@ -107,7 +107,7 @@ func (s *process) connect() (*telephony, error) {
 	in.calls = flows.NewCalls(flows.CallsConfig{
 		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
-		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
+		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Changed: s.live.Changed, Over: s.live.Over,
 	})
 	in.janitor = set.NewJanitor(in.calls.Has)
 	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, first: first}, nil

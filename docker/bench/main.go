@@ -25,7 +25,7 @@ func latencyCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) er
 	b := &latencyBench{out: out}
 	command.BinaryVar(flags, &b.binary)
 	flags.IntVar(&b.runs, "runs", 100, "how often each code is pressed on each side")
-	flags.StringVar(&b.only, "only", "", "the `code` to measure, hangup, transfer or record, instead of all")
+	flags.StringVar(&b.only, "only", "", "the `code` to measure, hangup, transfer or record, or api for a hangup by request beside ARI's own; instead of all")
 	flags.BoolVar(&b.trace, "trace", false, "list the requests to ARI in a run of median length; they go through a proxy, which adds to each")
 	return b.run
 }

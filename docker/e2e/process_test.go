@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/app/broker/brokertest"
 	"metaflows/app/server"
 	"metaflows/docker/phone"
 	"metaflows/docker/program"
@@ -28,15 +29,25 @@ var built = sync.OnceValues(func() (string, error) {
 // ownProcess starts an Asterisk with the program beside it.
 func ownProcess(t *testing.T) *own {
 	t.Helper()
+	return ownNode(t, "lab", nil)
+}
+
+// ownNode is ownProcess for an Asterisk node of that name, on an external NATS unless that is nil.
+func ownNode(t *testing.T, node string, external *brokertest.Server) *own {
+	t.Helper()
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := rig.Start(t.Context(), rig.Options{Asterisk: asteriskOptions(), Program: program.Options{Binary: binary}})
+	options := program.Options{Binary: binary, Node: node}
+	if external != nil {
+		options.Env = []string{"METAFLOWS_NATS_URL=" + external.URL()}
+	}
+	r, err := rig.Start(t.Context(), rig.Options{Asterisk: asteriskOptions(), Program: options})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &system{Server: r.Asterisk, wake: make(chan struct{}), end: func() error { return r.Program.Stop() }}
+	s := &system{Server: r.Asterisk, nats: external, wake: make(chan struct{}), end: func() error { return r.Program.Stop() }}
 	s.Addresses = server.Addresses{
 		HTTP: r.Program.API, NATS: r.Program.NATS,
 		AdminTokenFile: filepath.Join(r.Program.Data, "admin.token"), AuditPasswordFile: filepath.Join(r.Program.Data, "audit.password"),

@@ -33,6 +33,7 @@ type Options struct {
 	Binary    string   // the program; see [Build]
 	Data      string   // METAFLOWS_DATA_DIR
 	LogPath   string   // where its log goes
+	Node      string   // METAFLOWS_NODE; default lab
 	API, NATS int      // the ports that are wanted on 127.0.0.1; others are taken where they are in use, or 0
 	ARIURL    string   // where it reaches ARI, when that is not Asterisk itself
 	Env       []string // further NAME=value
@@ -55,7 +56,7 @@ func Start(ctx context.Context, asterisk *pbx.Server, options Options) (*Program
 	p.env = append(append(foreignEnv(os.Environ()), options.Env...),
 		"METAFLOWS_ARI_URL="+cmp.Or(options.ARIURL, asterisk.ARIURL),
 		"METAFLOWS_ARI_USERNAME="+asterisk.ARIUser, "METAFLOWS_ARI_PASSWORD="+asterisk.ARIPassword,
-		"METAFLOWS_NODE=lab", "METAFLOWS_HTTP_ADDR="+p.API, "METAFLOWS_NATS_LISTEN="+p.NATS, "METAFLOWS_DATA_DIR="+p.Data)
+		"METAFLOWS_NODE="+cmp.Or(options.Node, "lab"), "METAFLOWS_HTTP_ADDR="+p.API, "METAFLOWS_NATS_LISTEN="+p.NATS, "METAFLOWS_DATA_DIR="+p.Data)
 	if err := os.WriteFile(p.LogPath, nil, 0o600); err != nil {
 		return nil, fmt.Errorf("start metaflows: %w", err)
 	}

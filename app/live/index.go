@@ -1,0 +1,182 @@
+package live
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// index is the entries of all calls in memory. Nothing in it is changed once it is there.
+type index struct {
+	mu    sync.RWMutex
+	pages map[string]*page // by their keys in the bucket
+	books map[string]*book // by account
+}
+
+// book is what there is of one account.
+type book struct {
+	pages    map[string]*page
+	channels map[string]*page // the page that has the channel, also that of a leg that has left
+}
+
+// page is an entry and when it ends unless it is refreshed.
+type page struct {
+	*Entry
+	ends time.Time // zero: the call is this process's
+}
+
+func (p *page) own() bool { return p.ends.IsZero() }
+
+func (p *page) over(now time.Time) bool { return !p.own() && p.ends.Before(now) }
+
+// each visits the legs, those that are on the call last.
+func (p *page) each(visit func(channel string)) {
+	for _, legs := range [][]Leg{p.Past, p.Legs} {
+		for i := range legs {
+			visit(legs[i].UUID)
+		}
+	}
+}
+
+func newIndex() *index { return &index{pages: map[string]*page{}, books: map[string]*book{}} }
+
+// put takes an entry in, in place of an older one. What another instance says of a call of this process is not taken.
+func (x *index) put(key string, e *Entry, ends time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p := &page{e, ends}
+	if was := x.pages[key]; was != nil && was.own() && !p.own() {
+		return
+	}
+	x.remove(key)
+	b := x.books[e.Account]
+	if b == nil {
+		b = &book{pages: map[string]*page{}, channels: map[string]*page{}}
+		x.books[e.Account] = b
+	}
+	x.pages[key], b.pages[key] = p, p
+	p.each(func(channel string) { b.channels[channel] = p })
+}
+
+// drop takes a call of this process out, or with foreign one of another.
+func (x *index) drop(key string, foreign bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if p := x.pages[key]; p != nil && p.own() != foreign {
+		x.remove(key)
+	}
+}
+
+// remove takes a page out; who calls it holds the lock.
+func (x *index) remove(key string) {
+	p := x.pages[key]
+	if p == nil {
+		return
+	}
+	b := x.books[p.Account]
+	delete(x.pages, key)
+	delete(b.pages, key)
+	p.each(func(channel string) {
+		if b.channels[channel] == p {
+			delete(b.channels, channel)
+		}
+	})
+	if len(b.pages) == 0 {
+		delete(x.books, p.Account)
+	}
+}
+
+// expire drops what nobody has refreshed in time.
+func (x *index) expire(now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for key, p := range x.pages {
+		if p.over(now) {
+			x.remove(key)
+		}
+	}
+}
+
+// rewriting is longer than a holder takes to write its entries into a new bucket.
+const rewriting = lookInterval + 2*lastRetry
+
+// missed are foreign entries that were not in the bucket: their calls have ended, or where the bucket is a new one, their
+// holders may not have written them yet.
+func (x *index) missed(keys map[string]bool, newBucket bool, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for key := range keys {
+		switch p := x.pages[key]; {
+		case p == nil || p.own():
+		case !newBucket:
+			x.remove(key)
+		case p.ends.After(now.Add(rewriting)):
+			p.ends = now.Add(rewriting)
+		}
+	}
+}
+
+// foreign are the keys of other instances' calls.
+func (x *index) foreign() map[string]bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	keys := map[string]bool{}
+	for key, p := range x.pages {
+		if !p.own() {
+			keys[key] = true
+		}
+	}
+	return keys
+}
+
+// find is the call of a channel, nil if there is none, and the leg; there says whether that is on the call now.
+func (x *index) find(account, channel string, now time.Time) (e *Entry, leg *Leg, there bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	b := x.books[account]
+	if b == nil {
+		return nil, nil, false
+	}
+	p := b.channels[channel]
+	if p == nil || p.over(now) {
+		return nil, nil, false
+	}
+	named := func(leg Leg) bool { return leg.UUID == channel }
+	if i := slices.IndexFunc(p.Legs, named); i >= 0 {
+		return p.Entry, &p.Legs[i], true
+	}
+	return p.Entry, &p.Past[slices.IndexFunc(p.Past, named)], false
+}
+
+// list is the channels of an account that are wanted, the oldest first.
+func (x *index) list(account string, now time.Time, wanted func(*Entry, *Leg) bool) []Channel {
+	type found struct {
+		leg *Leg
+		e   *Entry
+	}
+	var all []found
+	x.mu.RLock()
+	if b := x.books[account]; b != nil {
+		all = make([]found, 0, 2*len(b.pages))
+		for _, p := range b.pages {
+			for i := range p.Legs {
+				if leg := &p.Legs[i]; !p.over(now) && wanted(p.Entry, leg) {
+					all = append(all, found{leg, p.Entry})
+				}
+			}
+		}
+	}
+	x.mu.RUnlock()
+	slices.SortFunc(all, func(a, b found) int {
+		if a.leg.Timestamp != b.leg.Timestamp {
+			return cmp.Compare(a.leg.Timestamp, b.leg.Timestamp)
+		}
+		return cmp.Compare(a.leg.UUID, b.leg.UUID)
+	})
+	channels := make([]Channel, len(all))
+	for i, f := range all {
+		channels[i] = f.e.channel(f.leg)
+	}
+	return channels
+}

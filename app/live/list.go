@@ -1,0 +1,42 @@
+package live
+
+import "time"
+
+// Filter says which channels of an account are listed. The zero value is all.
+type Filter struct {
+	User   string // whose own they are
+	Device string // by which they came
+	His    string // a user's own, and outsiders' on his calls
+}
+
+// Channels are the channels of an account, the oldest first, from memory.
+func (l *Live) Channels(account string, f Filter) []Channel {
+	return l.index.list(account, time.Now(), func(e *Entry, leg *Leg) bool {
+		return (f.User == "" || leg.OwnerID == f.User) && (f.His == "" || e.his(leg, f.His)) &&
+			(f.Device == "" || leg.AuthorizingType == "device" && leg.AuthorizingID == f.Device)
+	})
+}
+
+// Channel is all that is known of one; ok is false where the account has no such channel.
+func (l *Live) Channel(account, channel string) (d Details, ok bool) {
+	e, leg, there := l.index.find(account, channel, time.Now())
+	if !there {
+		return Details{}, false
+	}
+	return Details{
+		Channel: e.channel(leg), CallID: leg.UUID, OtherCallID: leg.OtherLeg, CallAnswered: e.Answered,
+		Legs: e.Legs, Actions: e.Actions, Recordings: e.Recordings,
+	}, true
+}
+
+// His says whether a user may act on a channel of his account; known is false where there is no such channel.
+func (l *Live) His(account, channel, user string) (his, known bool) {
+	e, leg, _ := l.index.find(account, channel, time.Now())
+	if e == nil {
+		return false, false
+	}
+	return e.his(leg, user), true
+}
+
+// Knows says whether a channel that is not listed is none: what there was in Asterisk has been taken up.
+func (l *Live) Knows() bool { return l.knows() }

@@ -1,0 +1,70 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"metaflows/app/auth"
+	"metaflows/app/live"
+)
+
+// Live is the live calls of all instances. *live.Live is one.
+type Live interface {
+	Channels(account string, f live.Filter) []live.Channel
+	Channel(account, channel string) (d live.Details, ok bool)
+	// His says whether a user may act on a channel; known is false where the account has no such channel.
+	His(account, channel, user string) (his, known bool)
+	// Knows says whether a channel that is not known is none.
+	Knows() bool
+	Do(ctx context.Context, cmd live.Command) live.Reply
+}
+
+// channelRoutes are live calls, as Kazoo's (kazoo-facts 5). A user acts on his own legs, and on an outsider's on his calls.
+func (a *API) channelRoutes() []route {
+	if a.cfg.Live == nil {
+		return nil
+	}
+	return []route{
+		{"GET", "/v2/accounts/{account}/channels", members, 1, a.listChannels},
+		{"GET", "/v2/accounts/{account}/users/{user}/channels", owners, 1, a.listChannels},
+		{"GET", "/v2/accounts/{account}/devices/{device}/channels", owners, 1, a.listChannels},
+		{"GET", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.showChannel},
+		{"POST", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.actOnChannel},
+		{"PUT", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.runOnChannel},
+	}
+}
+
+// listChannels gives an account's channels, or those of the user or device that the path names; to a user those that he
+// may act on.
+func (a *API) listChannels(x *exchange) {
+	f := live.Filter{User: x.PathValue("user"), Device: x.PathValue("device")}
+	if x.who.Role == auth.User && f == (live.Filter{}) {
+		f.His = x.who.Owner
+	}
+	x.succeed(a.cfg.Live.Channels(x.account, f))
+}
+
+// showChannel gives all that is known of one.
+func (a *API) showChannel(x *exchange) {
+	id := x.PathValue("channel")
+	if d, ok := a.cfg.Live.Channel(x.account, id); ok {
+		x.succeed(d)
+		return
+	}
+	a.noChannel(x, id)
+}
+
+// noChannel: there is no such channel, or it is not known whether there is one.
+func (a *API) noChannel(x *exchange, id string) {
+	if !a.cfg.Live.Knows() {
+		x.away("it is not known yet which calls there are")
+		return
+	}
+	x.fail(http.StatusNotFound, "bad identifier", []string{id}) // kazoo-facts 1.6: an array, here alone
+}
+
+// away: whoever handles the call does not answer now.
+func (x *exchange) away(message string) {
+	x.w.Header().Set("Retry-After", "2")
+	x.fail(http.StatusServiceUnavailable, "datastore_unreachable", because(message))
+}
