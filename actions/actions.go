@@ -3,7 +3,6 @@
 package actions
 
 import (
-	"errors"
 	"log/slog"
 	"time"
 
@@ -59,39 +58,6 @@ func (s *Set) Stray(channel string) {
 // Return lets a channel go on in the dialplan that a process before this one was giving back.
 func (s *Set) Return(channel string) {
 	s.quietly(func() error { return s.pbx.Continue(channel) }, "giving a channel back to the dialplan")
-}
-
-// Replaced gives a channel that has taken a leg's place what that leg's channel had. Asterisk exchanges the insides of the
-// two until the one that left is out of the application: what is set before can end on the wrong one.
-func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
-	err := t.AwaitFor(time.Second, func(ev flows.Event) bool {
-		gone, ok := ev.(flows.Left)
-		return ok && gone.Channel == left
-	})
-	if err != nil && !errors.Is(err, flows.ErrTimeout) {
-		return err
-	}
-	if leg.Context == "" && !leg.Outsider() {
-		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
-		if err != nil {
-			return err
-		}
-		leg.Context = own["TRANSFER_CONTEXT"]
-	}
-	vars := map[string]string{flows.VarCall: t.Call.ID, flows.VarRole: leg.Role, pushHandler: orphanHandler}
-	peer := t.Call.Peer(leg)
-	if peer != nil && t.Call.Answered() && !peer.Goes {
-		vars[flows.VarPartner] = peer.Name
-	}
-	if err := s.insist(t, func() error { return s.tell(t, leg, vars) }, "telling a channel whose place it has taken"); err != nil {
-		return err
-	}
-	if peer == nil || leg.Goes || !t.Call.Answered() && peer.Role != flows.RoleCaller {
-		return nil
-	}
-	return s.insist(t, func() error {
-		return s.tell(t, peer, map[string]string{flows.VarPartner: leg.Name})
-	}, "naming the partner")
 }
 
 // Failed tells the presser by a tone that its action has failed.

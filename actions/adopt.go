@@ -16,12 +16,12 @@ type adoption struct {
 	legs       []*flows.Leg
 	recordings []*flows.Recording
 	inBridge   map[*flows.Leg]bool
-	partner    string // of the caller, METAFLOWS_PARTNER
+	partners   map[*flows.Leg]string // METAFLOWS_PARTNER
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
 func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
-	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*flows.Leg]bool{}}
+	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*flows.Leg]bool{}, partners: map[*flows.Leg]string{}}
 	if err := a.read(found); err != nil {
 		return a.notUnderstood(found, err)
 	}
@@ -59,10 +59,10 @@ func (a *adoption) read(found []flows.Found) error {
 			nameless = append(nameless, leg)
 		}
 		leg.Called = f.Dialled
-		a.inBridge[leg] = f.Bridge == a.call.Bridge
+		a.inBridge[leg], a.partners[leg] = f.Bridge == a.call.Bridge, f.Partner
 		a.legs = append(a.legs, leg)
 		if leg.Role == flows.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
-			a.caller, a.partner = leg, f.Partner
+			a.caller = leg
 			if len(f.Args) > 0 {
 				a.args, _ = parseDial(f.Args) // one that is not understood has dialled nobody
 			}
@@ -150,9 +150,9 @@ func (a *adoption) goOnDialling() error {
 		return a.giveBack(statusInvalid)
 	case a.args.single() && len(callees) > 0:
 		return a.conclude(a.ringIn(callees[0]))
-	case a.args.single() && a.partner != "" && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
+	case a.args.single() && a.partners[a.caller] != "" && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
 		return a.missedAll()
-	case a.args.single() && a.partner != "": // it was dialled, and has ended meanwhile
+	case a.args.single() && a.partners[a.caller] != "": // it was dialled, and has ended meanwhile
 		return a.giveBack(statusNoAnswer)
 	case !a.args.single() && a.made:
 		return a.conclude(a.ringThem(callees, a.hush))
@@ -169,7 +169,7 @@ func (a *adoption) missedAll() error {
 	a.answeredAt = time.Now()
 	a.caller.Answered, a.caller.Goes = a.answeredAt, a.args.goOn
 	a.t.PublishAll("call.answered", func(*flows.Notice) {})
-	if err := a.tellAnswer(a.partner); err != nil {
+	if err := a.tellAnswer(a.partners[a.caller]); err != nil {
 		return a.abandon(err)
 	}
 	return a.hangUp(a.answeredAt)
@@ -220,6 +220,11 @@ func (a *adoption) takeUpTalk() error {
 func (a *adoption) settle() {
 	for _, leg := range a.legs {
 		if !a.inBridge[leg] && !leg.Gone {
+			if a.partners[leg] != "" { // those who talk must not end with it
+				_ = a.insist(a.t, func() error {
+					return a.pbx.SetVariables(leg.ID, map[string]string{flows.VarPartner: ""})
+				}, "untying a leg that takes part in nothing")
+			}
 			a.drop(a.t, leg.ID, "ending a leg that takes part in nothing")
 			a.call.Release(leg)
 		}

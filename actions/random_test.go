@@ -76,7 +76,7 @@ func TestRandomCalls(t *testing.T) {
 			pbxtest.Play(t, &txtar.Archive{Files: []txtar.File{
 				{Name: "account acme", Data: []byte(randomDocument)}, {Name: "account evil", Data: []byte(randomDocument)},
 				{Name: "call", Data: []byte(call)},
-			}})
+			}}, publishable)
 		})
 		if failed {
 			t.Fatalf("the call was\n%s", call)

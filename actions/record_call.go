@@ -211,11 +211,15 @@ func (s *Set) takeUpRecordings(t *flows.Task) error {
 		case errors.Is(err, flows.ErrDetached):
 			return err
 		case err == nil && !live && stored:
+			s.retellRecording(t, rec)
 			s.recordingStored(t, rec, time.Since(rec.Began), "stopped")
 			continue
 		case err == nil && !live: // it was never begun
 			t.Call.ForgetRecording(rec)
 			continue
+		}
+		if live {
+			s.retellRecording(t, rec)
 		}
 		mask := s.pbx.UnmaskRecording // Asterisk does not say whether it writes silence
 		if rec.Masked {
@@ -227,6 +231,16 @@ func (s *Set) takeUpRecordings(t *flows.Task) error {
 		t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
 	}
 	return nil
+}
+
+// retellRecording tells the beginning of a recording that was found: the process that began it may not have come to that.
+func (s *Set) retellRecording(t *flows.Task, rec *flows.Recording) {
+	if time.Since(rec.Began) > retold {
+		return
+	}
+	n := recordingNotice(t, rec, "recording.started")
+	n.Time = rec.Began
+	t.Publish(n)
 }
 
 // mask silences every recording of the call, or ends that.

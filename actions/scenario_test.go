@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"metaflows/actions/pbxtest"
+	"metaflows/app/events"
+	"metaflows/app/events/eventstest"
+	"metaflows/flows"
 )
 
 var update = flag.Bool("update", false, "take what happens into the scenarios' files")
@@ -19,7 +22,16 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			pbxtest.RunScenario(t, file, *update)
+			pbxtest.RunScenario(t, file, *update, publishable)
 		})
 	}
+}
+
+// publishable says what is wrong with a notice once it is an event.
+func publishable(n flows.Notice) error {
+	m, err := events.Message(n, "n1")
+	if err != nil {
+		return err
+	}
+	return eventstest.Check(m.Subject, m.Header, m.Data)
 }

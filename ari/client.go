@@ -41,6 +41,10 @@ type Config struct {
 	// Its context ends with the connection. nil for none.
 	OnConnect func(context.Context, *Client) error
 
+	// Answered is told of each request: its method, the status of the answer, 0 if there was none, and the time until then.
+	// It is called by the goroutine that asked. nil for nobody.
+	Answered func(method string, status int, took time.Duration)
+
 	Timeout      time.Duration // of a request: 5 s
 	LongTimeout  time.Duration // of a request that can wait behind digits being played to its channel: 15 s
 	PingInterval time.Duration // of the events' websocket: 1 s
@@ -93,6 +97,9 @@ func New(cfg Config) (*Client, error) {
 
 	c := &Client{cfg: cfg, base: base, seen: make(map[string]bool)}
 	c.http = &http.Client{Transport: newTransport()}
+	if cfg.Answered != nil {
+		c.http.Transport = timed{c.http.Transport, cfg.Answered}
+	}
 	if c.v5, err = c.newNative(cfg.Timeout); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,23 @@ func newTransport() *http.Transport {
 	}
 }
 
+// timed tells of each request.
+type timed struct {
+	http.RoundTripper
+	answered func(method string, status int, took time.Duration)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t timed) RoundTrip(req *http.Request) (*http.Response, error) {
+	began, status := time.Now(), 0
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err == nil {
+		status = resp.StatusCode
+	}
+	t.answered(req.Method, status, time.Since(began))
+	return resp, err
+}
+
 // schemes numbers the URL schemes that clients of this process have registered.
 var schemes atomic.Int64
 

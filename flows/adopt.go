@@ -151,17 +151,19 @@ func (c *Call) resync(ev resync) {
 		case f.Channel.State != leg.State:
 			c.handle(StateChanged{leg.ID, f.Channel.State})
 		}
-		if there && leg.bridged && leg.Phone() { // what was confirmed in the gap is not known
-			leg.joins, leg.asked = nil, !leg.keypad.Absorb() // and is asked for again
+		if there && leg.bridged { // what was confirmed in the gap is not known
+			leg.joins, leg.away = nil, f.Bridge != c.Bridge
+			leg.unknown = leg.Phone() // and is asked for again
 		}
 	}
 }
 
-// resyncReplaced: one leg is gone and a channel that nobody knows is in the bridge: it has taken the leg's place.
+// resyncReplaced: one leg is gone, or out of the bridge, and a channel that nobody knows is in there: it has taken the leg's
+// place. A phone that has sent the others elsewhere (REFER) is there until it hangs up.
 func (c *Call) resyncReplaced(ev resync) {
 	var gone []*Leg
 	for _, leg := range c.Legs {
-		if _, there := ev.there[leg.ID]; !there {
+		if f, there := ev.there[leg.ID]; !there || leg.bridged && f.Bridge != c.Bridge {
 			gone = append(gone, leg)
 		}
 	}

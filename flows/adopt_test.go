@@ -183,6 +183,47 @@ func TestResyncCatchesUp(t *testing.T) {
 	})
 }
 
+// TestResyncTransferred: a phone has sent the other party elsewhere in a gap (REFER), and has not hung up yet. Who came into its
+// place is on the call, and the phone is not.
+func TestResyncTransferred(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var legs []*Leg
+		calls := NewCalls(CallsConfig{
+			Log: slog.New(slog.DiscardHandler), Effective: func(Owner) *Effective { return nil }, Line: silentLine{},
+			Enter: func(task *Task, started Started) error {
+				legs = []*Leg{NewLeg(started.Channel, RoleCaller), NewLeg(Channel{ID: "b", Name: "PJSIP/b-1", State: "Up"}, RoleCallee)}
+				task.Call.Register("b")
+				for _, leg := range legs {
+					task.Call.Add(leg)
+					if err := task.Call.Join(leg); err != nil {
+						return err
+					}
+				}
+				return task.Until(0, task.Call.Over)
+			},
+		})
+		calls.Deliver("a", Started{Channel: Channel{ID: "a", Name: "PJSIP/a-1", State: "Up"}})
+		synctest.Wait()
+		bridge := BridgePrefix + "a"
+		calls.Connected(Inventory{Channels: []Found{
+			{Channel: Channel{ID: "a", Name: "PJSIP/a-1", State: "Up"}, Inside: true, Bridge: bridge},
+			{Channel: Channel{ID: "b", Name: "PJSIP/b-1", State: "Up"}, Inside: true},
+			{Channel: Channel{ID: "l;1", Name: "Local/2000@phones-1;1", State: "Up"}, Inside: true, Bridge: bridge},
+		}})
+		synctest.Wait()
+		if legs[1].ID != "l;1" {
+			t.Errorf("in the place of b is %s", legs[1].ID)
+		}
+		calls.Deliver("b", Left{"b"})
+		synctest.Wait()
+		if calls.Len() != 1 {
+			t.Error("the call has ended with the phone that transferred it")
+		}
+		calls.Deliver("a", Left{"a"})
+		synctest.Wait()
+	})
+}
+
 // silentLine takes every command.
 type silentLine struct{}
 

@@ -29,6 +29,7 @@ type Call struct {
 	mail        *mailbox
 	all         []*Leg          // also those that have left
 	left        []*Leg          // those
+	tallied     int             // legs that the process knows of
 	told        map[string]bool // ids of what was published about the call
 	ids         []string
 	tasks       []*Task
@@ -86,6 +87,8 @@ type matched struct {
 	owner, presser *Leg
 	match          *Match
 	stamp          time.Time
+	by             Decision
+	pressed        time.Time // arrival of its last key
 }
 
 // run is the call's goroutine, until its first task has returned.
@@ -135,6 +138,7 @@ func (c *Call) handle(ev Event) {
 		c.resync(ev)
 		return
 	case Digit:
+		c.calls.cfg.Meter.Digit()
 		if !c.offer(ev) {
 			c.press(ev)
 		}
@@ -189,7 +193,7 @@ func (c *Call) book(ev Event) {
 		}
 	case Removed:
 		if ev.Bridge == c.Bridge {
-			c.mend(ev.Channel)
+			c.tear(ev.Channel)
 		}
 	case Destroyed:
 		for _, leg := range c.all {
@@ -287,6 +291,7 @@ func (c *Call) finish() {
 		leg.stopKeys()
 		leg.courier.drop()
 	}
+	c.calls.legs.Add(int64(-c.tallied))
 	if over := c.calls.cfg.Over; over != nil && !detached {
 		over(c.ID)
 	}
@@ -314,6 +319,7 @@ func (c *Call) publish(n Notice) {
 	if n.Time.IsZero() {
 		n.Time = c.clock.now()
 	}
+	c.introduce(&n)
 	c.calls.cfg.Publisher.Publish(n)
 }
 

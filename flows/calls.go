@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // CallsConfig is what calls need from outside.
@@ -14,6 +15,8 @@ type CallsConfig struct {
 	Publisher Publisher
 	Modules   Modules
 	Log       *slog.Logger
+	// Meter counts what calls do; nil for nobody.
+	Meter Meter
 	// Effective gives an owner's documents as they are now, from memory. It is called at every key and must not allocate
 	// or block.
 	Effective func(Owner) *Effective
@@ -49,10 +52,15 @@ type Calls struct {
 	taken   map[string]bool // channels whose entry is known before its event
 	stopped bool
 	running sync.WaitGroup
+
+	legs atomic.Int64 // on all calls
 }
 
 // NewCalls makes an empty registry.
 func NewCalls(cfg CallsConfig) *Calls {
+	if cfg.Meter == nil {
+		cfg.Meter = noMeter{}
+	}
 	return &Calls{cfg: cfg, ids: map[string]*Call{}, live: map[*Call]struct{}{}, taken: map[string]bool{}}
 }
 
@@ -140,6 +148,7 @@ func (cs *Calls) admit(c *Call) bool {
 	}
 	cs.live[c] = struct{}{}
 	cs.running.Add(1)
+	cs.cfg.Meter.Call()
 	return true
 }
 

@@ -32,6 +32,32 @@ var arrows = map[string]struct {
 		may: []string{"metaflows/flows", "metaflows/app/egress", "github.com/santhosh-tekuri/jsonschema/v6"},
 		why: "documents are checked by the command line too, without the API, NATS and Asterisk",
 	},
+	"metaflows/app/simulate": {
+		may: []string{"metaflows/flows"},
+		why: "keys are played through on flows alone; what else it needs it is given",
+	},
+	"metaflows/app/cli": {
+		may: []string{"metaflows/flows", "metaflows/actions", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/egress"},
+		why: "simulate and check need no NATS, no Asterisk and no settings",
+	},
+	"metaflows/app/auth": {
+		may: []string{"metaflows/app/store", "github.com/golang-jwt/jwt/v5", "golang.org/x/time/rate"},
+		why: "who somebody is depends on nothing that he asks for; where keys are kept is behind an interface",
+	},
+	"metaflows/app/directory": {
+		may: []string{"metaflows/flows", "metaflows/app/schema", "metaflows/app/store"},
+		why: "it is asked by the API and by calls, and knows neither",
+	},
+	"metaflows/app/rest": {
+		may: []string{
+			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/events", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/store",
+		},
+		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries and keys",
+	},
+	"metaflows/app/metrics": {
+		may: []string{"metaflows/flows", "metaflows/ari", "github.com/prometheus/client_golang"},
+		why: "what is measured is told it, or asked by it; nobody else counts for Prometheus",
+	},
 	"metaflows/app/egress": {
 		why: "whatever calls a URL asks it, so it needs nobody",
 	},
@@ -42,6 +68,7 @@ var strangers = map[string]string{
 	"metaflows/docker":  "it serves lab and tests only",
 	"github.com/emiago": "the phones of lab and tests need it; Asterisk speaks SIP for us",
 	"github.com/pion":   "the phones of lab and tests need it; Asterisk speaks RTP for us",
+	"github.com/pb33f":  "it holds answers against /openapi.json, in tests",
 	"testing":           "it brings the flags of go test along",
 	"net/http/httptest": "it is for tests",
 }

@@ -32,35 +32,43 @@ type echo struct {
 	late     time.Time
 	deaf     span // digits were sent to the phone
 	last     Digit
-	putBack  bool // last will come again
-	repeated bool // last has come again
+	begun    time.Time                      // when last has begun for the bridge, as far as this is known
+	before   struct{ free, late time.Time } // as they were before last
+	putBack  bool                           // last will come again, and begin then
+	repeated bool                           // last has come again
 }
 
-// hear takes a reported digit. again says that it is the second report of the last one; begin is when it began for the
-// bridge, as far as this is known: a digit that was put back begins with its second report.
-func (e *echo) hear(d Digit) (begin time.Time, again bool) {
-	if again = e.again(d); again {
-		e.repeated, e.putBack = true, false
+// hear takes a reported digit. again says that it is the second report of the last one.
+func (e *echo) hear(d Digit) (again bool) {
+	again = e.again(d)
+	e.last, e.repeated = d, again
+	if again {
+		e.putBack, e.begun = false, d.Stamp
 		e.free = d.Stamp.Add(max(d.Duration, minDigit))
 		e.late = later(e.late, e.free)
-		return d.Stamp, true
+		return true
 	}
-	begin = d.Stamp.Add(-d.Duration)
-	e.last, e.repeated, e.putBack = d, false, false
+	e.before.free, e.before.late = e.free, e.late
+	e.judge()
+	return false
+}
+
+// judge finds out when the last digit has begun for the bridge, and when it will have ended.
+func (e *echo) judge() {
+	d, begin := e.last, e.last.Stamp.Add(-e.last.Duration)
+	e.free, e.late, e.putBack = e.before.free, e.before.late, false
 	open := e.free.Add(minGap)
-	unsure := e.deaf.holds(begin) || e.deaf.holds(begin.Add(-oneFrame)) || begin.Before(e.late.Add(minGap))
+	unsure := e.deaf.near(begin) || begin.Before(e.late.Add(minGap))
 	if e.deaf.holds(begin) {
 		begin = e.deaf.until // the key that is still down then is heard from then on
 	}
 	switch {
 	case !begin.Before(open) && begin.Before(d.Stamp):
-		e.free = later(d.Stamp, begin.Add(minDigit))
+		e.begun, e.free = begin, later(d.Stamp, begin.Add(minDigit))
 	case !d.Stamp.Before(open): // its beginning was ignored: it begins where it has ended
-		begin = d.Stamp
-		e.free = d.Stamp.Add(max(d.Duration, minDigit))
+		e.begun, e.free = d.Stamp, d.Stamp.Add(max(d.Duration, minDigit))
 	default:
-		begin = d.Stamp
-		e.putBack = true
+		e.begun, e.putBack = d.Stamp, true
 	}
 	switch e.late = later(e.late, e.free); {
 	case !unsure:
@@ -68,19 +76,18 @@ func (e *echo) hear(d Digit) (begin time.Time, again bool) {
 	case !e.putBack:
 		e.late = later(e.late, d.Stamp.Add(max(d.Duration, minDigit)))
 	}
-	return begin, false
 }
 
 // busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn.
-func (e *echo) busy(d Digit) time.Duration {
+func (e *echo) busy() time.Duration {
 	free := e.late
 	if e.putBack {
-		free = free.Add(minGap + max(d.Duration, minDigit))
+		free = free.Add(minGap + max(e.last.Duration, minDigit))
 	}
-	if !free.After(d.Stamp) {
+	if !free.After(e.last.Stamp) {
 		return 0
 	}
-	return free.Sub(d.Stamp) + oneFrame
+	return free.Sub(e.last.Stamp) + oneFrame
 }
 
 // again: nobody presses a key twice with hardly a gap, and Asterisk would report that once more; and a digit that was put
@@ -96,19 +103,39 @@ func (e *echo) again(d Digit) bool {
 	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(lateness))
 }
 
-// sent notes that the phone is sent digits from begin to end.
-func (e *echo) sent(begin, end time.Time) {
-	until := end.Add(deafTime)
+// sent notes that the phone is or was sent digits from begin to end. late says that the last digit, which was reported
+// before this was known, begins later than it seemed, or may do so.
+func (e *echo) sent(begin, end time.Time) (late bool) {
+	now := span{begin, end.Add(deafTime)}
 	if begin.After(e.deaf.until) {
-		e.deaf.from = begin
+		e.deaf = now
+	} else {
+		e.deaf.from, e.deaf.until = earlier(e.deaf.from, begin), later(e.deaf.until, now.until)
 	}
-	e.deaf.until = later(e.deaf.until, until)
+	if e.repeated || e.putBack || !now.near(e.last.Stamp.Add(-e.last.Duration)) {
+		return false
+	}
+	was := *e
+	if e.judge(); e.begun.Before(was.begun) || e.late.Before(was.late) {
+		*e = was // other digits that were sent are forgotten by now
+	}
+	return e.begun.After(was.begun) || e.late.After(was.late)
 }
 
 // span is a time with a begin and an end.
 type span struct{ from, until time.Time }
 
 func (s span) holds(t time.Time) bool { return t.After(s.from) && t.Before(s.until) }
+
+// near is holds, or may be: the end of an echo is known to a frame.
+func (s span) near(t time.Time) bool { return t.After(s.from) && t.Before(s.until.Add(oneFrame)) }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

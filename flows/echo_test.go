@@ -18,7 +18,7 @@ func TestEchoOfAFastTypist(t *testing.T) {
 		{1447, '4'}, {1572, '4'}, {1572, '3'}, {1697, '3'}, {1697, '2'}, {1822, '2'}, {1822, '1'}, {1947, '1'}, {1947, '#'}, {2072, '#'},
 	} {
 		d := Digit{Key: r.key, Duration: 60 * time.Millisecond, Stamp: base.Add(time.Duration(r.ms) * time.Millisecond)}
-		if _, again := e.hear(d); !again {
+		if again := e.hear(d); !again {
 			got += string(r.key)
 		}
 	}
@@ -34,7 +34,7 @@ func TestEchoKeepsRealRepetitions(t *testing.T) {
 		at, n := time.Unix(100, 0), 0
 		for range 10 {
 			at = at.Add(time.Duration(rhythm.digit+rhythm.gap) * time.Millisecond)
-			if _, again := e.hear(Digit{Key: '5', Duration: time.Duration(rhythm.digit) * time.Millisecond, Stamp: at}); !again {
+			if again := e.hear(Digit{Key: '5', Duration: time.Duration(rhythm.digit) * time.Millisecond, Stamp: at}); !again {
 				n++
 			}
 		}
@@ -57,15 +57,67 @@ func TestEchoOfADeafPhone(t *testing.T) {
 		key       byte
 	}{{2143, 2243, '*'}, {2343, 2403, '2'}, {2543, 2643, '1'}, {2743, 2843, '0'}, {2943, 3043, '0'}, {3143, 3244, '3'}} {
 		d := Digit{Key: r.key, Duration: 100 * time.Millisecond, Stamp: ms(r.at)}
-		if _, again := e.hear(d); again {
+		if again := e.hear(d); again {
 			t.Errorf("%c counts as heard twice", r.key)
 		}
-		if until := d.Stamp.Add(e.busy(d)); until.Before(ms(r.until)) {
+		if until := d.Stamp.Add(e.busy()); until.Before(ms(r.until)) {
 			t.Errorf("%c: Asterisk was at it until %d, taken for done at %d", r.key, r.until, until.Sub(base).Milliseconds())
 		}
 	}
 	d := Digit{Key: '5', Duration: 100 * time.Millisecond, Stamp: ms(3500)}
-	if e.hear(d); e.busy(d) != 0 {
-		t.Errorf("after a pause Asterisk is taken for busy for %v", e.busy(d))
+	if e.hear(d); e.busy() != 0 {
+		t.Errorf("after a pause Asterisk is taken for busy for %v", e.busy())
+	}
+}
+
+// Both parties press at the same moment. What the other's phone was sent meanwhile is known when that key is released, and
+// then the digit that was reported before has another beginning: it was ignored until the key's release.
+func TestEchoOfBothAtOnce(t *testing.T) {
+	base := time.Unix(100, 0)
+	ms := func(n int) time.Time { return base.Add(time.Duration(n) * time.Millisecond) }
+	for _, c := range []struct {
+		about           string
+		begin, end      int  // the digit that was reported before
+		sent, sentUntil int  // what its phone was sent, as is known later
+		late            bool // that changes something
+		begun, until    int  // when the digit has begun, and until when Asterisk may be at it
+	}{
+		{"in the middle", 20, 120, 0, 130, true, 120, 220},
+		{"a short digit", 80, 120, 0, 130, true, 120, 200},
+		{"it was first", -10, 90, 0, 130, false, -10, 0},
+		{"soon after what was sent", 500, 600, 0, 130, true, 600, 700},
+		{"hardly after the echo of that", 640, 740, 0, 130, true, 640, 840},
+		{"long after what was sent", 700, 800, 0, 130, false, 700, 0},
+		{"the key outlasts the deafness", 500, 900, 0, 130, true, 630, 1300},
+	} {
+		var e echo
+		d := Digit{Key: '5', Duration: time.Duration(c.end-c.begin) * time.Millisecond, Stamp: ms(c.end)}
+		e.hear(d)
+		if got := e.sent(ms(c.sent), ms(c.sentUntil)); got != c.late {
+			t.Errorf("%s: the digit has changed: %v", c.about, got)
+		}
+		until := 0
+		if busy := e.busy(); busy > 0 {
+			until = int(e.last.Stamp.Add(busy-oneFrame).Sub(base) / time.Millisecond)
+		}
+		if begun := int(e.begun.Sub(base) / time.Millisecond); begun != c.begun || until != c.until {
+			t.Errorf("%s: it has begun at %d and Asterisk is at it until %d, want %d and %d", c.about, begun, until, c.begun, c.until)
+		}
+	}
+}
+
+// TestEchoForgets: a digit whose phone was sent something keeps its beginning when that is long ago.
+func TestEchoForgets(t *testing.T) {
+	var e echo
+	base := time.Unix(100, 0)
+	ms := func(n int) time.Time { return base.Add(time.Duration(n) * time.Millisecond) }
+	e.sent(ms(0), ms(100))
+	e.hear(Digit{Key: '5', Duration: 100 * time.Millisecond, Stamp: ms(690)})
+	begun := e.begun
+	if e.sent(ms(605), ms(700)) || !e.begun.Equal(begun) {
+		t.Errorf("it began at %v, and now at %v", begun.Sub(base), e.begun.Sub(base))
+	}
+	if e.sent(ms(5000), ms(5100)) || !e.begun.Equal(begun) {
+		t.Errorf("it began at %v, and later at %v", begun.Sub(base), e.begun.Sub(base))
 	}
 }

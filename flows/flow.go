@@ -95,6 +95,7 @@ func (m matched) run() string { return fmt.Sprintf("%s.%d", m.presser.ID, m.stam
 
 // startFlow begins what a code has found.
 func (c *Call) startFlow(m matched) {
+	c.calls.cfg.Meter.Decided(m.by, c.clock.now().Sub(m.pressed))
 	f := &Flow{
 		Owner: m.owner, Presser: m.presser, Match: m.match, node: m.match.Node,
 		Path: m.match.Kind + "s." + m.match.Key, run: m.run(),
@@ -187,6 +188,7 @@ func (t *Task) conclude(next Next, err error) string {
 	n.Result, n.Reason, n.Duration = out.String(), out.reason, t.Call.clock.now().Sub(f.began).Milliseconds()
 	t.Call.publish(n)
 	f.outcome = f.concluded(out, err)
+	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
 	key := f.node.after(out)
 	if err != nil {
 		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)
@@ -205,13 +207,21 @@ type outcome struct {
 
 // String is the published word: continue, stop, branch:<key> or failed.
 func (o outcome) String() string {
+	if kind := o.kind(); kind != "branch" {
+		return kind
+	}
+	return "branch:" + o.next.branch
+}
+
+// kind is String without the key.
+func (o outcome) kind() string {
 	switch {
 	case o.reason != "":
 		return "failed"
 	case o.next.stop:
 		return "stop"
 	case o.next.branch != "":
-		return "branch:" + o.next.branch
+		return "branch"
 	}
 	return "continue"
 }

@@ -50,14 +50,16 @@ type Leg struct {
 
 	courier courier
 	bridged bool   // in the call's bridge, as far as we asked for
+	away    bool   // it has left that and not entered it again
 	joins   []bool // absorb of each addChannel that was sent and not yet confirmed by Entered
 	asked   bool   // absorb as it was asked for last
+	unknown bool   // whether that holds is not known: it is asked for again
 	turning bool   // that request is under way
 	balked  bool   // it has failed; it is tried again after a while
-	torn    bool   // it may be waiting for the end of another's digit: see mend
-	mending int    // times that it is being added again for that
+	torn    bool   // it may be waiting for the end of another's digit: see tear
 	busy    int    // commands at the courier
 	since   []change
+	former  string // the channel whose place this one has taken
 }
 
 // change is a moment from which a leg's keys were or were not kept from the others, by Asterisk's clock.
@@ -90,7 +92,7 @@ func (l *Leg) identify(ch Channel) {
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
-	l.torn, l.mending = false, 0
+	l.away, l.unknown, l.torn, l.former = false, false, false, ""
 }
 
 // dialed books the progress of a dial. A Local channel may tell its answer only here.
@@ -127,6 +129,7 @@ func (l *Leg) Up() bool { return l.State == "Up" && !l.Gone }
 
 // confirm notes that the leg has entered its bridge at stamp, with the absorb of the request that this confirms.
 func (l *Leg) confirm(stamp time.Time) {
+	l.away = false
 	absorb := l.asked // somebody else moved it
 	if len(l.joins) > 0 {
 		absorb, l.joins = l.joins[0], l.joins[1:]
@@ -147,6 +150,16 @@ func (l *Leg) absorbed(stamp time.Time) bool {
 		}
 	}
 	return false
+}
+
+// present says of a leg that it is in its bridge and stays there for now.
+func (l *Leg) present() bool { return l.bridged && !l.away && !l.turning }
+
+// whole says of a leg that leaves its bridge now that this takes the end of no digit of its from the others: none is passing,
+// or one that is goes on passing when it comes back, and ends by itself.
+func (l *Leg) whole() bool {
+	n := len(l.since)
+	return len(l.joins) > 0 && !l.joins[0] || n > 0 && l.since[n-1].absorb
 }
 
 // endpointOf cuts the instance off a channel's name: PJSIP/alice-0000001e is of PJSIP/alice.

@@ -14,6 +14,7 @@ func (c *Call) Add(leg *Leg) {
 	if !slices.Contains(c.all, leg) {
 		c.all = append(c.all, leg)
 	}
+	c.tally()
 	c.rewire()
 }
 
@@ -67,6 +68,7 @@ func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 func (c *Call) Release(leg *Leg) {
 	leg.stopKeys()
 	c.Legs = slices.DeleteFunc(c.Legs, func(l *Leg) bool { return l == leg })
+	c.tally()
 	c.rewire()
 }
 
@@ -79,10 +81,10 @@ func (c *Call) Drop(leg *Leg) {
 
 // Join puts a leg into the call's bridge, and returns when it has been asked for.
 func (c *Call) Join(leg *Leg) error {
-	leg.joins = append(leg.joins, false)
-	leg.asked = false
+	leg.joins = []bool{false}
+	leg.asked, leg.unknown, leg.torn = false, false, false
 	if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
-		leg.joins = leg.joins[:len(leg.joins)-1]
+		leg.joins = nil
 		return err
 	}
 	leg.bridged = true
@@ -94,7 +96,7 @@ func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
 // Rejoin says of a leg that was found that it is in the call's bridge. A process that was killed may have left its digits
 // absorbed, so it is added again as soon as that can be.
-func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked = true, leg.Phone() && !leg.keypad.Absorb() }
+func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked, leg.unknown = true, false, leg.Phone() }
 
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
@@ -204,14 +206,14 @@ func (c *Call) lose(channel string) {
 // replace gives a leg's place to another channel (pickup, REFER). It has that leg's identity unless it brings its own.
 func (c *Call) replace(leg *Leg, ch Channel) {
 	c.Register(ch.ID)
-	bridged := leg.bridged
+	bridged, former := leg.bridged, leg.ID
 	owner, context := leg.Owner, leg.Context
 	leg.stopKeys()
 	leg.reset(ch)
 	if leg.identify(ch); leg.Outsider() {
 		leg.Owner, leg.Context = owner, context
 	}
-	leg.bridged = bridged
+	leg.bridged, leg.former = bridged, former
 	if leg.Dialled != "" && leg.Phone() {
 		leg.Dialled = ch.Endpoint()
 	}
@@ -256,6 +258,19 @@ func (l *Leg) notice(kind string) Notice {
 	return Notice{
 		Type: kind, Account: l.Owner.Account, Channel: l.ID, UniqueID: l.ID, Endpoint: l.Endpoint(),
 		LinkedID: l.LinkedID, SIPCallID: l.SIPCallID,
+	}
+}
+
+// introduce says in a notice whose its legs are, as far as its account may know: another account's people are not its
+// business, nor is the extension that they have called, which is the name of a Local leg.
+func (c *Call) introduce(n *Notice) {
+	for _, leg := range c.all {
+		switch {
+		case leg.ID == n.Channel && leg.Owner.Account == n.Account:
+			n.User, n.Device = leg.Owner.User, leg.Owner.Device
+		case leg.ID == n.OtherChannel && leg.Phone() && (leg.Outsider() || leg.Owner.Account == n.Account):
+			n.OtherEndpoint, n.OtherUser, n.OtherDevice = leg.Endpoint(), leg.Owner.User, leg.Owner.Device
+		}
 	}
 }
 

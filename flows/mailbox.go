@@ -59,6 +59,13 @@ func (m *mailbox) list() []Event {
 	return events
 }
 
+// depth is how many events wait.
+func (m *mailbox) depth() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.events)
+}
+
 // close makes every later put a no-op, and returns what was put and not taken.
 func (m *mailbox) close() []Event {
 	m.mu.Lock()

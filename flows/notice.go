@@ -9,27 +9,33 @@ type Notice struct {
 	ID   string    `json:"-"` // deterministic: the same fact has the same id after a restart
 	Time time.Time `json:"-"`
 
-	Account      string   `json:"account,omitempty"` // under which it is published; "" for no account
-	Call         string   `json:"call,omitempty"`
-	Node         string   `json:"node,omitempty"`    // the Asterisk node; set by the publisher
-	Channel      string   `json:"channel,omitempty"` // the leg
-	Endpoint     string   `json:"endpoint,omitempty"`
-	OtherChannel string   `json:"other_channel,omitempty"`
-	UniqueID     string   `json:"uniqueid,omitempty"`
-	LinkedID     string   `json:"linkedid,omitempty"`
-	SIPCallID    string   `json:"sip_call_id,omitempty"`
-	Action       string   `json:"action,omitempty"`    // id of one run of a module
-	Recording    string   `json:"recording,omitempty"` // its name in Asterisk's recording folder
-	Module       string   `json:"module,omitempty"`
-	Path         string   `json:"path,omitempty"`      // of the node: numbers.9, patterns.2(\d+).children._
-	Collected    string   `json:"collected,omitempty"` // only of an accepted action whose presser is the owner
-	Captures     []string `json:"captures,omitempty"`
-	Target       string   `json:"target,omitempty"`
-	Digits       int      `json:"digits,omitempty"`   // how many
-	Document     string   `json:"document,omitempty"` // where the entry comes from: account, user, device
-	Result       string   `json:"result,omitempty"`
-	Reason       string   `json:"reason,omitempty"`
-	Duration     int64    `json:"duration_ms,omitempty"`
+	Account      string `json:"account,omitempty"` // under which it is published; "" for no account
+	Call         string `json:"call,omitempty"`
+	Node         string `json:"node,omitempty"`    // the Asterisk node; set by the publisher
+	Channel      string `json:"channel,omitempty"` // the leg
+	Endpoint     string `json:"endpoint,omitempty"`
+	User         string `json:"user,omitempty"` // whose leg it is
+	Device       string `json:"device,omitempty"`
+	OtherChannel string `json:"other_channel,omitempty"`
+	// Whose the other leg is: only a phone's, and only where it is of no other account.
+	OtherEndpoint string   `json:"other_endpoint,omitempty"`
+	OtherUser     string   `json:"other_user,omitempty"`
+	OtherDevice   string   `json:"other_device,omitempty"`
+	UniqueID      string   `json:"uniqueid,omitempty"`
+	LinkedID      string   `json:"linkedid,omitempty"`
+	SIPCallID     string   `json:"sip_call_id,omitempty"`
+	Action        string   `json:"action,omitempty"`    // id of one run of a module
+	Recording     string   `json:"recording,omitempty"` // its name in Asterisk's recording folder
+	Module        string   `json:"module,omitempty"`
+	Path          string   `json:"path,omitempty"`      // of the node: numbers.9, patterns.2(\d+).children._
+	Collected     string   `json:"collected,omitempty"` // only of an accepted action whose presser is the owner
+	Captures      []string `json:"captures,omitempty"`
+	Target        string   `json:"target,omitempty"`
+	Digits        int      `json:"digits,omitempty"`   // how many
+	Document      string   `json:"document,omitempty"` // where the entry comes from: account, user, device
+	Result        string   `json:"result,omitempty"`
+	Reason        string   `json:"reason,omitempty"`
+	Duration      int64    `json:"duration_ms,omitempty"`
 }
 
 // Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.

@@ -11,11 +11,13 @@ import (
 )
 
 // Limits of a document's patterns (design 4, Documents). 2,000 instructions need no 32 KiB of text; that limit is for
-// hostile character classes, of which a few bytes cost syntax.Parse much and the program nothing.
+// hostile character classes, of which a few bytes cost syntax.Parse much and the program nothing: each one of Unicode (\pL)
+// counts as patClassText more.
 const (
 	patMaxPatterns     = 200
 	patMaxInstructions = 2000
 	patMaxText         = 32 << 10
+	patClassText       = 64
 	patMaxEffort       = 16 << 10 // bytes that are parsed again to find the places of mistakes
 )
 
@@ -129,8 +131,9 @@ type patPattern struct {
 // patCompile compiles a pattern (RE2 syntax, flags as package regexp), or says why not. spent: a limit is reached, so the
 // rest of the patterns need not be tried.
 func patCompile(source string, budget *patBudget) (pattern *patPattern, problem string, spent bool) {
-	if budget.text -= len(source); budget.text < 0 {
-		return nil, fmt.Sprintf("The document's patterns have more than %d bytes up to here", patMaxText), true
+	classes := strings.Count(source, `\p`) + strings.Count(source, `\P`)
+	if budget.text -= len(source) + classes*patClassText; budget.text < 0 {
+		return nil, fmt.Sprintf("The document's patterns have more than %d bytes up to here, where a class as \\pL counts as %d more", patMaxText, patClassText), true
 	}
 	re, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {

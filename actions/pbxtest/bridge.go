@@ -90,14 +90,19 @@ func (p *PBX) DeleteBridge(id string) error {
 	}))
 }
 
-// leaveBridge takes a channel out of its bridge, if it is in one. When it was the last, recordings end.
+// leaveBridge takes a channel out of its bridge, if it is in one. When it was the last, recordings end. What it is being sent
+// ends, and a digit of its that is passing does where the bridge sees to that (main/bridge_channel.c, bridge_softmix.c).
 func (p *PBX) leaveBridge(c *channel) {
 	b := c.bridge
 	if b == nil {
 		return
 	}
+	mixes := len(b.members) > 2 || p.recorded(b.id)
 	b.members = slices.DeleteFunc(b.members, func(m *channel) bool { return m == c })
-	c.bridge, c.absorb = nil, false
+	for _, other := range b.members { // a bridge of two ends what is passing, one that mixes does not
+		other.stuck = other.stuck || c.passes && mixes
+	}
+	c.bridge, c.absorb, c.passes, c.stuck = nil, false, false, false
 	p.event(c.id, flows.Removed{Channel: c.id, Bridge: b.id})
 	if c.dead {
 		p.emptied(b.id)

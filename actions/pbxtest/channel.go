@@ -37,6 +37,8 @@ type channel struct {
 	absorb bool
 	reader reader
 	heard  []byte // digits
+	passes bool   // a digit of it has begun for the others, and has not ended
+	stuck  bool   // it is being sent a digit whose end was lost: it hears nothing else
 
 	blocked int      // things that every other command for it waits for
 	waiting []func() // those

@@ -26,6 +26,7 @@ func trials() []namedTrial {
 		{"a fast typist's digits are told twice", fastDigits},
 		{"a digit begins while its phone is sent digits", deafDigits},
 		{"absorb decides what the other party hears", absorb},
+		{"a digit's end is lost in a bridge that mixes", tornDigits},
 		{"a key outlasts the time in which its phone is not believed", deafAgain},
 		{"sending digits blocks until they are played", sendDigits},
 		{"a whisper is heard by one party only", whisper},

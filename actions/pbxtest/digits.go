@@ -98,6 +98,7 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	case r.begun:
 		r.begun = false
 		r.free = now.Add(max(0, minDigit-f.hold))
+		p.passEnd(c)
 	case now.Before(open):
 		r.putBack = true
 		p.do(open.Sub(now), c.id, func() {
@@ -112,6 +113,7 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	default: // its beginning was ignored: it begins where it ends
 		r.free = now.Add(max(f.hold, minDigit))
 		p.passOn(c, f.key)
+		p.passEnd(c)
 	}
 }
 
@@ -121,10 +123,26 @@ func (p *PBX) passOn(c *channel, key byte) {
 	if through.absorb {
 		return
 	}
+	through.passes = true
 	for _, other := range through.bridge.others(through) {
 		p.hears(other, string(key))
 		p.deafen(other, minDigit)
 	}
+}
+
+// passEnd lets the others hear the end of a digit when the bridge has it, unless that is absorbed then. Whatever they were
+// being sent ends with it.
+func (p *PBX) passEnd(c *channel) {
+	p.do(time.Until(c.reader.free), c.id, func() {
+		through := c.inner()
+		if c.dead || through.absorb {
+			return
+		}
+		through.passes = false
+		for _, other := range through.bridge.others(through) {
+			other.stuck = false
+		}
+	})
 }
 
 // deafen: a phone that is sent a digit is not believed when it begins one itself, until some time after.
@@ -155,6 +173,7 @@ func (p *PBX) SendDigits(id, digits string) error {
 			for i := range len(digits) {
 				p.do(time.Duration(100+200*i)*time.Millisecond, id, func() {
 					if !c.dead {
+						c.stuck = false
 						p.hears(c, digits[i:i+1])
 						p.deafen(c, 100*time.Millisecond)
 					}

@@ -15,7 +15,7 @@ func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error
 		if c.bridge != nil {
 			f.Bridge = c.bridge.id
 		}
-		if !c.made && c.whisper == nil {
+		if !c.made && c.whisper == nil && c.far == nil {
 			f.Args = append([]string{}, c.args...)
 		}
 		if f.Inside && !known(c.id) {

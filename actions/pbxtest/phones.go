@@ -59,6 +59,13 @@ func (p *PBX) Carry(name, variable, value string) {
 	p.phones[name].vars[variable] = value
 }
 
+// CarryNo takes a variable from a phone's endpoint.
+func (p *PBX) CarryNo(name, variable string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.phones[name].vars, variable)
+}
+
 // Then lets the dialplan hand the phone's next call to Stasis(metaflows,args...) once more when it goes on there.
 func (p *PBX) Then(name string, args ...string) {
 	p.mu.Lock()
@@ -157,7 +164,7 @@ func (p *PBX) Talking(a, b string) bool {
 			cb = c
 		}
 	}
-	return ca != nil && cb != nil && talking(ca, cb)
+	return ca != nil && cb != nil && talking(ca, cb) && !ca.inner().stuck && !cb.inner().stuck
 }
 
 // Has says whether a phone has a call.
@@ -244,7 +251,7 @@ func (p *PBX) Hears(name, source string) bool {
 		return false
 	}
 	if other := p.newest(source); other != nil {
-		return talking(c, other)
+		return talking(c, other) && !c.inner().stuck
 	}
 	for _, b := range p.playbacks {
 		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {

@@ -130,9 +130,12 @@ func (s *scenario) beginAgain() {
 	if err != nil {
 		s.t.Error(err)
 	}
+	for n := range inv.Channels {
+		s.know(&inv.Channels[n].Channel)
+	}
 	p.calls.Connected(inv)
 	p.janitor.Sweep(inv)
-	s.pbx.Listen(p.calls)
+	s.pbx.Listen(knowing{p.calls, s})
 }
 
 // tidyUp lets the janitor look around for a while.
@@ -149,16 +152,21 @@ func (s *scenario) tidyUp() {
 }
 
 // finishRestarted looks at what must hold after a restart: every recording that Asterisk has kept has one end in the
-// stream, no event comes twice, and nobody told digits. The end of a call that was over before the new process began is
+// stream, and a beginning, no event comes twice, and nobody told digits. The end of a call that was over before the new process began is
 // told by app/server, from the stream.
 func (s *scenario) finishRestarted() {
-	stored, ids := map[string]int{}, map[string]int{}
+	stored, ids, started := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, n := range s.tr.notices {
 		if ids[n.ID]++; ids[n.ID] > 1 {
 			s.t.Errorf("an event is there %d times: %s", ids[n.ID], s.tr.words(n))
 		}
-		if n.Type == "recording.stored" {
-			stored[n.Recording]++
+		switch n.Type {
+		case "recording.started":
+			started[n.Recording] = true
+		case "recording.stored":
+			if stored[n.Recording]++; !started[n.Recording] {
+				s.t.Errorf("nobody was told of the beginning of recording %s", n.Recording)
+			}
 		}
 	}
 	for _, r := range s.pbx.Recordings() {

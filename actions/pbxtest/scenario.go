@@ -42,6 +42,7 @@ type scenario struct {
 	docs     map[flows.Owner]*flows.Document
 	known    map[flows.Owner]*flows.Effective
 	brings   map[string]map[string]string // variables that a phone's next call has
+	owners   map[string]string            // the directory: whose a device is; not changed once the application runs
 	pressed  []string
 	stopped  bool
 	killAt   int // the process is killed before this command of the story; 0: never
@@ -69,14 +70,15 @@ func (s *scenario) now() process {
 	return s.process
 }
 
-// RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file.
-func RunScenario(t *testing.T, path string, update bool) {
+// RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file. Checks
+// are as for Play.
+func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.Notice) error) {
 	t.Helper()
 	file, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Play(t, file)
+	got := Play(t, file, checks...)
 	want := ""
 	for i := range file.Files {
 		if file.Files[i].Name == "want" {
@@ -99,8 +101,8 @@ func RunScenario(t *testing.T, path string, update bool) {
 }
 
 // Play plays a scenario, whose file may have no transcript, and returns what happened. What must hold in every scenario is
-// looked at.
-func Play(t *testing.T, file *txtar.Archive) (transcript string) {
+// looked at; checks say what is wrong with a notice.
+func Play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
@@ -109,6 +111,13 @@ func Play(t *testing.T, file *txtar.Archive) (transcript string) {
 		}
 		s.finish()
 		transcript = s.tr.text()
+		for _, n := range s.tr.notices {
+			for _, check := range checks {
+				if err := check(n); err != nil {
+					t.Error(err)
+				}
+			}
+		}
 	})
 	return transcript
 }
@@ -126,7 +135,7 @@ func (s *scenario) play() error {
 func newScenario(t *testing.T, file *txtar.Archive) *scenario {
 	s := &scenario{
 		t: t, pbx: New(), absorb: true, longest: 2 * time.Hour, files: map[string]string{},
-		docs: map[flows.Owner]*flows.Document{}, brings: map[string]map[string]string{},
+		docs: map[flows.Owner]*flows.Document{}, brings: map[string]map[string]string{}, owners: map[string]string{},
 	}
 	s.tr = &transcript{pbx: s.pbx, began: time.Now()}
 	for _, f := range file.Files {
@@ -190,7 +199,26 @@ func (s *scenario) begin() {
 	if s.killAt > 0 {
 		s.pbx.before = s.countdown
 	}
-	s.pbx.Listen(s.start().calls)
+	s.pbx.Listen(knowing{s.start().calls, s})
+}
+
+// knowing tells the calls what the directory knows of a channel's device, as app/server does.
+type knowing struct {
+	calls *flows.Calls
+	s     *scenario
+}
+
+// Deliver is Handler.
+func (k knowing) Deliver(id string, ev flows.Event) {
+	if started, ok := ev.(flows.Started); ok {
+		k.s.know(&started.Channel)
+		ev = started
+	}
+	k.calls.Deliver(id, ev)
+}
+
+func (s *scenario) know(channel *flows.Channel) {
+	channel.User = s.owners[channel.Vars["METAFLOWS_DEVICE"]]
 }
 
 // start makes a process.

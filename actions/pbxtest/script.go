@@ -20,13 +20,15 @@ var errLine = errors.New("this is no line of a scenario")
 //
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is unregistered | bob rejects after 1s | bob redirects to 1234
-//	alice has X=y              a variable of her endpoint (set_var=)
+//	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
+//	alice-desk belongs to ann  whose a device is that the directory knows
 //	alice brings X=y           a variable of her next call
 //	alice calls bob            dials him and waits until they talk; the transcript begins after that
 //	alice then dials PJSIP/carol,5     when her next call goes on in the dialplan, it is handed over once more
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
+//	bob transfers to 1234              by his phone's own means (REFER)
 //	bob hangs up | bob dies with cause 38
 //	wait 3s
 //	api runs {"module":"hangup"} on alice      see program.go
@@ -120,6 +122,10 @@ func (s *scenario) setting(text string) (done bool, err error) {
 		s.brings[words[0]][name] = value
 	case len(words) == 4 && words[1] == "then" && words[2] == "dials":
 		s.pbx.Then(words[0], append([]string{"dial"}, strings.Split(words[3], ",")...)...)
+	case len(words) == 4 && words[1] == "has" && words[2] == "no":
+		s.pbx.CarryNo(words[0], words[3])
+	case len(words) == 4 && words[1] == "belongs":
+		s.owners[words[0]] = words[3]
 	case len(words) == 3 && words[1] == "has":
 		name, value, _ := strings.Cut(words[2], "=")
 		s.pbx.Carry(words[0], name, value)
@@ -189,6 +195,9 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		}
 		s.pressed = append(s.pressed, rest[0])
 		return s.pbx.Press(who, rest[0], hold, gap), nil
+	case "transfers":
+		s.pbx.Transfer(who, rest[len(rest)-1])
+		return 0, nil
 	case "hangs":
 		s.pbx.HangUp(who)
 		return 0, nil

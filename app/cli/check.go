@@ -13,9 +13,9 @@ import (
 
 const checkUsage = `metaflows check FILE
 
-Says what is wrong with documents, as the API would when they are POSTed; what of them this version cannot do; and where
-their codes are in each other's way once they are merged. Exit code 1 means that something is wrong, 0 that all can be stored,
-with warnings or conflicts or without.
+Says what is wrong with documents, as the API would when they are POSTed; which keys mean nothing; what of them this version
+cannot do; and where their codes are in each other's way once they are merged. Exit code 1 means that something is wrong, 0
+that all can be stored, with warnings or conflicts or without.
 
 `
 
@@ -24,14 +24,15 @@ func (t *terminal) check(args []string) int {
 	flags := flag.NewFlagSet("metaflows check", flag.ContinueOnError)
 	precedence := flags.String("precedence", "device", "device or kazoo, as METAFLOWS_PRECEDENCE")
 	search := flags.String("pattern-search", "start", "start or anywhere, as METAFLOWS_PATTERN_SEARCH")
-	if code, done := t.parse(flags, checkUsage, args, 1); done {
+	file, code, done := t.parse(flags, checkUsage, "FILE", args)
+	if done {
 		return code
 	}
 	if !slices.Contains([]string{"device", "kazoo"}, *precedence) || !slices.Contains([]string{"start", "anywhere"}, *search) {
 		fmt.Fprintln(t.err, "accepted are --precedence device or kazoo, --pattern-search start or anywhere")
 		return misusing
 	}
-	docs, err := t.read(flags.Arg(0))
+	docs, err := t.read(file)
 	if err != nil {
 		return t.fail("%s", err)
 	}
@@ -39,53 +40,64 @@ func (t *terminal) check(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	account, okA := t.document(s, flows.ScopeAccount, docs.Account)
-	user, okU := t.document(s, flows.ScopeUser, docs.User)
-	device, okD := t.document(s, flows.ScopeDevice, docs.Device)
-	if !okA || !okU || !okD {
+	if !t.valid(s, "", docs) {
 		return failed
 	}
-	settings := flows.Settings{KazooPrecedence: *precedence == "kazoo", SearchAnywhere: *search == "anywhere"}
-	conflicts := s.Conflicts(flows.Merge(settings, account, user, device))
+	merged, err := docs.Merge(flows.Settings{KazooPrecedence: *precedence == "kazoo", SearchAnywhere: *search == "anywhere"})
+	if err != nil {
+		return t.fail("%s", err)
+	}
+	unknown, conflicts := t.unknown(s, docs), s.Conflicts(merged)
 	t.conflicts(conflicts)
-	if len(conflicts) == 0 {
+	if !unknown && len(conflicts) == 0 {
 		fmt.Fprintln(t.out, "nothing to say against it")
 	}
 	return ok
 }
 
-// document checks one document and tells what is wrong with it; nil is one that is not there.
-func (t *terminal) document(s *schema.Schemas, scope flows.Scope, raw []byte) (*flows.Document, bool) {
-	if raw == nil {
-		return nil, true
+// unknown tells of keys that mean nothing, of which a slip may be one, and says whether there are any.
+func (t *terminal) unknown(s *schema.Schemas, docs *simulate.Documents) (some bool) {
+	for _, level := range simulate.Levels {
+		document := docs.At(level)
+		if *document == nil {
+			continue
+		}
+		data, err := schema.Parse(*document)
+		if err != nil {
+			continue // it was read when it was found valid
+		}
+		for _, w := range s.Unknown(data) {
+			some = true
+			fmt.Fprintf(t.out, "%s: %s: %s: %s\n", w.Code, level, w.Path, w.Message)
+		}
 	}
-	if len(raw) > simulate.MaxDocument {
-		fmt.Fprintf(t.err, "%s: the document has %d bytes, at most %d are allowed\n", scope, len(raw), simulate.MaxDocument)
-		return nil, false
+	return some
+}
+
+// valid treats a party's documents as the API does those that are POSTed: it tells what is wrong with them, and repairs types.
+// whose stands before the levels.
+func (t *terminal) valid(s *schema.Schemas, whose string, docs *simulate.Documents) bool {
+	all := true
+	for _, level := range simulate.Levels {
+		document := docs.At(level)
+		if *document == nil {
+			continue
+		}
+		if len(*document) > simulate.MaxDocument {
+			fmt.Fprintf(t.err, "error: %s%s: the document has %d bytes, at most %d are allowed\n", whose, level, len(*document), simulate.MaxDocument)
+			all = false
+			continue
+		}
+		stored, problems := s.Read(*document)
+		t.problems(whose+string(level), problems)
+		*document = stored
+		all = all && problems.Empty()
 	}
-	data, err := schema.Parse(raw)
-	if err != nil {
-		fmt.Fprintf(t.err, "%s: %s\n", scope, err)
-		return nil, false
-	}
-	if data.Kind != schema.Object {
-		fmt.Fprintf(t.err, "%s: the document is no JSON object\n", scope)
-		return nil, false
-	}
-	problems, _ := s.Document(data)
-	if !problems.Empty() {
-		t.problems(scope, problems)
-		return nil, false
-	}
-	doc, err := flows.ParseDocument(data.Encode())
-	if err != nil {
-		fmt.Fprintf(t.err, "%s: %s\n", scope, err)
-	}
-	return doc, err == nil
+	return all
 }
 
 // problems tells them in the order of their paths.
-func (t *terminal) problems(scope flows.Scope, problems *schema.Problems) {
+func (t *terminal) problems(scope string, problems *schema.Problems) {
 	var byPath map[string]map[string]struct {
 		Message string `json:"message"`
 	}

@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"metaflows/actions"
 	"metaflows/app/egress"
@@ -30,6 +33,9 @@ The file is one metaflows document, as it is POSTed to the API and taken for an 
 - is standard input.
 `
 
+// maxFile is more than documents of all levels have.
+const maxFile = 4 * simulate.MaxDocument
+
 // terminal is where a command speaks.
 type terminal struct {
 	in       io.Reader
@@ -45,8 +51,9 @@ func Run(command string, args []string, in io.Reader, out, err io.Writer) int {
 	return t.simulate(args)
 }
 
-// parse reads flags, of which help is one; done means that code is the exit code.
-func (t *terminal) parse(flags *flag.FlagSet, usage string, args []string, names int) (code int, done bool) {
+// parse reads flags, of which help is one, and the one argument that a command has, which may stand anywhere among them; what
+// says what that is. done means that code is the exit code.
+func (t *terminal) parse(flags *flag.FlagSet, usage, what string, args []string) (arg string, code int, done bool) {
 	flags.SetOutput(t.err)
 	flags.Usage = func() {}
 	help := func(to io.Writer) {
@@ -55,17 +62,30 @@ func (t *terminal) parse(flags *flag.FlagSet, usage string, args []string, names
 		flags.PrintDefaults()
 		fmt.Fprint(to, aboutFile)
 	}
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		help(t.out)
-		return ok, true
-	case err != nil:
-		return misusing, true
-	case flags.NArg() != names:
-		help(t.err)
-		return misusing, true
+	var names []string
+	for {
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			help(t.out)
+			return "", ok, true
+		case err != nil:
+			fmt.Fprintf(t.err, "%s --help tells what there is\n", flags.Name())
+			return "", misusing, true
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		names, args = append(names, flags.Arg(0)), flags.Args()[1:]
 	}
-	return ok, false
+	switch len(names) {
+	case 0:
+		help(t.err)
+		return "", misusing, true
+	case 1:
+		return names[0], ok, false
+	}
+	fmt.Fprintf(t.err, "%s is one argument, and these are %d: %s; for a shell, put it in quotes\n", what, len(names), strings.Join(names, " "))
+	return "", misusing, true
 }
 
 func (t *terminal) fail(format string, args ...any) int {
@@ -84,11 +104,17 @@ func (t *terminal) read(file string) (*simulate.Documents, error) {
 		defer f.Close()
 		source = f
 	}
-	text, err := io.ReadAll(io.LimitReader(source, 4*simulate.MaxDocument))
+	text, err := io.ReadAll(io.LimitReader(source, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("this is more than the documents of all levels may have, %d bytes each", simulate.MaxDocument)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	docs, err := simulate.FileDocuments(text)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, fmt.Errorf("%s: line %d: %w", file, 1+bytes.Count(text[:max(0, syntax.Offset-1)], []byte("\n")), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -92,6 +92,24 @@ func TestSimulateOther(t *testing.T) {
 	}
 }
 
+// Documents to be simulated are taken as the API takes those that are POSTed.
+func TestSimulateChecks(t *testing.T) {
+	docs := file(t, flowsFile)
+	for _, c := range []struct {
+		file, b, says string
+		code          int
+	}{
+		{`{"user":{"numbers":{"9":{"module":"foo"}}}}`, docs, "error: user: numbers.9.module: unable to find metaflow schema for module foo (error)\n", 1},
+		{flowsFile, file(t, `{"listen_on":"all"}`), "error: b's account: listen_on: Value not found in enumerated list of values (enum)\n", 1},
+		{`{"digit_timeout":"500","numbers":{"9":{"module":"hangup"},"91":{"module":"hangup"}}}`, docs, "    700 ms  a  code.matched numbers.9 hangup timeout\n", 0},
+	} {
+		code, out, errs := command(t, "", "simulate", "--file", file(t, c.file), "--b", c.b, "*9")
+		if code != c.code || !strings.Contains(out+errs, c.says) || (code == 0) != (errs == "") {
+			t.Errorf("%s: %d\n%s%s", c.file, code, out, errs)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for _, c := range []struct {
 		name, file, out, err string
@@ -105,9 +123,17 @@ func TestCheck(t *testing.T) {
 		{"a pattern", `{"patterns":{"2(":{"module":"hangup"}}}`, "", "error: account: patterns.2(: Pattern does not compile (RE2): missing closing ) at character 2 (error)\n", 1},
 		{"a duplicate", `{"numbers":{"9":{"module":"hangup"},"9":{"module":"none"}}}`, "", "numbers.9: Key stands twice", 1},
 		{"no JSON", `{"numbers":`, "", "this is no JSON object", 1},
+		{"no JSON in the third line", "{\n\"numbers\":{},\n\"patterns\":{,}\n}\n", "", ": line 3: this is no JSON object: invalid character ','", 1},
 		{"no object", `[]`, "", "this is no JSON object", 1},
 		{"two", `{}{}`, "", "more than one JSON object", 1},
-		{"a level that is none", `{"account":5}`, "", "", 0},
+		{"a slip", `{"numbres":{"9":{"module":"hangup"}}}`, "unknown: account: numbres: this key is kept, and means nothing\n", "", 0},
+		{"a slip in a node", `{"user":{"patterns":{"1.":{"module":"hangup","allow_peer":true,"children":{"_":{"module":"none","dat":{}}}}}}}`,
+			"unknown: user: patterns.1%2E.children._.dat: this key is kept, and means nothing\n", "", 0},
+		{"a level that is none", `{"account":5}`, "unknown: account: account: this key", "", 0},
+		{"a slip in a level", `{"account":{"numbers":{"9":{"module":"hangup"}}},"devices":{}}`, "unknown: account: devices: this key", "", 0},
+		{"too large", `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, "", "more than the documents of all levels may have", 1},
+		{"a level too large", `{"device":{"x":"` + strings.Repeat("x", 256<<10) + `"}}`, "", "error: device: the document has 262152 bytes, at most 262144 are allowed", 1},
+		{"a level of another type", `{"account":{},"user":[]}`, "unknown: account: user: this key", "", 0},
 	} {
 		code, out, errs := command(t, "", "check", file(t, c.file))
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
@@ -130,6 +156,11 @@ func TestUsage(t *testing.T) {
 		{"simulate", []string{"--dance", "*9"}, 2, "flag provided but not defined"},
 		{"check", nil, 2, "metaflows check FILE"},
 		{"check", []string{"--precedence", "x", "f"}, 2, "accepted are"},
+		{"simulate", []string{"--file", "-", "a.txt", "b.txt"}, 2, "KEYS is one argument, and these are 2: a.txt b.txt"},
+		{"simulate", []string{"*9", "--file", "-", "--json"}, 0, `"runs": []`},
+		{"simulate", []string{"--file", "-", "--json", "*9", "--dance"}, 2, "metaflows simulate --help tells what there is"},
+		{"check", []string{"-", "--precedence", "kazoo"}, 0, "nothing to say against it"},
+		{"check", []string{"a", "b"}, 2, "FILE is one argument"},
 		{"simulate", []string{"--file", "/does/not/exist", "*9"}, 1, "no such file"},
 		{"check", []string{"/does/not/exist"}, 1, "no such file"},
 		{"simulate", []string{"--file", "-", "x"}, 1, "keys: character 1: 'x' is no key"},

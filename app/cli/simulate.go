@@ -49,14 +49,15 @@ func (t *terminal) simulate(args []string) int {
 		outcomes[value[:i]] = value[i+1:]
 		return nil
 	})
-	if code, done := t.parse(flags, simulateUsage, args, 1); done {
+	keys, code, done := t.parse(flags, simulateUsage, "KEYS", args)
+	if done {
 		return code
 	}
 	if *file == "" {
 		fmt.Fprintln(t.err, "--file is missing: the documents whose codes are tried")
 		return misusing
 	}
-	raw, err := json.Marshal(map[string]any{"keys": flags.Arg(0), "settings": settings, "outcomes": outcomes})
+	raw, err := json.Marshal(map[string]any{"keys": keys, "settings": settings, "outcomes": outcomes})
 	if err != nil {
 		return t.fail("--digit-timeout: accepted are 0 to 60000 ms")
 	}
@@ -73,6 +74,13 @@ func (t *terminal) simulate(args []string) int {
 	s, err := schemas()
 	if err != nil {
 		return t.fail("%s", err)
+	}
+	valid := t.valid(s, "", req.A)
+	if req.B != nil {
+		valid = t.valid(s, "b's ", req.B) && valid
+	}
+	if !valid {
+		return failed
 	}
 	answer, err := simulator(s).Run(req)
 	if err != nil {

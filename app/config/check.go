@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -30,6 +31,7 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second},
 		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20},
 		{"METAFLOWS_HTTP_ADDR", c.HTTP.Addr, isAddress(c.HTTP.Addr)},
+		{"METAFLOWS_PPROF_ADDR", c.Pprof.Addr, c.Pprof.Addr == "" || isLoopback(c.Pprof.Addr)},
 		{"METAFLOWS_AUTH_RATE_LIMIT", strconv.Itoa(c.Auth.RateLimit), c.Auth.RateLimit >= 0 && c.Auth.RateLimit <= 1_000_000},
 		{"METAFLOWS_ADMIN_TOKEN", "", c.AdminToken == "" || isToken(c.AdminToken)},
 		{"METAFLOWS_BINDING_DIGIT", c.BindingDigit, len(c.BindingDigit) == 1 && strings.Contains("0123456789*#", c.BindingDigit)},
@@ -104,6 +106,16 @@ func isAddress(s string) bool {
 	}
 	n, err := strconv.Atoi(port)
 	return err == nil && n >= 0 && n <= 65535
+}
+
+// isLoopback says whether an address is one that only this machine reaches.
+func isLoopback(s string) bool {
+	host, _, err := net.SplitHostPort(s)
+	if err != nil || !isAddress(s) {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func isFile(path string) bool {

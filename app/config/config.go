@@ -36,6 +36,9 @@ type Config struct {
 	HTTP struct {
 		Addr string `default:"127.0.0.1:8000" about:"where the REST API listens" accepts:"host:port"`
 	}
+	Pprof struct {
+		Addr string `about:"where Go's profiles can be had, on this machine only; empty: nowhere" accepts:"host:port of this machine, as 127.0.0.1:6060, or nothing"`
+	}
 	Auth struct {
 		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client may make for an account, ten times as many at once; 0: any" accepts:"a whole number from 0 to 1000000"`
 	}

@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if c.ARI.URL != "http://127.0.0.1:8088/ari" || c.ARI.Username != "metaflows" || c.ARI.Application != "metaflows" ||
 		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 720*time.Hour || c.Events.MaxBytes != 1<<30 ||
-		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 || c.AdminToken != "" || c.BindingDigit != "*" ||
+		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 || c.Pprof.Addr != "" || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
 		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {
 		t.Errorf("%+v", c)
@@ -46,8 +46,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 24 {
-		t.Errorf("%d variables, design 3.2 and the issues have 24", n)
+	if n := len(variables()); n != 25 {
+		t.Errorf("%d variables, design 3.2 and the issues have 25", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -96,6 +96,12 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_EVENTS_MAX_BYTES", "1 gig", `METAFLOWS_EVENTS_MAX_BYTES="1 gig"`},
 		{"METAFLOWS_EVENTS_MAX_BYTES", "12", "1MiB or more"},
 		{"METAFLOWS_HTTP_ADDR", ":http", "host:port"},
+		{"METAFLOWS_PPROF_ADDR", "0.0.0.0:6060", `METAFLOWS_PPROF_ADDR="0.0.0.0:6060" is wrong; accepted is host:port of this machine`},
+		{"METAFLOWS_PPROF_ADDR", ":6060", "of this machine"},
+		{"METAFLOWS_PPROF_ADDR", "[::]:6060", "of this machine"},
+		{"METAFLOWS_PPROF_ADDR", "192.0.2.1:6060", "of this machine"},
+		{"METAFLOWS_PPROF_ADDR", "localhost.example:6060", "of this machine"},
+		{"METAFLOWS_PPROF_ADDR", "127.0.0.1", "of this machine"},
 		{"METAFLOWS_BINDING_DIGIT", "**", "one of 0-9 * #"},
 		{"METAFLOWS_BINDING_DIGIT", "A", "one of 0-9 * #"},
 		{"METAFLOWS_DIGIT_TIMEOUT", "800", `METAFLOWS_DIGIT_TIMEOUT="800"`},
@@ -233,5 +239,30 @@ func TestHelpShowsNoSecret(t *testing.T) {
 	environment(t, map[string]string{"METAFLOWS_ARI_PASSWORD": "hunter2"})
 	if h := Help(); strings.Contains(h, "hunter2") || !strings.Contains(h, "METAFLOWS_DIGIT_TIMEOUT") {
 		t.Error(h)
+	}
+}
+
+// README.md lists every variable with its default.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, settings, found := strings.Cut(string(readme), "\n## Settings\n")
+	settings, _, ended := strings.Cut(settings, "\n### ")
+	if !found || !ended {
+		t.Fatal("README.md has no settings")
+	}
+	for _, v := range variables() {
+		name := "`" + strings.TrimPrefix(v.Name, prefix+"_") + "`"
+		row := ""
+		for line := range strings.Lines(settings) {
+			if cells := strings.Split(line, "|"); len(cells) > 3 && strings.Contains(cells[1], name) {
+				row = cells[2]
+			}
+		}
+		if row == "" || v.Default != "" && !strings.Contains(row, "`"+v.Default+"`") {
+			t.Errorf("README.md does not say that %s is %q where it is not set: %q", v.Name, v.Default, row)
+		}
 	}
 }

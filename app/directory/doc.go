@@ -15,9 +15,9 @@
 //
 // # What hangs together
 //
-// A device's owner must be in the directory when it is strict, and in an open one as soon as the account has users there:
-// before that, ids are free (design 3.3), after it one that is missing is a slip. It is looked at when an owner is set or
-// changed.
+// The owner of a device or an API key must be in the directory when it is strict, and in an open one as soon as the account
+// has users there: before that, ids are free (design 3.3), after it one that is missing is a slip. It is looked at when an
+// owner is set or changed.
 //
 // Deleting keeps nothing dangling. What depends goes first, so that after a crash in the middle the rest is there to be
 // deleted again: of a user the document, the API keys and the owner_id of his devices; of an account API keys, documents,

@@ -16,15 +16,16 @@ func (d *Directory) ownerThere(p store.Place, owner string, old *Entry, problems
 	if owner == "" || old != nil && textOf(old.Data, "owner_id") == owner {
 		return nil
 	}
-	missing, err := d.ownerMissing(p.Account, owner)
+	missing, err := d.OwnerMissing(p.Account, owner)
 	if missing {
 		problems.Add("owner_id", "not_found", schema.Detail{"message": "The owner is not a user of this account", "cause": owner})
 	}
 	return err
 }
 
-// ownerMissing says whether a device must not have this owner.
-func (d *Directory) ownerMissing(account, owner string) (bool, error) {
+// OwnerMissing says whether nothing may be given this owner: who is not in the directory, where it is strict or has other
+// users of the account.
+func (d *Directory) OwnerMissing(account, owner string) (bool, error) {
 	there, err := d.has(store.Place{Account: account, Scope: flows.ScopeUser, ID: owner})
 	if there || err != nil || d.cfg.Strict {
 		return !there && err == nil, err
@@ -72,7 +73,7 @@ func (d *Directory) staying(ctx context.Context, entry Entry) (Entry, error) {
 	if owner == "" {
 		return entry, nil
 	}
-	missing, err := d.ownerMissing(entry.Account, owner)
+	missing, err := d.OwnerMissing(entry.Account, owner)
 	if err != nil || !missing {
 		return entry, err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,6 +39,9 @@ type Publisher struct {
 	total   int64 // lost ever
 	closed  bool
 	problem error // why the stream cannot be used; nil when it can
+
+	taken     atomic.Int64 // out of the queue, not in the stream yet
+	published atomic.Int64 // ever
 
 	wake chan struct{} // one slot
 	stop context.CancelFunc
@@ -109,7 +113,13 @@ func (p *Publisher) Err() error {
 	return p.problem
 }
 
-// Waiting is the number of notices in the queue, and Lost of those that were lost since the start.
+// Backlog is the number of notices that the stream does not have yet.
+func (p *Publisher) Backlog() int { return p.Waiting() + int(p.taken.Load()) }
+
+// Published is the number of notices that the stream has been given since the start.
+func (p *Publisher) Published() int64 { return p.published.Load() }
+
+// Waiting is the number of notices in the queue.
 func (p *Publisher) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,8 +176,14 @@ func (p *Publisher) setProblem(err error) {
 	}
 }
 
-// message is what goes to the stream: CloudEvents in binary mode (design 3.4).
-func (p *Publisher) message(n notice) (*nats.Msg, error) {
+// Message is what goes to the stream for a notice of an Asterisk node: CloudEvents in binary mode (design 3.4).
+func Message(n flows.Notice, node string) (*nats.Msg, error) {
+	n.Node = node
+	return notice{Notice: n}.message()
+}
+
+// message is Message for a notice that knows its node.
+func (n notice) message() (*nats.Msg, error) {
 	if n.ID == "" {
 		n.ID = rand.Text()
 	}
@@ -180,7 +196,7 @@ func (p *Publisher) message(n notice) (*nats.Msg, error) {
 	m.Header = nats.Header{
 		"ce-specversion":      {"1.0"},
 		"ce-id":               {n.ID},
-		"ce-source":           {"/metaflows/" + p.cfg.Node},
+		"ce-source":           {"/metaflows/" + n.Node},
 		"ce-type":             {"metaflows.v1." + n.Type},
 		"ce-time":             {n.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
 		jetstream.MsgIDHeader: {n.ID},

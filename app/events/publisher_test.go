@@ -20,7 +20,7 @@ import (
 
 var _ flows.Publisher = (*Publisher)(nil)
 
-func embedded(t *testing.T) *broker.Broker {
+func embedded(t testing.TB) *broker.Broker {
 	t.Helper()
 	b, err := broker.Open(broker.Config{Dir: t.TempDir(), Listen: "off", AuditPassword: "x", Node: "n1", MaxStore: 1 << 30})
 	if err != nil {
@@ -40,12 +40,12 @@ func external(t *testing.T, s *brokertest.Server) *broker.Broker {
 	return b
 }
 
-func start(t *testing.T, b *broker.Broker, limit int) *Publisher {
+func start(t testing.TB, b *broker.Broker, limit int) *Publisher {
 	t.Helper()
 	return startLogging(t, b, limit, t.Output())
 }
 
-func startLogging(t *testing.T, b *broker.Broker, limit int, log io.Writer) *Publisher {
+func startLogging(t testing.TB, b *broker.Broker, limit int, log io.Writer) *Publisher {
 	t.Helper()
 	p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 64 << 20, Limit: limit, Log: slog.New(slog.NewTextHandler(log, nil))})
 	t.Cleanup(func() {
@@ -57,7 +57,7 @@ func startLogging(t *testing.T, b *broker.Broker, limit int, log io.Writer) *Pub
 }
 
 // stored reads the stream from its beginning until it holds n messages.
-func stored(t *testing.T, b *broker.Broker, n int) []*jetstream.RawStreamMsg {
+func stored(t testing.TB, b *broker.Broker, n int) []*jetstream.RawStreamMsg {
 	t.Helper()
 	js, err := jetstream.New(b.Events())
 	if err != nil {
@@ -171,6 +171,9 @@ func TestOutage(t *testing.T) {
 	if p.Err() == nil {
 		t.Error("the publisher does not notice that NATS is away")
 	}
+	if n := p.Backlog(); n < calls { // some of them are under way
+		t.Errorf("%d events wait, want %d and more", n, calls)
+	}
 	s.Again()
 	messages := stored(t, b, calls*(each+1))
 	if len(messages) != calls*(each+1) {
@@ -187,8 +190,8 @@ func TestOutage(t *testing.T) {
 		}
 		last[n.Call] = n.Digits
 	}
-	if p.Err() != nil || p.Lost() != 0 {
-		t.Error(p.Err(), p.Lost())
+	if p.Err() != nil || p.Lost() != 0 || p.Published() != calls*(each+1) || p.Backlog() != 0 {
+		t.Error(p.Err(), p.Lost(), p.Published(), p.Backlog())
 	}
 }
 

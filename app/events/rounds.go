@@ -24,6 +24,7 @@ type item struct {
 	lane    string
 	message *nats.Msg
 	ack     jetstream.PubAckFuture
+	sent    time.Time // for the first time; zero for never
 	done    bool
 }
 
@@ -52,6 +53,7 @@ func (p *Publisher) run(ctx context.Context) {
 			}
 		}
 		window = p.fill(window)
+		p.taken.Store(int64(len(window)))
 		if len(window) == 0 {
 			if p.ended() {
 				return
@@ -64,7 +66,8 @@ func (p *Publisher) run(ctx context.Context) {
 			continue
 		}
 		err := p.round(ctx, js, window)
-		if window = rest(window); err == nil {
+		window = rest(window)
+		if p.taken.Store(int64(len(window))); err == nil {
 			p.setProblem(nil)
 			retry, failing = firstRetry, false
 			continue
@@ -90,14 +93,18 @@ func gather(ctx context.Context) {
 
 // round sends the first notice of each lane and waits until the stream has them. It returns one of the errors.
 func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []*item) error {
+	p.findForgotten(ctx, js, window)
 	busy := make(map[string]bool, len(window))
 	var sent []*item
 	var failed error
 	for _, it := range window {
-		if busy[it.lane] {
+		if it.done || busy[it.lane] {
 			continue
 		}
 		busy[it.lane] = true
+		if it.sent.IsZero() {
+			it.sent = time.Now()
+		}
 		ack, err := js.PublishMsgAsync(it.message, jetstream.WithExpectStream(streamName))
 		if err != nil {
 			failed = p.judge(it, err, failed)
@@ -110,6 +117,7 @@ func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []
 		select {
 		case <-it.ack.Ok():
 			it.done = true
+			p.published.Add(1)
 		case err := <-it.ack.Err():
 			failed = p.judge(it, err, failed)
 		case <-ctx.Done():
@@ -117,6 +125,31 @@ func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []
 		}
 	}
 	return failed
+}
+
+// findForgotten looks for notices in the stream that were sent so long ago that it would take them once more: after a long
+// outage of NATS, some that had arrived just before it are sent again. A lane keeps its order, so that such a notice is the
+// last of its subject. Where the stream does not say, it is rather there twice than not at all.
+func (p *Publisher) findForgotten(ctx context.Context, js jetstream.JetStream, window []*item) {
+	var stream jetstream.Stream
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	for _, it := range window {
+		if it.done || it.sent.IsZero() || time.Since(it.sent) < p.remembered()*9/10 {
+			continue
+		}
+		var err error
+		if stream == nil {
+			if stream, err = js.Stream(ctx, streamName); err != nil {
+				return
+			}
+		}
+		last, err := stream.GetLastMsgForSubject(ctx, it.message.Subject)
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return
+		}
+		it.done = err == nil && last.Header.Get(jetstream.MsgIDHeader) == it.message.Header.Get(jetstream.MsgIDHeader)
+	}
 }
 
 // judge gives up on a notice that no stream will ever take, and says what to do about any other.
@@ -149,7 +182,7 @@ func (p *Publisher) fill(window []*item) []*item {
 	}
 	p.mu.Unlock()
 	for _, n := range taken {
-		m, err := p.message(n)
+		m, err := n.message()
 		if err != nil { // a Notice has nothing that JSON lacks
 			p.cfg.Log.Error("an event cannot be encoded and is lost", "type", n.Type, "error", err)
 			continue
@@ -182,6 +215,7 @@ func (p *Publisher) putBack(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue = append(p.queue, make([]notice, n)...)
+	p.taken.Store(0)
 }
 
 // sleep waits before the next attempt, each time longer.

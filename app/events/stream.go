@@ -14,8 +14,8 @@ import (
 
 const (
 	streamTimeout = 3 * time.Second
-	// duplicates is how long the stream knows an event's id: longer than any outage in which an event may have been stored
-	// without our learning of it.
+	// duplicates is how long the stream knows an event's id: longer than most outages in which an event may have been stored
+	// without our learning of it. After longer ones it is looked for.
 	duplicates = 10 * time.Minute
 )
 
@@ -53,10 +53,15 @@ func (p *Publisher) limits(c *jetstream.StreamConfig) {
 	c.MaxAge = p.cfg.MaxAge
 	c.MaxBytes = p.cfg.MaxBytes
 	c.Discard = jetstream.DiscardOld
-	c.Duplicates = duplicates
-	if c.MaxAge > 0 {
-		c.Duplicates = min(duplicates, c.MaxAge)
+	c.Duplicates = p.remembered()
+}
+
+// remembered is how long the stream knows an event's id.
+func (p *Publisher) remembered() time.Duration {
+	if p.cfg.MaxAge > 0 {
+		return min(duplicates, p.cfg.MaxAge)
 	}
+	return duplicates
 }
 
 func wrapStream(verb string, err error) error {

@@ -45,17 +45,20 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
-	Simulator     simulate.Simulator
+	Simulator     simulate.Simulator // its Conflicts are those of Schemas
 	APIKeys       APIKeys
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
 	Live          Live      // nil: there are no live calls
 	Limiter       Limiter   // nil: there is no limit
+	Stories       Stories   // nil: nobody knows what was published about calls
 	Node          string    // the Asterisk node's name; answers carry its hash
 	Version       string    // of metaflows
 	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part
+	// Metrics answers GET /metrics, without a token: it must tell no secrets. nil: there is no such URI.
+	Metrics http.Handler
 }
 
 // Part is one part of the process for /readyz. Err must be fit for anybody to read.
@@ -69,6 +72,8 @@ type API struct {
 	cfg  Config
 	node string
 	mux  *http.ServeMux
+
+	description []byte // of the API, as /openapi.json tells it
 }
 
 // New makes the API.
@@ -82,12 +87,23 @@ func New(cfg Config) (*API, error) {
 	if cfg.Schemas == nil {
 		return nil, errors.New("rest: no schemas")
 	}
+	cfg.Simulator.Conflicts = cfg.Schemas.Conflicts // as the effective view tells them
 	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
+	if cfg.Metrics != nil {
+		a.mux.HandleFunc("/metrics", a.metrics)
+	}
 	a.mux.HandleFunc("/v1", a.gone)
 	a.mux.HandleFunc("/v1/", a.gone)
 	a.mux.HandleFunc("/", a.nowhere)
-	a.mount(a.routes())
+	routes := a.routes()
+	a.mount(routes)
+	description, err := describeAPI(routes, cfg.Schemas, cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	a.description = description
+	a.mux.HandleFunc("/openapi.json", a.openAPI)
 	return a, nil
 }

@@ -8,8 +8,6 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/schema"
-	"metaflows/app/store"
-	"metaflows/flows"
 )
 
 // apiKeyRoutes are the API keys of an account, for its administrators.
@@ -39,7 +37,7 @@ func shownKey(k auth.Key) apiKey {
 // listKeys answers with a page of the keys, by id (kazoo-facts 1.4).
 func (a *API) listKeys(x *exchange) {
 	size, ok := x.pageSize()
-	if !ok || !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) {
+	if !ok {
 		return
 	}
 	keys, err := a.cfg.APIKeys.Keys(x.account)
@@ -68,7 +66,7 @@ func (a *API) createKey(x *exchange) {
 	}
 	name, _ := text(x.data.Get("name"))
 	owner, _ := text(x.data.Get("owner_id"))
-	if !x.admitted(store.Place{Account: x.account, Scope: flows.ScopeAccount}) || owner != "" && !x.ownerAdmitted(owner) {
+	if !x.ownerAdmitted(owner) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
@@ -78,24 +76,30 @@ func (a *API) createKey(x *exchange) {
 		x.unavailable(err)
 		return
 	}
+	// Who has deleted account or owner meanwhile may have looked for keys before this one was there.
+	if !x.admitted(x.place()) || !x.ownerAdmitted(owner) {
+		_ = a.cfg.APIKeys.DeleteKey(context.WithoutCancel(ctx), x.account, key.ID)
+		return
+	}
 	shown := shownKey(key)
 	shown.Secret = secret
 	x.succeed(shown)
 }
 
-// ownerAdmitted answers when a strict directory does not have the user who shall own a key.
+// ownerAdmitted answers when the user who shall own a key, if one shall, is missing from the directory, by the rule that
+// holds for the owners of devices.
 func (x *exchange) ownerAdmitted(owner string) bool {
-	if x.api.cfg.Directory == nil {
+	if x.api.cfg.Directory == nil || owner == "" {
 		return true
 	}
-	ok, err := x.api.cfg.Directory.Admits(store.Place{Account: x.account, Scope: flows.ScopeUser, ID: owner})
+	missing, err := x.api.cfg.Directory.OwnerMissing(x.account, owner)
 	switch {
 	case err != nil:
 		x.unavailable(err)
-	case !ok:
+	case missing:
 		x.invalid(schema.One("owner_id", "not_found", schema.Detail{"message": "The owner is not a user of this account", "cause": owner}))
 	}
-	return ok && err == nil
+	return !missing && err == nil
 }
 
 func (a *API) showKey(x *exchange) {

@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/app/auth"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
+	"metaflows/app/simulate"
 	"metaflows/app/store"
 	"metaflows/flows"
 )
@@ -155,7 +157,9 @@ func newLab(t testing.TB) *lab {
 	keys, _ := newKeys(t)
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
-		Owners: devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
+		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "metaflows_calls 1") }),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,6 +187,7 @@ func (l *lab) send(method, path, body string, header ...string) *httptest.Respon
 	}
 	w := httptest.NewRecorder()
 	l.api.ServeHTTP(w, r)
+	asDescribed(l.TB, l.api, r, body, w)
 	return w
 }
 
@@ -210,8 +215,11 @@ func TestHealth(t *testing.T) {
 	l.parts[0].Err = errors.New("connection refused")
 	check("/readyz", 503, `{"ok":false,"parts":{"asterisk":{"ok":false,"problem":"connection refused"},"nats":{"ok":true}}}`)
 	check("/healthz", 200, `{"ok":true}`)
-	if w := l.do("POST", "/readyz", ""); w.Code != http.StatusMethodNotAllowed {
-		t.Error(w.Code)
+	check("/metrics", 200, "metaflows_calls 1")
+	for _, path := range []string{"/readyz", "/metrics"} {
+		if w := l.do("POST", path, ""); w.Code != http.StatusMethodNotAllowed {
+			t.Error(path, w.Code)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ const removalTimeout = 25 * time.Second
 type Directory interface {
 	Owners
 	Admits(p store.Place) (bool, error)
+	OwnerMissing(account, owner string) (bool, error)
 	Get(p store.Place) (directory.Entry, error)
 	List(account string, scope flows.Scope, start string, size int) (page []directory.Entry, next string, err error)
 	DevicesOf(account, owner, start string, size int) (page []directory.Entry, next string, err error)

@@ -1,16 +1,16 @@
 // Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), live calls
-// (kazoo-facts 5), and /healthz and /readyz.
+// (kazoo-facts 5), and /healthz, /readyz, /metrics and /openapi.json.
 //
 // # The pipeline
 //
 // Every request to the API goes through the same steps; each answers and ends it where it cannot go on:
 //
-//  1. A path that is not clean (empty parts, dots): 404. /v1: 410. No route of that pattern: 404.
+//  1. A path that is not clean (empty parts but at its end, dots): 404. /v1: 410. No route of that pattern: 404.
 //  2. CORS headers; OPTIONS is answered, without a token. A method that Kazoo's web server does not know: 501.
 //  3. Authentication, before anything that tells whether an account or a document exists: 401. The token is taken from
 //     X-Auth-Token, Authorization: Bearer, auth_token in the query; only where it is in none of them the body is read,
-//     which may have it in data or beside it. X-Auth-Account-ID, if given, must be the token's account. Routes that are
-//     open to anybody skip this and the next step.
+//     which may have it in data or beside it, and for that the client pays as one without a token. X-Auth-Account-ID, if
+//     given, must be the token's account. Routes that are open to anybody skip this and the next step.
 //  4. The account of the path must be the token's own: 403. /v2/account is the token's own account.
 //  5. A POST whose verb (query, envelope) names another method is that method. No such method here: 405.
 //  6. Authorisation for the route: 403.
@@ -24,7 +24,8 @@
 // # Adding routes
 //
 // A part of the API is a file: a method of API that returns its routes, one line each, named in API.routes; and the
-// handlers, func(*exchange). What a handler needs from outside is a small interface in this package and a field of Config.
+// handlers, func(*exchange). Each method of it has a line in operations, which /openapi.json tells; answers of the tests are
+// held against that. What a handler needs from outside is a small interface in this package and a field of Config.
 // A handler takes ids from PathValue and account, the body from data, other parameters from param, who asks from who; it
 // answers by succeed (201 for PUT), fail, or an answer of errors.go. answer holds the envelope's other keys.
 //

@@ -132,8 +132,20 @@ func TestInheritedBindingDigit(t *testing.T) {
 			t.Error(w.Body)
 		}
 	}
+	// A device's is its owner's, where the directory knows who that is.
+	l.do("POST", "/v2/accounts/acme/users/alice/metaflows", `{"data":{"binding_digit":"7"}}`)
+	for device, digit := range map[string]string{"desk": "7", "bobs": "#", "nobodys": "#"} {
+		path := "/v2/accounts/acme/devices/" + device + "/metaflows"
+		want := `"data":{"listen_on":"both","binding_digit":"` + digit + `"}`
+		if w := l.do("POST", path, `{"data":{"listen_on":"both"}}`); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: POST %s", device, w.Body)
+		}
+		if w := l.do("GET", path, ""); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: GET %s", device, w.Body)
+		}
+	}
 	for p, d := range l.docs.docs {
-		if p.Scope != flows.ScopeAccount && string(d.Raw) != `{"listen_on":"both"}` {
+		if p.Scope == flows.ScopeDevice && string(d.Raw) != `{"listen_on":"both"}` {
 			t.Errorf("%v: %s", p, d.Raw)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"metaflows/app/schema"
+	"metaflows/app/store"
 	"metaflows/flows"
 )
 
@@ -39,15 +40,9 @@ func (a *API) effective(x *exchange) {
 // owner is whose effective document the path is about. A device's user is the directory's; only of one that it does not
 // know may the request say whose it is: in a call the channel would say it.
 func (a *API) owner(x *exchange) (owner flows.Owner, ok bool) {
-	owner = x.place().Owner()
-	if owner.Device == "" {
+	owner = a.ownerOf(x.place())
+	if owner.Device == "" || owner.User != "" {
 		return owner, true
-	}
-	if a.cfg.Owners != nil {
-		if user, known := a.cfg.Owners.OwnerOf(owner.Account, owner.Device); known {
-			owner.User = user
-			return owner, true
-		}
 	}
 	if user := x.URL.Query().Get("user"); user != "" {
 		if !wellFormed.MatchString(user) {
@@ -57,6 +52,15 @@ func (a *API) owner(x *exchange) (owner flows.Owner, ok bool) {
 		owner.User = user
 	}
 	return owner, true
+}
+
+// ownerOf is the endpoint of a place; a device's user is the directory's.
+func (a *API) ownerOf(p store.Place) flows.Owner {
+	owner := p.Owner()
+	if owner.Device != "" && a.cfg.Owners != nil {
+		owner.User, _ = a.cfg.Owners.OwnerOf(owner.Account, owner.Device)
+	}
+	return owner
 }
 
 // origins tell of each part and entry which document it comes from, in the order of the effective document.

@@ -3,9 +3,6 @@ package rest
 import (
 	"strings"
 	"testing"
-
-	"metaflows/actions"
-	"metaflows/app/simulate"
 )
 
 // deviceOwners knows whose devices are.
@@ -19,7 +16,6 @@ func (o deviceOwners) OwnerOf(_, device string) (user string, ok bool) {
 func newSimulatorLab(t *testing.T) *lab {
 	l := newLab(t)
 	l.api.cfg.Owners = deviceOwners{"desk": "bob"}
-	l.api.cfg.Simulator = simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules(), Conflicts: l.api.cfg.Schemas.Conflicts}
 	for path, doc := range map[string]string{
 		"acme":              `{"binding_digit":"#","numbers":{"2":{"module":"hangup"},"1":{"module":"hangup"}},"patterns":{"1(\\d)":{"module":"tts"}}}`,
 		"acme/users/bob":    `{"binding_digit":"*","numbers":{"2":{"module":"none"}}}`,
@@ -91,8 +87,23 @@ func TestSimulate(t *testing.T) {
 		{"acme", `{"keys":"*9","documents":{"a":{"device":{"numbers":{"9":{"module":"hangup"}}}}}}`, 200, `"key":"9","source":"device"`},
 		{"acme", `{"keys":"*9","documents":{"a":null}}`, 200, `"effective":{"a":null,"b":null}`},
 		{"acme", `{"keys":"x"}`, 400, `"keys":{"pattern":{"message":"character 1: 'x' is no key;`},
-		{"acme", `{"documents":{"a":{"user":{"numbers":{"9":{}}}}}}`, 400, `"documents.a.user.numbers.9.module":{"required":{"message":"Field is required but missing"}}`},
-		{"acme", `[]`, 400, `"validation error"`},
+		{"acme", `{"documents":{"a":{"user":{"numbers":{"9":{}}}}}}`, 400, `"documents.a.user.numbers.9.module":{"required":{"message":"Field is required but missing","value":"module"}}`},
+		{"acme", `[]`, 400, `"data":{"data":{"type":{"message":"Value did not match type(s): object"}}}`},
+		// Documents are those that a POST would have stored.
+		{"acme", `{"keys":"*9","documents":{"a":{"account":{"numbers":{"9":{"module":"foo"}}}}}}`, 400,
+			`"data":{"documents.a.account.numbers.9.module":{"error":{"message":"unable to find metaflow schema for module foo","value":"foo"}},` +
+				`"documents.a.account.schema":{"schema":{"message":"schema not found","schema":"metaflows.foo"}}}`},
+		{"acme", `{"documents":{"b":{"device":{"patterns":{"1.":{"module":"transfer","data":{"transfer_type":"x"}}}}}}}`, 400,
+			`"data":{"documents.b.device.patterns.1%2E.data.transfer_type":{"enum":{"message":"Value not found in enumerated list of values","target":["attended","blind"],"value":"x"}}}`},
+		{"acme", `{"documents":{"a":{"user":{"numbers":{"9":{"module":"record_call","data":{"url":"http://127.0.0.1"}}}}}}}`, 400, `"documents.a.user.numbers.9.data.url":{"error":`},
+		{"acme", `{"documents":{"a":{"user":7}}}`, 400, `"documents.a.user":{"type":{`},
+		{"acme", `{"keys":"x","settings":{"absorb":"x"},"documents":{"a":{"user":{"listen_on":"x"}},"b":{"device":{"digit_timeout":-1}}}}`, 400,
+			`"data":{"documents.a.user.listen_on":{`},
+		{"acme", `{"keys":"x","settings":{"absorb":"x"},"documents":{"a":{"user":{"listen_on":"x"}},"b":{"device":{"digit_timeout":-1}}}}`, 400,
+			`},"documents.b.device.digit_timeout":{"minimum":{"message":"Value must be at least 0","target":0,"value":-1}},"keys":{"pattern":`},
+		{"acme", `{"keys":"*9","documents":{"a":{"account":{"digit_timeout":"500","numbers":{"9":{"module":"transfer","data":{"timeout":"20"}},"91":{"module":"hangup"}}}}}}`, 200,
+			`"runs":[{"at":700,"leg":"a","owner":"a","decided_by":"timeout","kind":"number","key":"9","source":"account","collected":"9","nodes":[{"path":"numbers.9","module":"transfer","data":{"timeout":20},`},
+		{"acme", `{"keys":"","documents":{"a":{"account":{"digit_timeout":"500"}}}}`, 200, `"effective":{"a":{"digit_timeout":500},"b":null}`},
 	} {
 		path := "/v2/accounts/" + c.path
 		if !strings.Contains(path, "simulate") {

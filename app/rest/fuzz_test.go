@@ -19,6 +19,10 @@ func FuzzRequest(f *testing.F) {
 		{"POST", "/v2/accounts/acme/devices/bobs/metaflows", "", "If-Match: 1", `{"data":{"auth_token":"alice-token"},"auth-token":7}`},
 		{"OPTIONS", "/v2/schemas/metaflows", "", "Origin: null", ""},
 		{"GET", "/v2/schemas/metaflows.tts", "verb=%00", "X-Pretty-Print: 1", "{"},
+		{"POST", "/v2/accounts/acme/metaflows/simulate", "", "X-Auth-Token: acme-token", `{"data":{"keys":"*21<700>b:*9","documents":{"a":{"account":` + seedPost[8:len(seedPost)-1] + `},"b":{}},"settings":{"digit_timeout":500},"outcomes":{"patterns.2(\\d+)":"stop"}}}`},
+		{"GET", "/v2/accounts/acme/devices/desk/metaflows/effective/", "user=bob", "X-Auth-Token: alice-token", ""},
+		{"PUT", "/v2/api_auth", "", "X-Pretty-Print: 1", `{"data":{"api_key":"` + strings.Repeat("k", 64) + `"}}`},
+		{"PUT", "/v2/accounts/acme/api_keys", "", "X-Auth-Token: acme-token", `{"data":{"owner_id":"alice"}}`},
 		{"BREW", "//v1/../x%2F", "a;b", "X-Request-ID: a b", "\xff"},
 	} {
 		f.Add(s[0], s[1], s[2], s[3], []byte(s[4]))
@@ -43,7 +47,7 @@ func FuzzRequest(f *testing.F) {
 		if w.Code >= 500 && w.Code != http.StatusNotImplemented && !strings.HasPrefix(u.Path, "/readyz") && !strings.Contains(header+query+string(body), "early-token") {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		if w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) {
+		if w.Body.Len() > 0 && u.Path != "/metrics" && !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%s", w.Body)
 		}
 		if w.Code >= 400 && len(l.docs.docs) != 0 || w.Code == 200 && len(l.docs.docs) != 0 && !strings.Contains(header+query+string(body), "-token") {

@@ -34,6 +34,14 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, map[string]any{"ok": status == http.StatusOK, "parts": parts})
 }
 
+// metrics is for Prometheus, which has no token as a rule: there are numbers only, and no ids of calls, accounts or people.
+func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
+	if readOnly(w, r) {
+		w.Header().Set("Cache-Control", "no-store")
+		a.cfg.Metrics.ServeHTTP(w, r)
+	}
+}
+
 func readOnly(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true

@@ -18,8 +18,8 @@ import (
 // wellFormed ids are the only ones there are (design 3.3).
 var wellFormed = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// token is the request's token, "" where there is none: X-Auth-Token, Authorization: Bearer, auth_token in the query, else
-// in the body's data or envelope (kazoo-facts 2). The body is read only when it is nowhere else.
+// token is the token in the request's head, "" where there is none: X-Auth-Token, Authorization: Bearer, auth_token in the
+// query (kazoo-facts 2).
 func (x *exchange) token() string {
 	if token := x.Header.Get("X-Auth-Token"); token != "" {
 		return token
@@ -28,9 +28,11 @@ func (x *exchange) token() string {
 	if token := strings.TrimSpace(rest); token != "" && strings.EqualFold(scheme, "Bearer") {
 		return token
 	}
-	if token := x.URL.Query().Get("auth_token"); token != "" {
-		return token
-	}
+	return x.URL.Query().Get("auth_token")
+}
+
+// bodyToken is the token in the body's data or envelope.
+func (x *exchange) bodyToken() string {
 	x.parseBody()
 	if data := x.body.members["data"]; data != nil {
 		if token := data.Get("auth_token"); token != nil && token.Kind == schema.String && token.Text != "" {
@@ -46,7 +48,13 @@ func (x *exchange) token() string {
 // authenticate finds out who asks, or answers. The answer names neither a token nor anything that is stored, and is the
 // same for every URI. The admin token is not echoed; it reads "admin".
 func (x *exchange) authenticate() bool {
-	token, err := x.token(), auth.ErrInvalid
+	token, cost, err := x.token(), 1, auth.ErrInvalid
+	if token == "" { // to look for one in the body costs more than the answer that there is none
+		if !x.withinLimit(cost) {
+			return false
+		}
+		token, cost = x.bodyToken(), 0
+	}
 	if token != "" {
 		x.who, err = x.api.cfg.Authenticator.Authenticate(token)
 	}
@@ -65,7 +73,6 @@ func (x *exchange) authenticate() bool {
 		return false
 	}
 	x.who = auth.Identity{}
-	cost := 1
 	if wrong := token != "" && !errors.Is(err, auth.ErrExpired); wrong { // somebody may be trying
 		cost += loginCost
 	}
@@ -138,7 +145,7 @@ func (x *exchange) own() bool {
 // withinLimit takes a request's cost from what its client may still ask for of its account, or answers. The admin token's
 // account is the one that it is used for, and never that of who has none, so that nobody's wrong tokens keep its owner out.
 func (x *exchange) withinLimit(cost int) bool {
-	if x.api.cfg.Limiter == nil {
+	if x.api.cfg.Limiter == nil || cost == 0 {
 		return true
 	}
 	account := x.who.Account

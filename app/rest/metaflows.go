@@ -138,6 +138,6 @@ func (a *API) change(x *exchange, p store.Place, change func(context.Context, st
 
 // show answers with a document and its defaults. The binding digit of a document that has none is the inherited one.
 func (a *API) show(x *exchange, p store.Place, data *schema.Value) {
-	a.cfg.Schemas.Present(data, a.cfg.Documents.Effective(p.Owner()).BindingDigit)
+	a.cfg.Schemas.Present(data, a.cfg.Documents.Effective(a.ownerOf(p)).BindingDigit)
 	x.succeed(data)
 }

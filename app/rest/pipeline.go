@@ -3,8 +3,10 @@ package rest
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
+	"strings"
 )
 
 // knownMethods are those that Kazoo's web server knows; of others it says that they are not implemented (kazoo-facts 1.1).
@@ -23,17 +25,20 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.begin(w, r, nil).fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
 		}
 	}()
-	if !clean(r.URL.EscapedPath()) { // the mux would redirect, in HTML
+	p := r.URL.EscapedPath()
+	if trimmed := strings.TrimRight(p, "/"); trimmed != p && trimmed != "" { // Kazoo passes over them
+		u := *r.URL
+		u.Path, _ = url.PathUnescape(trimmed) // it is what a path was parsed from
+		u.RawPath, p = trimmed, trimmed
+		shorter := *r
+		shorter.URL = &u
+		r = &shorter
+	}
+	if p != path.Clean(p) { // an empty part, or one that is . or ..: the mux would redirect, in HTML
 		a.nowhere(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
-}
-
-// clean says whether a path has no empty part and none that is . or .., but for a slash at its end.
-func clean(p string) bool {
-	c := path.Clean(p)
-	return p == c || c != "/" && p == c+"/"
 }
 
 // serve takes a request to the routes of one pattern through the pipeline, in the order that the package's documentation

@@ -31,14 +31,19 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v2/accounts/acme/devices/" + long + "/metaflows", 404, "bad_identifier"},
 		{"GET", "/v2/accounts/acme/metaflows/foo", 404, "not_found"},
 		{"GET", "/v2/accounts/acme/groups/g/metaflows", 404, "not_found"},
-		{"GET", "/v2/accounts/acme/metaflows/", 404, "not_found"},
+		{"GET", "/v2/accounts/acme/metaflows/", 200, ""},
+		{"GET", "/v2/accounts/acme/metaflows//?pretty_print=true", 200, ""},
+		{"PUT", "/v2/accounts/acme/metaflows/", 405, "invalid_method"},
+		{"GET", "/v2/accounts/acme/users/alice/metaflows/", 200, ""},
+		{"GET", "/v2/accounts/acme/metaflows/foo/", 404, "not_found"},
+		{"GET", "/v2/accounts/acme/metaflows%2F", 404, "not_found"},
+		{"GET", "/v2/schemas/", 200, ""},
 		{"GET", "/", 404, "not_found"},
 		{"GET", "/v2/accounts//metaflows", 404, "not_found"},
 		{"POST", "/v2/accounts/acme//metaflows", 404, "not_found"},
 		{"GET", "//v2/accounts/acme/metaflows", 404, "not_found"},
 		{"GET", "/v2/accounts/./metaflows", 404, "not_found"},
 		{"GET", "/v2/accounts/x/../acme/metaflows", 404, "not_found"},
-		{"GET", "/v2/accounts/acme/metaflows//", 404, "not_found"},
 		{"GET", "//", 404, "not_found"},
 		{"GET", "/healthz", 200, ""},
 		{"CONNECT", "/v2/accounts//metaflows", 501, "not_implemented"},
@@ -283,6 +288,21 @@ func TestLimit(t *testing.T) {
 	l.do("OPTIONS", uri, "")
 	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/acme 1, 192.0.2.1/acme 1, 192.0.2.1/ 36, 192.0.2.1/ 1" {
 		t.Error(got)
+	}
+	l.spent = nil
+	l.do("GET", uri, "", "X-Auth-Token: ")
+	l.do("POST", uri, `{"auth_token":"acme-token","data":{}}`, "X-Auth-Token: ")
+	l.do("POST", uri, `{"auth_token":"nonsense","data":{}}`, "X-Auth-Token: ")
+	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/ 1, 192.0.2.1/ 1, 192.0.2.1/acme 1, 192.0.2.1/ 1, 192.0.2.1/ 35" {
+		t.Error(got)
+	}
+	delete(l.docs.docs, store.Place{Account: "acme", Scope: flows.ScopeAccount})
+	// What somebody sends who is over the limit is not read.
+	l.wait = time.Second
+	body := &counted{Reader: strings.NewReader(`{"auth_token":"acme-token","data":{}}`)}
+	over := httptest.NewRecorder()
+	if l.api.ServeHTTP(over, httptest.NewRequest("POST", uri, body)); over.Code != 429 || body.n != 0 {
+		t.Errorf("%d, %d bytes of the body were read", over.Code, body.n)
 	}
 	for wait, after := range map[time.Duration]string{time.Nanosecond: "1", 1500 * time.Millisecond: "2", 3 * time.Second: "3"} {
 		l.wait = wait

@@ -40,6 +40,7 @@ func (a *API) routes() []route {
 		a.apiKeyRoutes(),
 		a.channelRoutes(),
 		a.schemaRoutes(),
+		a.storyRoutes(),
 	)
 }
 

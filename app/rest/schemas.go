@@ -1,10 +1,14 @@
 package rest
 
+import "metaflows/app/events"
+
 // schemaRoutes serve the JSON schemas. They are public, as in Kazoo: a form can be made from them before anybody logs in.
 func (a *API) schemaRoutes() []route {
 	return []route{
 		{"GET", "/v2/schemas", open, 1, a.listSchemas},
 		{"GET", "/v2/schemas/{name}", open, 1, a.showSchema},
+		{"GET", "/v2/schemas/events", open, 1, a.listEventSchemas},
+		{"GET", "/v2/schemas/events/{type}", open, 1, a.showEventSchema},
 	}
 }
 
@@ -15,6 +19,19 @@ func (a *API) listSchemas(x *exchange) { x.succeed(a.cfg.Schemas.Names()) }
 func (a *API) showSchema(x *exchange) {
 	name := x.PathValue("name")
 	if text := a.cfg.Schemas.Text(name); text != nil {
+		x.succeed(text)
+		return
+	}
+	x.badIdentifier(name)
+}
+
+// listEventSchemas gives the types of events, and the name of what they have in common.
+func (a *API) listEventSchemas(x *exchange) { x.succeed(events.Schemas()) }
+
+// showEventSchema gives the schema of the payload of a type's events, as JSON Schema draft 2020-12.
+func (a *API) showEventSchema(x *exchange) {
+	name := x.PathValue("type")
+	if text := events.Schema(name); text != nil {
 		x.succeed(text)
 		return
 	}

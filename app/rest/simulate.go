@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"net/http"
 
 	"metaflows/app/schema"
 	"metaflows/app/simulate"
@@ -19,8 +20,16 @@ func (a *API) simulateRoutes() []route {
 }
 
 func (a *API) simulate(x *exchange) {
+	wrong := &schema.Problems{}
 	req, err := simulate.ParseRequest(x.data.Encode())
-	if err == nil && req.Stored {
+	addRefused(wrong, err)
+	a.asStored("documents.a.", req.A, wrong)
+	a.asStored("documents.b.", req.B, wrong)
+	if !wrong.Empty() {
+		x.invalid(wrong)
+		return
+	}
+	if req.Stored {
 		owner, ok := a.owner(x)
 		if !ok {
 			return
@@ -30,47 +39,55 @@ func (a *API) simulate(x *exchange) {
 			return
 		}
 	}
-	var answer *simulate.Answer
-	if err == nil {
-		answer, err = a.cfg.Simulator.Run(req)
-	}
-	var refused *simulate.Error
-	switch {
+	answer, err := a.cfg.Simulator.Run(req)
+	switch addRefused(wrong, err); {
 	case err == nil:
 		x.succeed(answer)
-	case errors.As(err, &refused):
-		wrong := &schema.Problems{}
-		for _, p := range refused.Problems {
-			wrong.Add(p.Path, p.Code, schema.Detail{"message": p.Message})
-		}
+	case !wrong.Empty():
 		x.invalid(wrong)
 	default:
 		a.cfg.Log.Error("a simulation has failed", "request", x.answer.RequestID, "error", err)
-		x.fail(500, "unspecified_fault", because("unspecified fault"))
+		x.fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
+	}
+}
+
+// addRefused adds why package simulate has refused a request, if that is what the error is.
+func addRefused(wrong *schema.Problems, err error) {
+	if refused, ok := errors.AsType[*simulate.Error](err); ok {
+		for _, p := range refused.Problems {
+			wrong.Add(p.Path, p.Code, schema.Detail{"message": p.Message})
+		}
+	}
+}
+
+// asStored treats documents of a request as those that are POSTed: it tells what is wrong with them, and repairs types.
+func (a *API) asStored(path string, docs *simulate.Documents, wrong *schema.Problems) {
+	if docs == nil {
+		return
+	}
+	for _, level := range simulate.Levels {
+		if document := docs.At(level); *document != nil {
+			stored, problems := a.cfg.Schemas.Read(*document)
+			*document = stored
+			wrong.AddBelow(path+string(level), problems)
+		}
 	}
 }
 
 // stored are an owner's documents as they are now.
 func (a *API) stored(owner flows.Owner) (*simulate.Documents, error) {
 	docs := &simulate.Documents{}
-	for _, level := range []struct {
-		scope flows.Scope
-		id    string
-		raw   *[]byte
-	}{
-		{flows.ScopeAccount, "", (*[]byte)(&docs.Account)},
-		{flows.ScopeUser, owner.User, (*[]byte)(&docs.User)},
-		{flows.ScopeDevice, owner.Device, (*[]byte)(&docs.Device)},
-	} {
-		if level.scope != flows.ScopeAccount && level.id == "" {
+	ids := map[flows.Scope]string{flows.ScopeUser: owner.User, flows.ScopeDevice: owner.Device}
+	for _, level := range simulate.Levels {
+		if level != flows.ScopeAccount && ids[level] == "" {
 			continue
 		}
-		doc, ok, err := a.cfg.Documents.Get(store.Place{Account: owner.Account, Scope: level.scope, ID: level.id})
+		doc, ok, err := a.cfg.Documents.Get(store.Place{Account: owner.Account, Scope: level, ID: ids[level]})
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			*level.raw = doc.Raw
+			*docs.At(level) = doc.Raw
 		}
 	}
 	return docs, nil

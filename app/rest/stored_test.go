@@ -51,8 +51,8 @@ func durable(t testing.TB, dir string) (api *API, stop func()) {
 	return api, stop
 }
 
-func request(api *API, method, path, body string, header ...string) *httptest.ResponseRecorder {
-	l := &lab{api: api}
+func request(t testing.TB, api *API, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	l := &lab{TB: t, api: api}
 	return l.send(method, path, body, header...)
 }
 
@@ -70,13 +70,13 @@ func TestStoredAsSent(t *testing.T) {
 	api, stop := durable(t, dir)
 	tags := map[string]string{}
 	for _, path := range paths {
-		w := request(api, "POST", path, `{"data":`+sent+`}`)
+		w := request(t, api, "POST", path, `{"data":`+sent+`}`)
 		if w.Code != 200 || !strings.Contains(w.Body.String(), `"data":`+shown+`,`) {
 			t.Fatalf("%d %s\nwant %s", w.Code, w.Body, shown)
 		}
 		tags[path] = w.Header().Get("ETag")
 		for _, twice := range []string{`"a":0,"a":1`, `"numbers":{"1":{"module":"none"},"\u0031":{"module":"none"}}`, `"x":[{"y":{"k":1,"k":1}}]`} {
-			if w := request(api, "POST", path, `{"data":{`+twice+`}}`); w.Code != 400 || !strings.Contains(w.Body.String(), `"duplicate"`) {
+			if w := request(t, api, "POST", path, `{"data":{`+twice+`}}`); w.Code != 400 || !strings.Contains(w.Body.String(), `"duplicate"`) {
 				t.Errorf("%s: %d %s", twice, w.Code, w.Body)
 			}
 		}
@@ -84,11 +84,11 @@ func TestStoredAsSent(t *testing.T) {
 	stop()
 	api, _ = durable(t, dir)
 	for _, path := range paths {
-		w := request(api, "GET", path, "")
+		w := request(t, api, "GET", path, "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), `"data":`+shown+`,`) || w.Header().Get("ETag") != tags[path] {
 			t.Errorf("%d %s %s\nwant %s %s", w.Code, w.Header().Get("ETag"), w.Body, tags[path], shown)
 		}
-		if w := request(api, "GET", path, "", "If-None-Match: "+tags[path]); w.Code != 304 {
+		if w := request(t, api, "GET", path, "", "If-None-Match: "+tags[path]); w.Code != 304 {
 			t.Error(w.Code)
 		}
 	}
@@ -102,11 +102,11 @@ func TestTwoWriters(t *testing.T) {
 		return fmt.Sprintf(`{"data":{"writer":%d,"numbers":{"%d":{"module":"none"}}}}`, writer, writer)
 	}
 	for round := range 20 {
-		tag := request(api, "POST", uri, document(0)).Header().Get("ETag")
+		tag := request(t, api, "POST", uri, document(0)).Header().Get("ETag")
 		var both sync.WaitGroup
 		answers := [3]*httptest.ResponseRecorder{}
 		for writer := 1; writer <= 2; writer++ {
-			both.Go(func() { answers[writer] = request(api, "POST", uri, document(writer), "If-Match: "+tag) })
+			both.Go(func() { answers[writer] = request(t, api, "POST", uri, document(writer), "If-Match: "+tag) })
 		}
 		both.Wait()
 		winner := 1
@@ -117,12 +117,12 @@ func TestTwoWriters(t *testing.T) {
 		if answers[winner].Code != 200 || lost != 409 && lost != 412 {
 			t.Fatalf("round %d: %d %d", round, answers[1].Code, answers[2].Code)
 		}
-		w := request(api, "GET", uri, "")
+		w := request(t, api, "GET", uri, "")
 		if !strings.Contains(w.Body.String(), fmt.Sprintf(`"data":{"writer":%d,"numbers":{"%d":`, winner, winner)) {
 			t.Fatalf("round %d: %d has won, and %s is stored", round, winner, w.Body)
 		}
 		for writer := 1; writer <= 2; writer++ {
-			both.Go(func() { answers[writer] = request(api, "POST", uri, document(writer)) })
+			both.Go(func() { answers[writer] = request(t, api, "POST", uri, document(writer)) })
 		}
 		both.Wait()
 		last := 1
@@ -130,17 +130,17 @@ func TestTwoWriters(t *testing.T) {
 			len(answers[2].Header().Get("ETag")) == len(answers[1].Header().Get("ETag")) && answers[2].Header().Get("ETag") > answers[1].Header().Get("ETag") {
 			last = 2
 		}
-		w = request(api, "GET", uri, "")
+		w = request(t, api, "GET", uri, "")
 		if answers[1].Code != 200 || answers[2].Code != 200 || !strings.Contains(w.Body.String(), fmt.Sprintf(`"data":{"writer":%d,"numbers":{"%d":`, last, last)) {
 			t.Fatalf("round %d: %d %d, the last is %d, and %s is stored", round, answers[1].Code, answers[2].Code, last, w.Body)
 		}
 	}
 	// Who expects nothing finds out, also after a DELETE.
-	request(api, "DELETE", uri, "")
+	request(t, api, "DELETE", uri, "")
 	var both sync.WaitGroup
 	created := make(chan int, 2)
 	for writer := range 2 {
-		both.Go(func() { created <- request(api, "POST", uri, document(writer), "If-None-Match: *").Code })
+		both.Go(func() { created <- request(t, api, "POST", uri, document(writer), "If-None-Match: *").Code })
 	}
 	both.Wait()
 	if a, b := <-created, <-created; a+b != 200+409 && a+b != 200+412 {
@@ -169,7 +169,7 @@ func BenchmarkPost(b *testing.B) {
 	api, _ := durable(b, b.TempDir())
 	b.ReportAllocs()
 	for b.Loop() {
-		if w := request(api, "POST", uri, seedPost); w.Code != 200 {
+		if w := request(b, api, "POST", uri, seedPost); w.Code != 200 {
 			b.Fatal(w.Body)
 		}
 	}

@@ -28,6 +28,19 @@ func (s *Schemas) Document(data *Value) (problems *Problems, warnings []Warning)
 	return problems, s.Unsupported(data)
 }
 
+// Read is Document for the text of one, which may come from anywhere. It gives the text as it would be stored, nil where
+// something is wrong.
+func (s *Schemas) Read(text []byte) (stored []byte, problems *Problems) {
+	data, err := Parse(text)
+	if err != nil {
+		return nil, One("json", "invalid", Detail{"message": err.Error()})
+	}
+	if problems, _ = s.Document(data); !problems.Empty() {
+		return nil, problems
+	}
+	return data.Encode(), problems
+}
+
 // hopeless says whether so much is wrong that to look further would only cost time: as many problems as are told, or too
 // many patterns.
 func hopeless(refused *flows.DocumentError) bool {

@@ -2,7 +2,9 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -49,6 +51,8 @@ func (p *Problems) Add(path, code string, d Detail) {
 			raw := v.Encode()
 			p.text += len(raw)
 			d[key] = json.RawMessage(raw)
+		case json.RawMessage:
+			p.text += len(v)
 		case string:
 			d[key] = cut(v)
 		}
@@ -119,6 +123,22 @@ func Path(keys ...string) string {
 	return strings.Join(escaped, ".")
 }
 
+// AddBelow adds the problems of a part that stands at the path.
+func (p *Problems) AddBelow(at string, part *Problems) {
+	for _, path := range slices.Sorted(maps.Keys(part.byPath)) {
+		where := at
+		if path != root {
+			where += "." + path
+		}
+		for _, code := range slices.Sorted(maps.Keys(part.byPath[path])) {
+			p.Add(where, code, part.byPath[path][code])
+		}
+	}
+}
+
+// root is the path of what is looked at itself, which is the data of a request.
+const root = "data"
+
 // below is a path's keys with more at its end; the path is not changed.
 func below(at []string, keys ...string) []string {
 	return append(slices.Clip(at), keys...)
@@ -130,10 +150,11 @@ func (p *Problems) AddDocument(e *flows.DocumentError) { p.addDocument(nil, e) }
 // addDocument is AddDocument for what stands at a path.
 func (p *Problems) addDocument(at []string, e *flows.DocumentError) {
 	for _, d := range e.Problems {
-		path := strings.TrimSuffix(Path(at...)+"."+d.Path, ".")
-		if path = strings.TrimPrefix(path, "."); path == "" {
-			path = "data"
+		path := d.Path
+		if len(at) > 0 {
+			path = strings.TrimSuffix(Path(at...)+"."+path, ".")
 		}
+		path = cmp.Or(path, root)
 		if len(p.byPath[cut(path)]) > 0 && d.Code != "duplicate" {
 			continue // the schema has said it, and with the value
 		}
@@ -157,10 +178,7 @@ func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema
 		bad = bad.child(key)
 	}
 	where := below(at, e.InstanceLocation...)
-	path := Path(where...)
-	if path == "" {
-		path = "data"
-	}
+	path := cmp.Or(Path(where...), root)
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
 		for _, key := range k.Missing {

@@ -20,7 +20,7 @@ func (s *process) openDirectory() error {
 		return err
 	}
 	s.records, err = store.NewRecords(store.RecordsConfig{
-		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, Log: s.log, File: file, Own: s.broker.Embedded(),
+		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, What: "accounts, users and devices", Log: s.log, File: file, Own: s.broker.Embedded(),
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func TestDirectoryWithoutNATS(t *testing.T) {
 	}
 	nc.Stop()
 	l = start(t, cfg)
-	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, `"directory":{"ok":false,"problem":"records of directory are as of 2`) {
+	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, `"directory":{"ok":false,"problem":"accounts, users and devices are as of 2`) {
 		t.Error(body)
 	}
 	if status, body := l.do("GET", "/v2/accounts/acme/devices/desk", ""); status != 200 || !strings.Contains(body, `"owner_id":"alice"`) {

@@ -20,7 +20,7 @@ type logins struct {
 // openLogins makes them; nothing runs yet.
 func (s *process) openLogins(adminToken string) (*logins, error) {
 	records, err := store.NewRecords(store.RecordsConfig{
-		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, Log: s.log, Own: s.broker.Embedded(),
+		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, What: "API keys", Log: s.log, Own: s.broker.Embedded(),
 	})
 	if err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func (l *logins) run(ctx context.Context) {
 func (l *logins) err() error {
 	lacks, problem := l.auth.Err(), l.records.Err()
 	switch {
-	case problem == nil:
-		return lacks
 	case lacks == nil:
 		return problem
+	case problem == nil:
+		problem = lacks
 	}
 	return fmt.Errorf("nobody but the super-admin can log in: %w", problem)
 }

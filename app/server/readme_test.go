@@ -42,7 +42,8 @@ func TestReadmeAccounts(t *testing.T) {
 	l := start(t, cfg)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
-		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) && strings.Contains(body, `"calls":{"ok":true}`) {
+		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) &&
+			strings.Contains(body, `"directory":{"ok":true}`) && strings.Contains(body, `"logins":{"ok":true}`) && strings.Contains(body, `"calls":{"ok":true}`) {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -51,6 +52,28 @@ func TestReadmeAccounts(t *testing.T) {
 	}
 	if status, body := l.do("POST", "/v2/accounts/acme/metaflows", document); status != 200 {
 		t.Fatal(status, body)
+	}
+
+	// Another process on that NATS knows of everything, also of what it has to ask NATS for: what was in its way.
+	other := settingsFor(t.TempDir())
+	other.NATS.URL, other.Node, other.AdminToken = cfg.NATS.URL, "n2", "a-token-that-was-given"
+	second := start(t, other)
+	_, _, credentials := l.makeKey("acme")
+	token := second.until("", "PUT", "/v2/api_auth", credentials, 201)
+	l.until(token, "PUT", "/v2/accounts/acme/users", `{"data":{"id":"alice","username":"alice"}}`, 201)
+	second.until(token, "GET", "/v2/accounts/acme/users/alice", "", 200)
+	second.until(token, "PATCH", "/v2/accounts/acme/users/alice", `{"data":{"name":"Alice"}}`, 200)
+	second.until(token, "POST", "/v2/accounts/acme/metaflows", document, 200)
+	l.until(token, "DELETE", "/v2/accounts/acme/users/alice", "", 200)
+	l.until(token, "DELETE", "/v2/token_auth", "", 200)
+	second.until(token, "GET", "/v2/accounts/acme/metaflows", "", 401)
+	for _, each := range []*lab{l, second} {
+		if log := each.log.String(); strings.Contains(log, "ermission") {
+			t.Error("NATS does not let metaflows:", log)
+		}
+	}
+	if status, body := l.do("GET", "/v2/accounts/acme/calls/none/events", ""); status != 404 {
+		t.Error("the story of a call cannot be looked for:", status, body)
 	}
 
 	login := func(user string, opts ...nats.Option) jetstream.JetStream {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,10 +14,9 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/config"
 	"metaflows/app/directory"
-	"metaflows/app/egress"
 	"metaflows/app/events"
 	"metaflows/app/live"
-	"metaflows/app/rest"
+	"metaflows/app/metrics"
 	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/ari"
@@ -43,6 +40,7 @@ type Options struct {
 // Addresses are where a running process can be reached, and where its logins are.
 type Addresses struct {
 	HTTP              string // host:port of the REST API
+	Pprof             string // host:port of Go's profiles; "" when they are not served
 	NATS              string // host:port of the embedded NATS server; "" when it does not listen or NATS is external
 	AdminTokenFile    string // "" when the token was given
 	AuditPasswordFile string // "" when NATS is external
@@ -65,6 +63,8 @@ type process struct {
 	live      *live.Live
 	logins    *logins
 	telephony *telephony
+	metrics   *metrics.Metrics
+	pprof     *http.Server // nil: profiles are not served
 	http      *http.Server
 }
 
@@ -122,10 +122,15 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		return err
 	}
 	s.openLive()
+	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}
 	running.Go(func() { s.live.Run(life) })
+	if err := s.listenPprof(&running); err != nil {
+		return err
+	}
+	defer s.closePprof()
 	if err := s.listen(&running); err != nil {
 		return err
 	}
@@ -256,69 +261,5 @@ func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what s
 	case <-ctx.Done():
 	case <-time.After(loadTimeout):
 		s.log.Warn("not loaded from NATS yet; starting with what is known", "of", what)
-	}
-}
-
-// loadSchemas gives the schemas of documents, with the addresses that these must not name.
-func (s *process) loadSchemas() error {
-	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
-	if err != nil {
-		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
-	}
-	s.schemas, err = schema.Load(blocked)
-	return err
-}
-
-func (s *process) listen(running *sync.WaitGroup) error {
-	api, err := rest.New(rest.Config{
-		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg, s.schemas), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
-		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
-	})
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", s.cfg.HTTP.Addr)
-	if err != nil {
-		return fmt.Errorf("METAFLOWS_HTTP_ADDR=%q cannot be listened on: %w; accepted is host:port of a free port", s.cfg.HTTP.Addr, err)
-	}
-	s.addr.HTTP = listener.Addr().String()
-	s.http = &http.Server{
-		Handler: api, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	running.Go(func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the REST API has ended", "error", err)
-		}
-	})
-	s.log.Info("the REST API listens", "address", s.addr.HTTP)
-	return nil
-}
-
-// hostOf is the host and port of a URL.
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "METAFLOWS_ARI_URL"
-	}
-	return u.Host
-}
-
-// parts is what /readyz tells.
-func (s *process) parts() []rest.Part {
-	asterisk := error(nil)
-	if status := s.telephony.client.Status(); !status.Connected {
-		asterisk = errors.New("Asterisk at " + hostOf(s.cfg.ARI.URL) + ": " + status.Problem)
-	} else {
-		asterisk = s.telephony.channel.err()
-	}
-	nats := s.broker.Err()
-	if nats == nil {
-		nats = s.events.Err()
-	}
-	return []rest.Part{
-		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
-		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
-		{Name: "calls", Err: s.live.Err()},
 	}
 }

@@ -219,14 +219,15 @@ func TestStartFailsInOneLine(t *testing.T) {
 	}
 	for want, change := range map[string]func(*config.Config){
 		"in use by another metaflows": func(c *config.Config) { c.DataDir = filepath.Dir(l.AdminTokenFile) },
-		`METAFLOWS_DATA_DIR="` + filepath.Dir(l.AdminTokenFile) + `" cannot be used`: func(c *config.Config) { c.DataDir = filepath.Dir(l.AdminTokenFile) },
-		`METAFLOWS_NATS_LISTEN="192.0.2.1:4222"`:                                     func(c *config.Config) { c.NATS.Listen = "192.0.2.1:4222" },
-		`METAFLOWS_NATS_LISTEN="` + l.NATS + `"`:                                     func(c *config.Config) { c.NATS.Listen = l.NATS },
-		filepath.Join(weak, "audit.password") + " has a wrong content":               func(c *config.Config) { c.DataDir = weak },
-		"METAFLOWS_HTTP_ADDR":                                                        func(c *config.Config) { c.HTTP.Addr = l.HTTP },
-		"address already in use":                                                     func(c *config.Config) { c.NATS.Listen = l.NATS },
-		"ARI URL":                                                                    func(c *config.Config) { c.ARI.URL = "ftp://x" },
-		`METAFLOWS_DATA_DIR="/dev/null/x" cannot be used`:                            func(c *config.Config) { c.DataDir = "/dev/null/x" },
+		`METAFLOWS_DATA_DIR="` + filepath.Dir(l.AdminTokenFile) + `" cannot be used`:             func(c *config.Config) { c.DataDir = filepath.Dir(l.AdminTokenFile) },
+		`METAFLOWS_NATS_LISTEN="192.0.2.1:4222"`:                                                 func(c *config.Config) { c.NATS.Listen = "192.0.2.1:4222" },
+		`METAFLOWS_NATS_LISTEN="` + l.NATS + `"`:                                                 func(c *config.Config) { c.NATS.Listen = l.NATS },
+		filepath.Join(weak, "audit.password") + " has a wrong content":                           func(c *config.Config) { c.DataDir = weak },
+		"METAFLOWS_HTTP_ADDR":                                                                    func(c *config.Config) { c.HTTP.Addr = l.HTTP },
+		`METAFLOWS_PPROF_ADDR="0.0.0.0:0" cannot be listened on: it is not of this machine only`: func(c *config.Config) { c.Pprof.Addr = "0.0.0.0:0" },
+		"address already in use":                                                                 func(c *config.Config) { c.NATS.Listen = l.NATS },
+		"ARI URL":                                                                                func(c *config.Config) { c.ARI.URL = "ftp://x" },
+		`METAFLOWS_DATA_DIR="/dev/null/x" cannot be used`:                                        func(c *config.Config) { c.DataDir = "/dev/null/x" },
 	} {
 		cfg := settingsFor(t.TempDir())
 		change(&cfg)
@@ -302,8 +303,15 @@ func TestStartWithoutNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = start(t, cfg)
-	if _, body := l.do("GET", "/readyz", ""); !strings.Contains(body, "there are no codes: documents.json does not exist; ") {
-		t.Error(body)
+	_, body := l.do("GET", "/readyz", "")
+	for _, want := range []string{
+		`"documents":{"ok":false,"problem":"there are no codes: documents.json does not exist; `,
+		`"directory":{"ok":false,"problem":"accounts, users and devices are as of 2`,
+		`"logins":{"ok":false,"problem":"nobody but the super-admin can log in: API keys are not known; `,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s\nwant %s", body, want)
+		}
 	}
 }
 

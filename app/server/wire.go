@@ -8,7 +8,6 @@ import (
 
 	"metaflows/actions"
 	"metaflows/app/config"
-	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/ari"
 	"metaflows/flows"
@@ -99,14 +98,14 @@ func (s *process) connect() (*telephony, error) {
 	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first); s.live.Settled() })}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
-		Log: s.log, Handler: in, OnConnect: in.connected,
+		Log: s.log, Handler: in, OnConnect: in.connected, Answered: s.metrics.Answered,
 	})
 	if err != nil {
 		return nil, err
 	}
 	set := actions.New(actions.Config{PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max})
 	in.calls = flows.NewCalls(flows.CallsConfig{
-		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Effective: s.documents.Effective,
+		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Changed: s.live.Changed, Over: s.live.Over,
 	})
@@ -115,10 +114,9 @@ func (s *process) connect() (*telephony, error) {
 }
 
 // simulator plays keys through with the settings and modules of the process.
-func simulator(cfg config.Config, schemas *schema.Schemas) simulate.Simulator {
+func simulator(cfg config.Config) simulate.Simulator {
 	return simulate.Simulator{
-		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Conflicts: schemas.Conflicts,
-		Modules: actions.New(actions.Config{}).Modules(), // they are not run
+		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Modules: actions.New(actions.Config{}).Modules(), // they are not run
 	}
 }
 

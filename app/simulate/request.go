@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,29 @@ type Request struct {
 // Documents are one party's stored documents; one that is nil is not there.
 type Documents struct{ Account, User, Device json.RawMessage }
 
+// Levels are the levels of documents.
+var Levels = []flows.Scope{flows.ScopeAccount, flows.ScopeUser, flows.ScopeDevice}
+
+// At is where the document of a level is; nil for what is none of the Levels.
+func (d *Documents) At(level flows.Scope) *json.RawMessage {
+	switch level {
+	case flows.ScopeAccount:
+		return &d.Account
+	case flows.ScopeUser:
+		return &d.User
+	case flows.ScopeDevice:
+		return &d.Device
+	}
+	return nil
+}
+
+// Merge makes the effective documents of a party. The error is an *Error.
+func (d *Documents) Merge(settings flows.Settings) (*flows.Effective, error) {
+	p := &problems{}
+	e := p.merge("", settings, d)
+	return e, p.err()
+}
+
 // Settings are the process's (design 3.2), each with its zero value where it is not set.
 type Settings struct {
 	Precedence    string // device, kazoo
@@ -62,15 +86,18 @@ func (e *Error) Error() string {
 	return s
 }
 
-// ParseRequest reads a request as design 3.3 has it. The error is an *Error. Keys that mean nothing here are ignored, as
-// everywhere in the API.
+// ParseRequest reads a request as design 3.3 has it, but for its documents: whoever takes a request from outside treats them
+// as those that shall be stored. The error is an *Error; what is not wrong is in the request all the same. Keys that mean
+// nothing here are ignored, as everywhere in the API.
 func ParseRequest(data []byte) (Request, error) {
 	p := &problems{}
 	req := Request{Stored: true}
 	for key, value := range p.object("", data) {
 		switch key {
 		case "keys":
-			req.Keys = p.text(key, value)
+			if req.Keys = p.text(key, value); req.Keys != "" {
+				p.keys(req.Keys)
+			}
 		case "documents":
 			p.documents(value, &req)
 		case "settings":
@@ -100,9 +127,17 @@ func (p *problems) err() error {
 func (p *problems) object(path string, raw []byte) map[string]json.RawMessage {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
-		p.add(path, "type", "Value did not match type(s): object")
+		p.add(cmp.Or(path, "data"), "type", "Value did not match type(s): object")
 	}
 	return members
+}
+
+func (p *problems) keys(text string) []Press {
+	presses, err := ParseKeys(text)
+	if err != nil {
+		p.add("keys", "pattern", "%s", err)
+	}
+	return presses
 }
 
 func (p *problems) text(path string, raw []byte) string {
@@ -143,18 +178,12 @@ func (p *problems) documents(raw []byte, req *Request) {
 func (p *problems) party(path string, raw []byte) *Documents {
 	docs := &Documents{}
 	for level, value := range p.object(path, raw) {
-		if string(value) == "null" {
-			continue
-		}
-		switch flows.Scope(level) {
-		case flows.ScopeAccount:
-			docs.Account = value
-		case flows.ScopeUser:
-			docs.User = value
-		case flows.ScopeDevice:
-			docs.Device = value
-		default:
+		document := docs.At(flows.Scope(level))
+		switch {
+		case document == nil:
 			p.add(path+"."+level, "additionalProperties", "A party has documents of its account, user, device")
+		case string(value) != "null":
+			*document = value
 		}
 	}
 	return docs
@@ -221,6 +250,14 @@ func parseOutcome(s string) (outcome, bool) {
 	return outcome{}, false
 }
 
+// merge makes a party's effective documents; nil for an outsider. The path stands before the levels.
+func (p *problems) merge(path string, settings flows.Settings, docs *Documents) *flows.Effective {
+	if docs == nil {
+		return nil
+	}
+	return flows.Merge(settings, p.parse(path+"account", docs.Account), p.parse(path+"user", docs.User), p.parse(path+"device", docs.Device))
+}
+
 // parse reads one document of a party; nil for one that is not there.
 func (p *problems) parse(path string, raw json.RawMessage) *flows.Document {
 	if raw == nil {
@@ -262,9 +299,8 @@ func FileDocuments(text []byte) (*Documents, error) {
 	}
 	levels := len(members) > 0
 	for key, value := range members {
-		known := key == string(flows.ScopeAccount) || key == string(flows.ScopeUser) || key == string(flows.ScopeDevice)
 		value = bytes.TrimSpace(value)
-		levels = levels && known && (value[0] == '{' || string(value) == "null")
+		levels = levels && slices.Contains(Levels, flows.Scope(key)) && (value[0] == '{' || string(value) == "null")
 	}
 	if !levels {
 		return &Documents{Account: text}, nil

@@ -35,13 +35,10 @@ type Simulator struct {
 // Run simulates. The error is an *Error.
 func (s Simulator) Run(req Request) (*Answer, error) {
 	p := &problems{}
-	presses, err := ParseKeys(req.Keys)
-	if err != nil {
-		p.add("keys", "pattern", "%s", err)
-	}
+	presses := p.keys(req.Keys)
 	settings, absorb := s.with(req.Settings)
 	merged := map[string]*flows.Effective{
-		legA: p.merge("documents.a", settings, req.A), legB: p.merge("documents.b", settings, req.B),
+		legA: p.merge("documents.a.", settings, req.A), legB: p.merge("documents.b.", settings, req.B),
 	}
 	if err := p.err(); err != nil {
 		return nil, err
@@ -72,14 +69,6 @@ func (s Simulator) with(own Settings) (flows.Settings, bool) {
 		absorb = own.Absorb == "armed"
 	}
 	return settings, absorb
-}
-
-// merge makes a party's effective documents; nil for an outsider.
-func (p *problems) merge(path string, settings flows.Settings, docs *Documents) *flows.Effective {
-	if docs == nil {
-		return nil
-	}
-	return flows.Merge(settings, p.parse(path+".account", docs.Account), p.parse(path+".user", docs.User), p.parse(path+".device", docs.Device))
 }
 
 func (s Simulator) newRecord(merged map[string]*flows.Effective) *record {

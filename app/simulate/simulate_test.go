@@ -168,7 +168,7 @@ func TestAnswer(t *testing.T) {
 func TestRefused(t *testing.T) {
 	long := `{"numbers":{"1":{"module":"none","x":"` + strings.Repeat("x", MaxDocument) + `"}}}`
 	for _, tc := range []struct{ request, want string }{
-		{`[]`, " type"},
+		{`[]`, "data type"},
 		{`{"keys":5}`, "keys type"},
 		{`{"keys":null}`, "keys type"},
 		{`{"keys":"*2x","documents":{"a":{}}}`, "keys pattern"},

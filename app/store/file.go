@@ -150,7 +150,7 @@ func short(err error) error {
 // recall takes what the file holds into memory, as the mirror is made. Every revision of the bucket is newer.
 func (m *mirror) recall() {
 	if m.file == "" {
-		m.standing = m.lack + ": nothing is known of " + m.what
+		m.standing = m.lack
 		return
 	}
 	name := filepath.Base(m.file)

@@ -92,6 +92,14 @@ func (m *mirror) Err() error {
 	return m.unwritten
 }
 
+// Revision is the highest revision of the bucket below the prefix that is known here. Where instances share a bucket, the
+// highest of theirs less that of one is how far that one is behind.
+func (m *mirror) Revision() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.highest
+}
+
 // known says whether there is something to answer with.
 func (m *mirror) known() bool {
 	m.mu.Lock()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,7 @@ type RecordsConfig struct {
 	Conn   *nats.Conn
 	Bucket string // is made where there is none
 	Prefix string // of the keys in the bucket, a word without dots
+	What   string // they are, for people, as in "API keys are not known"; "" for records of the prefix
 	Log    *slog.Logger
 	// File and Own are as those of Config.
 	File string
@@ -43,10 +45,11 @@ type Records struct {
 
 // NewRecords makes Records, with what the file holds if there is one; Run loads them from NATS.
 func NewRecords(cfg RecordsConfig) (*Records, error) {
+	what := cmp.Or(cfg.What, "records of "+cfg.Prefix)
 	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", groups: map[string]*group{}}}
 	r.mirror = &mirror{
 		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, values: r.shelf,
-		what: "records of " + cfg.Prefix, lack: "nothing of " + cfg.Prefix + " is known",
+		what: what, lack: what + " are not known",
 	}
 	if err := r.begin(); err != nil {
 		return nil, err

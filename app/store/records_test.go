@@ -320,7 +320,7 @@ func TestRecordsOutage(t *testing.T) {
 	if _, err := l.Put(t.Context(), "acme.x", []byte(`1`), Any); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
-	if err := l.Err(); err == nil || !strings.HasPrefix(err.Error(), "nothing of directory is known: ") {
+	if err := l.Err(); err == nil || !strings.HasPrefix(err.Error(), "records of directory are not known; ") {
 		t.Error(err)
 	}
 	s.Again()

@@ -74,7 +74,7 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 		case entry, open := <-watcher.Updates():
 			switch {
 			case !open:
-				m.setProblem(fmt.Errorf("the watch of the %s has ended", m.what))
+				m.setProblem(fmt.Errorf("the watch of %s has ended", m.what))
 				return loaded
 			case entry == nil: // everything that was stored when the watch began has come
 				m.forgetOthers(before, seen)

@@ -101,9 +101,18 @@ type keyTime struct {
 	how        string
 }
 
-// tellTimes prints what was pressed and heard around one of the keys heard, in ms since that.
+// tellTimes prints what was pressed and heard around one of the keys heard, in ms since that, and what the one who heard it
+// pressed meanwhile.
 func (l *load) tellTimes(each *leg, where int) {
 	list := slices.Clone(each.keys)
+	for _, other := range l.legs {
+		if other.call == each.other {
+			for _, k := range other.keys {
+				k.how = "listener"
+				list = append(list, k)
+			}
+		}
+	}
 	heard := each.other.DigitEvents()
 	for _, d := range heard {
 		list = append(list, keyTime{d.Key, d.Begin, d.End, "heard"})
@@ -115,7 +124,7 @@ func (l *load) tellTimes(each *leg, where int) {
 	at := heard[min(where, len(heard)-1)].Begin
 	for _, k := range list {
 		if since := k.begin.Sub(at); since.Abs() < 1200*time.Millisecond {
-			fmt.Fprintf(l.out, "    %5d to %5d  %-7s  %c\n", since.Milliseconds(), k.end.Sub(at).Milliseconds(), k.how, k.key)
+			fmt.Fprintf(l.out, "    %5d to %5d  %-8s  %c\n", since.Milliseconds(), k.end.Sub(at).Milliseconds(), k.how, k.key)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func labOn(t *testing.T, s *system) *lab {
 	t.Cleanup(cancel)
 	l := &lab{T: t, system: s, ctx: ctx, began: time.Now().Truncate(time.Millisecond), lines: len(s.Server.Log()), logged: len(s.log.String())}
 	t.Cleanup(func() {
+		for _, e := range s.wrong(l.began) {
+			t.Errorf("an event is not as its schema says: %v", e.Wrong)
+		}
 		if t.Failed() {
 			t.Logf("events:%s\nlog:\n%s", l.story(), l.log.String()[l.logged:])
 		}

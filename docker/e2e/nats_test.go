@@ -15,6 +15,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
+	"metaflows/app/events/eventstest"
 )
 
 // withNATS is a system with an external NATS that can be stopped; the account acme has codes.
@@ -69,6 +70,9 @@ func (l *lab) readStream(js jetstream.JetStream) (story map[string][]string, cou
 		}
 		id, kind := m.Header.Get("ce-id"), strings.TrimPrefix(m.Header.Get("ce-type"), "metaflows.v1.")
 		at, err := time.Parse(time.RFC3339, m.Header.Get("ce-time"))
+		if err := eventstest.Check(m.Subject, m.Header, m.Data); err != nil {
+			l.Errorf("an event is not as its schema says: %v", err)
+		}
 		var body struct{ Call string }
 		if err := json.Unmarshal(m.Data, &body); err != nil {
 			l.Errorf("event %d: %v", seq, err)

@@ -33,6 +33,7 @@ func TestEndsWhileTalking(t *testing.T) {
 			o.press(b, "*")
 			o.event("code.armed", 2)
 			ending.end(o)
+			o.asteriskSays("Deactivating Stasis app 'metaflows'") // before, a call would still be handed to it
 			o.talk(a, b)
 			c, d := o.call(carol, "1004", dave)
 			o.asteriskSays("app_dial.c", "PJSIP/dave")

@@ -23,6 +23,7 @@ import (
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/config"
 	"metaflows/app/egress"
+	"metaflows/app/events/eventstest"
 	"metaflows/app/server"
 	"metaflows/docker/logtest"
 	"metaflows/docker/pbx"
@@ -46,6 +47,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	for _, e := range shared.wrong(time.Time{}) { // also what came between two tests
+		fmt.Fprintln(os.Stderr, "an event is not as its schema says:", e.Wrong)
+		code = max(code, 1)
+	}
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping:", err)
 		return 1
@@ -78,10 +83,12 @@ type event struct {
 	Kind    string // ce-type without metaflows.v1.
 	Subject string
 	At      time.Time
+	Wrong   error // it is not as its schema says
 }
 
 // ownLines are these tests' part of the dialplan: a second phone when the first is not reached, so that the caller enters
-// the application twice; a phone without anything behind it; and the extensions that are compared with plain Dial().
+// the application twice; a caller whose endpoint names its device only; a phone without anything behind it; and the
+// extensions that are compared with plain Dial().
 const ownLines = `
 [acme](+)
 exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
@@ -89,6 +96,9 @@ exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Goto(after,${EXTEN},1)
 exten => bare-carol,1,Stasis(metaflows,dial,PJSIP/carol,20)
  same => n,Hangup(${METAFLOWS_HANGUPCAUSE})
+exten => deviceonly,1,Set(METAFLOWS_USER=)
+ same => n,Stasis(metaflows,dial,PJSIP/bob,20)
+ same => n,Goto(after,${EXTEN},1)
 `
 
 // startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
@@ -243,6 +253,8 @@ func (s *system) read(m jetstream.Msg) {
 	e := event{Kind: strings.TrimPrefix(m.Headers().Get("ce-type"), "metaflows.v1."), Subject: m.Subject()}
 	e.At, _ = time.Parse(time.RFC3339, m.Headers().Get("ce-time"))
 	err := json.Unmarshal(m.Data(), &e.Notice)
+	e.ID = m.Headers().Get("ce-id")
+	e.Wrong = eventstest.Check(m.Subject(), m.Headers(), m.Data())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -252,6 +264,18 @@ func (s *system) read(m jetstream.Msg) {
 	s.seen = append(s.seen, e)
 	close(s.wake)
 	s.wake = make(chan struct{})
+}
+
+// wrong are the events of a time on that are not as their schemas say.
+func (s *system) wrong(from time.Time) (events []event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.seen {
+		if e.Wrong != nil && !e.At.Before(from) {
+			events = append(events, e)
+		}
+	}
+	return events
 }
 
 // request asks the REST API with the admin token.

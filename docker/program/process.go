@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,5 +69,38 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-func (p *process) pause() error  { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+// pause returns when it has stopped: the signal alone is only on its way.
+func (p *process) pause() error {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patienceToStop); ; time.Sleep(time.Millisecond) {
+		state, err := stateOf(p.cmd.Process.Pid)
+		switch {
+		case err != nil:
+			return err
+		case state == 'T':
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("metaflows was not halted within %s", patienceToStop)
+		}
+	}
+}
+
+// patienceToStop bounds the wait for the kernel.
+const patienceToStop = 5 * time.Second
+
+// stateOf is a process's state as the kernel has it: T is stopped (proc(5)).
+func stateOf(pid int) (byte, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	i := bytes.LastIndexByte(stat, ')') // of the name, which may hold anything
+	if i < 0 || i+2 >= len(stat) {
+		return 0, fmt.Errorf("/proc/%d/stat cannot be understood", pid)
+	}
+	return stat[i+2], nil
+}
+
 func (p *process) resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }

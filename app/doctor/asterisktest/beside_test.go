@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/app/egress"
 	"metaflows/app/server"
 	"metaflows/docker/pbx"
 )
@@ -15,6 +16,7 @@ func TestBesideMetaflows(t *testing.T) {
 	asterisk, cfg := start(t, pbx.Options{})
 	cfg.Node, cfg.NATS.Listen, cfg.HTTP.Addr, cfg.DataDir = "n1", "off", "127.0.0.1:0", t.TempDir()
 	cfg.Events.MaxAge, cfg.Events.MaxBytes, cfg.BindingDigit, cfg.Absorb = time.Hour, 8<<20, "*", "armed"
+	cfg.BlockedAddresses = egress.Default
 	ctx, stop := context.WithCancel(context.Background())
 	addresses := make(chan server.Addresses, 1)
 	ended := make(chan error, 1)
@@ -27,7 +29,14 @@ func TestBesideMetaflows(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	url := "http://" + (<-addresses).HTTP + "/readyz"
+	var url string
+	select {
+	case a := <-addresses:
+		url = "http://" + a.HTTP + "/readyz"
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("metaflows has ended: %v", err)
+	}
 	ready := func() bool {
 		answer, err := http.Get(url)
 		if err != nil {

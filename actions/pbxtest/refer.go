@@ -1,0 +1,25 @@
+package pbxtest
+
+import "metaflows/flows"
+
+// Transfer lets a phone send the other party of its newest call to an extension by its own means (REFER): a Local channel
+// to that takes its place in the bridge, and the phone's stays until it hangs up (ari-facts 3.2).
+func (p *PBX) Transfer(name, extension string) {
+	p.onPhone(name, func(c *channel) {
+		b := c.bridge
+		if b == nil {
+			return
+		}
+		where := extension + "@" + c.context
+		l := &channel{id: c.id + "-refers", party: where, state: "Up", far: &farEnd{where: where}, exten: extension, entered: true, vars: map[string]string{}}
+		l.name, _ = p.newName("Local/" + where)
+		l.name += ";1"
+		p.know(l)
+		p.event(c.id, flows.Started{Channel: l.snapshot(), Replaces: c.id, Stamp: stamp()})
+		p.leaveBridge(c)
+		b.members = append(b.members, l)
+		l.bridge = b
+		p.event(l.id, flows.Entered{Channel: l.id, Bridge: b.id, Stamp: stamp()})
+		p.reach(l)
+	})
+}

@@ -1,0 +1,106 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"metaflows/ari"
+	"metaflows/flows"
+)
+
+// Sources are asked when somebody looks at the metrics. They must not block.
+type Sources struct {
+	Load      func() flows.Load
+	Asterisk  func() ari.Status
+	Events    Events
+	NATS      func() (connected bool, reconnects uint64)
+	Revisions func() map[string]uint64 // of what is mirrored from NATS, by its name
+	Parts     func() map[string]error  // why a part of the process is not ready, by its name; as /readyz
+}
+
+// Events are on their way to the stream. *events.Publisher is one.
+type Events interface {
+	Backlog() int
+	Published() int64
+	Lost() int64
+}
+
+// looked is a number that is asked for.
+type looked struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+func gauge(name, help string, labels ...string) looked {
+	return looked{prometheus.NewDesc(name, help, labels, nil), prometheus.GaugeValue}
+}
+
+func total(name, help string, labels ...string) looked {
+	return looked{prometheus.NewDesc(name, help, labels, nil), prometheus.CounterValue}
+}
+
+var (
+	calls      = gauge("metaflows_calls", "Calls that are handled now.")
+	legs       = gauge("metaflows_legs", "Legs of these calls.")
+	waiting    = gauge("metaflows_call_events_waiting", "Events that calls have not taken yet, together.")
+	longest    = gauge("metaflows_call_events_waiting_max", "Events that the call has not taken yet that is furthest behind; from 1024 on its keys are refused.")
+	connected  = gauge("metaflows_ari_connected", "1 when Asterisk's events come in.")
+	reconnects = total("metaflows_ari_reconnects_total", "Connections to Asterisk after the first.")
+	frames     = total("metaflows_ari_events_total", "Events from Asterisk, by what became of them.", "kind")
+	natsIs     = gauge("metaflows_nats_connected", "1 when NATS is connected.")
+	natsAgain  = total("metaflows_nats_reconnects_total", "Connections to NATS after the first.")
+	backlog    = gauge("metaflows_publish_backlog_events", "Events that the stream does not have yet.")
+	published  = total("metaflows_events_published_total", "Events that the stream was given.")
+	lost       = total("metaflows_events_lost_total", "Events that will never be in the stream.")
+	revision   = gauge("metaflows_store_revision", "Highest revision known here; the highest of all instances less it is how far this one is behind.", "store")
+	ready      = gauge("metaflows_ready", "1 when the part is ready, as /readyz says.", "part")
+)
+
+// looker asks the sources, once for each look.
+type looker struct{ Sources }
+
+// Describe is prometheus.Collector.
+func (l looker) Describe(to chan<- *prometheus.Desc) {
+	for _, m := range []looked{
+		calls, legs, waiting, longest, connected, reconnects, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
+	} {
+		to <- m.desc
+	}
+}
+
+// Collect is prometheus.Collector.
+func (l looker) Collect(to chan<- prometheus.Metric) {
+	tell := func(m looked, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
+	}
+	load := l.Load()
+	tell(calls, float64(load.Calls))
+	tell(legs, float64(load.Legs))
+	tell(waiting, float64(load.Waiting))
+	tell(longest, float64(load.Longest))
+	asterisk := l.Asterisk()
+	tell(connected, one(asterisk.Connected))
+	tell(reconnects, float64(asterisk.Reconnects))
+	tell(frames, float64(asterisk.Decoded), "used")
+	tell(frames, float64(asterisk.Skipped), "skipped")
+	tell(frames, float64(asterisk.Unknown), "unknown")
+	tell(frames, float64(asterisk.Broken), "broken")
+	there, again := l.NATS()
+	tell(natsIs, one(there))
+	tell(natsAgain, float64(again))
+	tell(backlog, float64(l.Events.Backlog()))
+	tell(published, float64(l.Events.Published()))
+	tell(lost, float64(l.Events.Lost()))
+	for store, at := range l.Revisions() {
+		tell(revision, float64(at), store)
+	}
+	for part, problem := range l.Parts() {
+		tell(ready, one(problem == nil), part)
+	}
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"metaflows/app/egress"
+	"metaflows/app/events"
+	"metaflows/app/rest"
+	"metaflows/app/schema"
+)
+
+// loadSchemas gives the schemas of documents, with the addresses that these must not name.
+func (s *process) loadSchemas() error {
+	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
+	if err != nil {
+		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
+	}
+	s.schemas, err = schema.Load(blocked)
+	return err
+}
+
+// listen starts the REST API.
+func (s *process) listen(running *sync.WaitGroup) error {
+	stories, err := events.NewReader(s.broker.Events())
+	if err != nil {
+		return err
+	}
+	api, err := rest.New(rest.Config{
+		Metrics: s.metrics, Stories: stories,
+		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.cfg.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("METAFLOWS_HTTP_ADDR=%q cannot be listened on: %w; accepted is host:port of a free port", s.cfg.HTTP.Addr, err)
+	}
+	s.addr.HTTP = listener.Addr().String()
+	s.http = &http.Server{
+		Handler: api, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	running.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("the REST API has ended", "error", err)
+		}
+	})
+	s.log.Info("the REST API listens", "address", s.addr.HTTP)
+	return nil
+}
+
+// hostOf is the host and port of a URL.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "METAFLOWS_ARI_URL"
+	}
+	return u.Host
+}
+
+// parts is what /readyz tells.
+func (s *process) parts() []rest.Part {
+	asterisk := error(nil)
+	if status := s.telephony.client.Status(); !status.Connected {
+		asterisk = errors.New("Asterisk at " + hostOf(s.cfg.ARI.URL) + ": " + status.Problem)
+	} else {
+		asterisk = s.telephony.channel.err()
+	}
+	nats := s.broker.Err()
+	if nats == nil {
+		nats = s.events.Err()
+	}
+	return []rest.Part{
+		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
+		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+		{Name: "calls", Err: s.live.Err()},
+	}
+}
