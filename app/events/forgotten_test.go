@@ -34,7 +34,7 @@ func TestForgotten(t *testing.T) {
 	}
 	made := func(id string) *item {
 		n := notice{Notice: flows.Notice{Type: "code.armed", ID: id, Account: "acme", Call: "c", Time: time.Now()}}
-		m, err := p.message(n)
+		m, err := n.message()
 		if err != nil {
 			t.Fatal(err)
 		}
