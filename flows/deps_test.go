@@ -50,10 +50,9 @@ var arrows = map[string]struct {
 	},
 	"metaflows/app/rest": {
 		may: []string{
-			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/events", "metaflows/app/schema", "metaflows/app/simulate",
-			"metaflows/app/store",
+			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/events", "metaflows/app/live", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/store",
 		},
-		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries, keys and events",
+		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries, keys and live calls",
 	},
 	"metaflows/app/metrics": {
 		may: []string{"metaflows/flows", "metaflows/ari", "github.com/prometheus/client_golang"},

@@ -187,8 +187,8 @@ func (t *Task) conclude(next Next, err error) string {
 	n := t.notice(kind)
 	n.Result, n.Reason, n.Duration = out.String(), out.reason, t.Call.clock.now().Sub(f.began).Milliseconds()
 	t.Call.publish(n)
-	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
 	f.outcome = f.concluded(out, err)
+	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
 	key := f.node.after(out)
 	if err != nil {
 		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)

@@ -105,19 +105,22 @@ func (o operation) describe(method string, r route) object {
 		"properties": object{"status": object{"const": "success"}, "data": reference("schemas", o.answer), "error": false, "message": false},
 	})}
 	status := "200"
-	if method == http.MethodPut && o.is&onCall == 0 {
+	if method == http.MethodPut {
 		status = "201"
 	}
+	if o.is&acts != 0 {
+		status = "202"
+		refer("wait", "idempotency_key")
+	}
 	answers := object{status: answer, "default": object{"description": "A refusal", "content": jsonContent(reference("schemas", "error"))}}
+	if o.is&acts != 0 { // waited for
+		answers["200"] = answer
+	}
 	if o.is&pages != 0 {
 		refer("page_size", "start_key", "paginate")
 	}
 	if o.is&ofDevice != 0 {
 		refer("owner")
-	}
-	if o.is&onCall != 0 {
-		refer("wait", "idempotency_key")
-		answers["202"] = answer // it has started
 	}
 	if o.is&tagged != 0 {
 		refer("if_match", "if_none_match")

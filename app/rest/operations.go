@@ -16,7 +16,7 @@ const (
 	pages    traits = 1 << iota // the answer is a page of a list
 	tagged                      // it takes conditions, and its answer may have an entity tag
 	ofDevice                    // it may be told whose the device is
-	onCall                      // it runs something on a live call
+	acts                        // it runs something on a live call, whose outcome may be waited for
 )
 
 // operations describe all routes, by method and pattern: a test fails where one is missing, or too many.
@@ -37,12 +37,12 @@ var operations = map[string]operation{
 	"POST /v2/accounts/{account}/users/{user}/metaflows/simulate":     {"Plays keys through; nothing is stored and no call is touched", "simulation_request", "simulation", 0},
 	"POST /v2/accounts/{account}/devices/{device}/metaflows/simulate": {"Plays keys through; nothing is stored and no call is touched", "simulation_request", "simulation", ofDevice},
 	"GET /v2/accounts/{account}/calls/{call}/events":                  {"The story of one call, running or past; a user's own only", "", "story", pages},
-	"GET /v2/accounts/{account}/channels":                             {"The account's channels; for a user those that he may act on", "", "channel_list", 0},
-	"GET /v2/accounts/{account}/users/{user}/channels":                {"The user's channels", "", "channel_list", 0},
-	"GET /v2/accounts/{account}/devices/{device}/channels":            {"The device's channels", "", "channel_list", 0},
-	"GET /v2/accounts/{account}/channels/{channel}":                   {"A channel, and its call", "", "channel_details", 0},
-	"POST /v2/accounts/{account}/channels/{channel}":                  {"Does something to a live call, as the channel's party", "channel_action", "sent", onCall},
-	"PUT /v2/accounts/{account}/channels/{channel}":                   {"Runs a node on a live call, as if the channel's party had pressed a code for it", "metaflow", "sent", onCall},
+	"GET /v2/accounts/{account}/channels":                             {"The account's live channels; for a user those that he may act on", "", "channel_list", 0},
+	"GET /v2/accounts/{account}/users/{user}/channels":                {"The user's live channels", "", "channel_list", 0},
+	"GET /v2/accounts/{account}/devices/{device}/channels":            {"The device's live channels", "", "channel_list", 0},
+	"GET /v2/accounts/{account}/channels/{channel}":                   {"A live channel, and its call", "", "channel_details", 0},
+	"POST /v2/accounts/{account}/channels/{channel}":                  {"Does something to a live call by one of its channels", "channel_action", "told", acts},
+	"PUT /v2/accounts/{account}/channels/{channel}":                   {"Runs a metaflow, as if the channel's party had pressed a code for it; action beside data is metaflow", "metaflow", "told", acts},
 	"GET /v2/accounts":                                {"All accounts for the super-admin, else the own one", "", "account_list", pages},
 	"PUT /v2/accounts":                                {"Makes an account", "accounts", "account", tagged},
 	"GET /v2/accounts/{account}":                      {"An account", "", "account", tagged},

@@ -150,7 +150,11 @@ func (p *Problems) AddDocument(e *flows.DocumentError) { p.addDocument(nil, e) }
 // addDocument is AddDocument for what stands at a path.
 func (p *Problems) addDocument(at []string, e *flows.DocumentError) {
 	for _, d := range e.Problems {
-		path := cmp.Or(strings.Trim(Path(at...)+"."+d.Path, "."), root)
+		path := d.Path
+		if len(at) > 0 {
+			path = strings.TrimSuffix(Path(at...)+"."+path, ".")
+		}
+		path = cmp.Or(path, root)
 		if len(p.byPath[cut(path)]) > 0 && d.Code != "duplicate" {
 			continue // the schema has said it, and with the value
 		}

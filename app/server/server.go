@@ -118,11 +118,11 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
 		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
 	}
-	s.measure()
 	if err := s.loadSchemas(); err != nil {
 		return err
 	}
 	s.openLive()
+	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
 		return err
 	}

@@ -94,11 +94,11 @@ const ownLines = `
 exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Stasis(metaflows,dial,PJSIP/carol,20)
  same => n,Goto(after,${EXTEN},1)
+exten => bare-carol,1,Stasis(metaflows,dial,PJSIP/carol,20)
+ same => n,Hangup(${METAFLOWS_HANGUPCAUSE})
 exten => deviceonly,1,Set(METAFLOWS_USER=)
  same => n,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Goto(after,${EXTEN},1)
-exten => bare-carol,1,Stasis(metaflows,dial,PJSIP/carol,20)
- same => n,Hangup(${METAFLOWS_HANGUPCAUSE})
 `
 
 // startSystem starts all of it. fault, if any, sees each request to ARI and may answer it in Asterisk's place.
