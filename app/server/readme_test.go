@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestReadmeAccounts(t *testing.T) {
 	l := start(t, cfg)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		_, body := l.do("GET", "/readyz", "")
-		if strings.Contains(body, `"nats":{"ok":true}`) && strings.Contains(body, `"documents":{"ok":true}`) {
+		if !slices.ContainsFunc([]string{"nats", "documents", "directory", "logins"}, func(part string) bool { return !strings.Contains(body, `"`+part+`":{"ok":true}`) }) {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -50,6 +51,12 @@ func TestReadmeAccounts(t *testing.T) {
 		}
 	}
 	if status, body := l.do("POST", "/v2/accounts/acme/metaflows", document); status != 200 {
+		t.Fatal(status, body)
+	}
+	if status, body := l.do("PUT", "/v2/accounts", `{"data":{"id":"acme","name":"Acme"}}`); status != 201 {
+		t.Fatal(status, body)
+	}
+	if status, body := l.do("PUT", "/v2/accounts/acme/api_keys", `{"data":{"name":"crm"}}`); status != 201 {
 		t.Fatal(status, body)
 	}
 
