@@ -59,7 +59,7 @@ func ask(ctx context.Context, method, url, token string, body []byte) ([]byte, e
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %s %s", method, url, answer.Status, bytes.TrimSpace(text))
+		err = fmt.Errorf("%s %s: %s", method, url, answer.Status)
 	}
 	return text, err
 }

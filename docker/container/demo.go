@@ -73,7 +73,7 @@ func (d *demo) talk(ctx context.Context) (err error) {
 	return d.d.WaitTone(ctx, callerTone)
 }
 
-// press lets dave press a code, after which he hears a tone. Of the keys carol hears the first.
+// press lets dave press a code, after which he hears a tone.
 func (d *demo) press(ctx context.Context, keys string, tone float64) error {
 	d.c.ForgetDigits()
 	if _, err := d.d.Press(ctx, keys); err != nil {
@@ -88,7 +88,7 @@ func (d *demo) press(ctx context.Context, keys string, tone float64) error {
 	if err := d.d.WaitTone(ctx, callerTone); err != nil {
 		return err
 	}
-	return d.heard("*")
+	return d.onlyStar()
 }
 
 func (d *demo) noCode(ctx context.Context) error {
@@ -110,13 +110,13 @@ func (d *demo) transfer(ctx context.Context) error {
 	if err := d.d.WaitEnded(ctx); err != nil {
 		return err
 	}
-	return d.heard("*")
+	return d.onlyStar()
 }
 
-// heard is an error unless carol has heard these keys and no others.
-func (d *demo) heard(keys string) error {
-	if got := d.c.Digits(); got != keys {
-		return fmt.Errorf("carol heard the keys %q, not %q", got, keys)
+// onlyStar is an error if carol has heard more of a code than its first key.
+func (d *demo) onlyStar() error {
+	if got := d.c.Digits(); got != "" && got != "*" {
+		return fmt.Errorf("carol heard the keys %q of a code", got)
 	}
 	return nil
 }

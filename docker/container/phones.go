@@ -90,7 +90,7 @@ func (s settings) phone(ctx context.Context, name string, tone float64) (*phone.
 	if err != nil {
 		return nil, err
 	}
-	p, err := phone.New(ctx, phone.Config{
+	p, err := phone.New(context.Background(), phone.Config{ // it is closed after its call, not with what ctx bounds
 		User: name, Password: passwords[name], Server: server, Tone: tone, Listen: own, OnInvite: phone.AnswerAfter(time.Second),
 	})
 	if err != nil {

@@ -41,11 +41,12 @@ const limit = 8 * time.Minute
 func trial(file string, steps func(*project) []step) command.Command {
 	return func(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
 		root := flags.String("root", ".", "the `folder` of the repository")
+		tag := flags.String("tag", "", "take the images of this `tag`, which stay, instead of building")
 		keep := flags.Bool("keep", false, "leave everything running at the end")
 		return func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
 			defer cancel()
-			p, err := newProject(ctx, out, *root, file)
+			p, err := newProject(ctx, out, *root, file, *tag)
 			if err != nil {
 				return err
 			}

@@ -22,15 +22,16 @@ type project struct {
 	tool     []string // docker-compose, or docker compose
 	file     string
 	name     string
+	tag      string   // of the images
 	settings []string // NAME=value, in place of those of docker/.env
 	ports
 	visitors
 }
 
 // newProject finds engine and compose, and chooses names, ports and a network. Nothing is started yet.
-func newProject(ctx context.Context, out io.Writer, root, file string) (*project, error) {
+func newProject(ctx context.Context, out io.Writer, root, file, tag string) (*project, error) {
 	id := strings.ToLower(rand.Text()[:8])
-	p := &project{out: out, began: time.Now(), root: root, name: "metaflows-test-" + id, file: filepath.Join(root, "docker", file)}
+	p := &project{out: out, began: time.Now(), root: root, name: "metaflows-test-" + id, tag: tag, file: filepath.Join(root, "docker", file)}
 	if _, err := os.Stat(p.file); err != nil {
 		return nil, fmt.Errorf("%w: run it in the folder of the repository, or say -root", err)
 	}
@@ -52,9 +53,12 @@ func newProject(ctx context.Context, out io.Writer, root, file string) (*project
 	if p.ports, err = freePorts(); err != nil {
 		return nil, err
 	}
+	if p.tag == "" {
+		p.tag = p.name
+	}
 	revision, _ := p.command(ctx, "git", "-C", root, "rev-parse", "HEAD")
 	release, _ := p.command(ctx, "git", "-C", root, "describe", "--tags", "--always", "--dirty")
-	p.settings = append(p.ports.settings(), "COMPOSE_PROJECT_NAME="+p.name, "ADDR=127.0.0.1", "TAG="+p.name,
+	p.settings = append(p.ports.settings(), "COMPOSE_PROJECT_NAME="+p.name, "ADDR=127.0.0.1", "TAG="+p.tag,
 		"VERSION="+release, "REVISION="+revision)
 	return p, nil
 }
