@@ -23,8 +23,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run is the program: it returns its exit code.
 func run(args []string, out, complain io.Writer) int {
 	return command.Program{Name: "stack", Usage: usage, Commands: map[string]command.Command{
-		"single":  trial("compose.yaml", single),
-		"cluster": trial("compose.cluster.yaml", cluster),
+		"single":  trial("compose.yaml", 1, single),
+		"cluster": trial("compose.cluster.yaml", 3, cluster),
 	}}.Run(args, out, complain)
 }
 
@@ -38,7 +38,7 @@ type step struct {
 const limit = 8 * time.Minute
 
 // trial is a command: it starts a project, takes its steps, and removes it.
-func trial(file string, steps func(*project) []step) command.Command {
+func trial(file string, servers int, steps func(*project) []step) command.Command {
 	return func(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
 		root := flags.String("root", ".", "the `folder` of the repository")
 		tag := flags.String("tag", "", "take the images of this `tag`, which stay, instead of building")
@@ -50,6 +50,7 @@ func trial(file string, steps func(*project) []step) command.Command {
 			if err != nil {
 				return err
 			}
+			p.servers = servers
 			err = p.take(ctx, steps(p))
 			if err != nil {
 				err = errors.Join(err, errors.New(p.evidence()))

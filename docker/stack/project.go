@@ -24,6 +24,7 @@ type project struct {
 	name     string
 	tag      string   // of the images
 	settings []string // NAME=value, in place of those of docker/.env
+	servers  int      // of NATS
 	ports
 	visitors
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
@@ -54,7 +53,7 @@ func (p *project) streamed(ctx context.Context, call string, want []string) erro
 
 // stream reads all events with metaflows' own login, which may make a consumer; the auditor may not.
 func (p *project) stream(ctx context.Context, password string) (list []flows.Notice, err error) {
-	conn, err := nats.Connect("nats://"+on(p.nats[0]), nats.UserInfo("metaflows", password))
+	conn, err := p.connect("metaflows", password)
 	if err != nil {
 		return nil, err
 	}

@@ -50,12 +50,25 @@ func (p *project) visit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := nats.Connect("nats://"+on(p.nats[0]), nats.UserInfo(broker.AuditUser, password), nats.CustomInboxPrefix(broker.AuditInbox))
+	conn, err := p.connect(broker.AuditUser, password, nats.CustomInboxPrefix(broker.AuditInbox), nats.ReconnectWait(100*time.Millisecond))
 	if err != nil {
-		return fmt.Errorf("log in to NATS as %s: %w", broker.AuditUser, err)
+		return err
 	}
 	p.auditor, err = rig.AuditorOn(conn, func(flows.Notice) {})
 	return err
+}
+
+// connect logs in to NATS, at one of its servers.
+func (p *project) connect(user, password string, options ...nats.Option) (*nats.Conn, error) {
+	var urls []string
+	for _, port := range p.ports.nats[:p.servers] {
+		urls = append(urls, "nats://"+on(port))
+	}
+	conn, err := nats.Connect(strings.Join(urls, ","), append(options, nats.UserInfo(user, password), nats.IgnoreDiscoveredServers())...)
+	if err != nil {
+		return nil, fmt.Errorf("log in to NATS as %s: %w", user, err)
+	}
+	return conn, nil
 }
 
 // login is one of the secrets that the service logins has made.
