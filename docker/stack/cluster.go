@@ -22,7 +22,6 @@ type cast struct {
 func cluster(p *project) []step {
 	c := &cast{project: p}
 	return []step{
-		{"the images are built", p.build},
 		{"the system starts", c.start},
 		{"its containers may do little", p.hardened},
 		{"a call on each node, with codes", c.begin},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,34 +17,32 @@ var sizeLimits = map[string]int64{"metaflows": 40e6, "asterisk": 400e6}
 // pullTime is how long a registry may take to be reached and to deliver a base image.
 const pullTime = 90 * time.Second
 
-// build makes the images, offline where it must be.
-func (p *project) build(ctx context.Context) error {
-	if p.tag != p.name {
-		return nil
-	}
-	if err := p.bases(ctx); err != nil {
+// build makes the images, on base images that are made here where they cannot be pulled.
+func (e *engine) build(ctx context.Context) error {
+	if err := e.bases(ctx); err != nil {
 		return err
 	}
-	_, err := p.compose(ctx, "build")
+	variables := append([]string{"COMPOSE_PROJECT_NAME=" + e.id, "TAG=" + e.tag}, e.stamp...)
+	_, err := e.command(ctx, variables, slices.Concat(e.tool, []string{"-f", e.file("compose.yaml"), "build"})...)
 	return err
 }
 
 // bases gets the base images from their registry, or makes those that cannot be had.
-func (p *project) bases(ctx context.Context) error {
-	images, err := p.baseImages()
+func (e *engine) bases(ctx context.Context) error {
+	images, err := e.baseImages()
 	if err != nil {
 		return err
 	}
 	for _, image := range images {
-		if _, err := p.docker(ctx, "image", "inspect", image); err == nil {
+		if _, err := e.docker(ctx, "image", "inspect", image); err == nil {
 			continue
 		}
 		short, cancel := context.WithTimeout(ctx, pullTime)
-		_, err := p.docker(short, "pull", "--quiet", image)
+		_, err := e.docker(short, "pull", "--quiet", image)
 		cancel()
 		if err != nil {
-			p.say("  %s cannot be pulled here: docker/offline-images.sh makes it", image)
-			_, err := p.command(ctx, filepath.Join(p.root, "docker", "offline-images.sh"))
+			e.say("  %s cannot be pulled here: docker/offline-images.sh makes the base images", image)
+			_, err := e.command(ctx, nil, e.file("offline-images.sh"))
 			return err
 		}
 	}
@@ -55,8 +52,8 @@ func (p *project) bases(ctx context.Context) error {
 var baseImage = regexp.MustCompile(`(?m)^ARG [A-Z]+_IMAGE=(\S+)$`)
 
 // baseImages are those that the Dockerfile names.
-func (p *project) baseImages() (images []string, err error) {
-	text, err := os.ReadFile(filepath.Join(p.root, "docker", "Dockerfile"))
+func (e *engine) baseImages() (images []string, err error) {
+	text, err := os.ReadFile(e.file("Dockerfile"))
 	for _, found := range baseImage.FindAllStringSubmatch(string(text), -1) {
 		images = append(images, found[1])
 	}

@@ -14,6 +14,7 @@ import (
 
 const usage = `usage: stack <command> [flags]
 
+  test     single, then cluster, with the same images
   single   compose.yaml: calls, a metaflows that is killed, a NATS that is away
   cluster  compose.cluster.yaml: calls on two nodes, a NATS server that is killed
 `
@@ -22,10 +23,18 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the program: it returns its exit code.
 func run(args []string, out, complain io.Writer) int {
+	one := trial{file: "compose.yaml", servers: 1, steps: single}
+	three := trial{file: "compose.cluster.yaml", servers: 3, steps: cluster}
 	return command.Program{Name: "stack", Usage: usage, Commands: map[string]command.Command{
-		"single":  trial("compose.yaml", 1, single),
-		"cluster": trial("compose.cluster.yaml", 3, cluster),
+		"test": prove(one, three), "single": prove(one), "cluster": prove(three),
 	}}.Run(args, out, complain)
+}
+
+// trial is what is proved of a compose file.
+type trial struct {
+	file    string
+	servers int // of NATS
+	steps   func(*project) []step
 }
 
 // step is one thing that is done and checked.
@@ -37,34 +46,58 @@ type step struct {
 // limit bounds a run, the building of all images included. Cleaning up comes on top.
 const limit = 8 * time.Minute
 
-// trial is a command: it starts a project, takes its steps, and removes it.
-func trial(file string, servers int, steps func(*project) []step) command.Command {
+// prove is a command: it builds the images, and for each trial starts a project, takes its steps, and removes it. At the end
+// it removes the images.
+func prove(trials ...trial) command.Command {
 	return func(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
 		root := flags.String("root", ".", "the `folder` of the repository")
 		tag := flags.String("tag", "", "take the images of this `tag`, which stay, instead of building")
-		keep := flags.Bool("keep", false, "leave everything running at the end")
-		return func(ctx context.Context) error {
+		keep := flags.Bool("keep", false, "leave everything of the last trial running, and the images")
+		return func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
 			defer cancel()
-			p, err := newProject(ctx, out, *root, file, *tag)
+			e, err := newEngine(ctx, out, *root, *tag)
 			if err != nil {
 				return err
 			}
-			p.servers = servers
-			err = p.take(ctx, steps(p))
-			if err != nil {
-				err = errors.Join(err, errors.New(p.evidence()))
+			if *tag == "" {
+				if !*keep {
+					defer func() { err = errors.Join(err, e.removeImages()) }()
+				}
+				if err := e.take(ctx, []step{{"the images are built", e.build}}); err != nil {
+					return err
+				}
 			}
-			p.leave()
-			if *keep {
-				p.say("left running: docker-compose -p %s -f docker/%s; its settings: %v", p.name, file, p.settings)
-				return err
+			for n, t := range trials {
+				if err := e.prove(ctx, t, *keep && n == len(trials)-1); err != nil {
+					return fmt.Errorf("%s: %w", t.file, err)
+				}
 			}
-			if gone := p.remove(); gone != nil {
-				return errors.Join(err, gone)
-			}
-			p.say("%s and all that belonged to it is gone", p.name)
-			return err
+			e.say("all as it should be")
+			return nil
 		}
 	}
+}
+
+// prove is one trial.
+func (e *engine) prove(ctx context.Context, t trial, keep bool) error {
+	p, err := newProject(e, t)
+	if err != nil {
+		return err
+	}
+	e.say("%s, as project %s", t.file, p.name)
+	err = e.take(ctx, t.steps(p))
+	if err != nil {
+		err = errors.Join(err, errors.New(p.evidence()))
+	}
+	p.leave()
+	if keep {
+		e.say("left running: docker-compose -p %s -f %s; its settings: %v", p.name, p.file, p.settings)
+		return err
+	}
+	if gone := p.remove(); gone != nil {
+		return errors.Join(err, gone)
+	}
+	e.say("  %s and all that belonged to it is gone", p.name)
+	return err
 }

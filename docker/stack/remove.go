@@ -8,40 +8,38 @@ import (
 	"time"
 )
 
-// remove removes everything of the project, and looks whether that is so.
+// removeTime bounds the cleaning up.
+const removeTime = 90 * time.Second
+
+// remove removes everything of the project but the images, and looks whether that is so.
 func (p *project) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	_, err := p.compose(ctx, "down", "--volumes", "--remove-orphans", "--timeout", "5")
-	images, errImages := p.docker(ctx, "images", "--quiet", "--filter", "reference=metaflows-lab/*:"+p.name)
-	err = errors.Join(err, errImages)
-	for image := range strings.FieldsSeq(images) {
-		_, errImage := p.docker(ctx, "rmi", "--force", image)
-		err = errors.Join(err, errImage)
-	}
-	return errors.Join(err, p.left(ctx))
+	label := "label=com.docker.compose.project=" + p.name
+	return errors.Join(err, p.none(ctx, "container", "ps", "--all", "--format", "{{.Names}}", "--filter", label),
+		p.none(ctx, "network", "network", "ls", "--format", "{{.Name}}", "--filter", label),
+		p.none(ctx, "volume", "volume", "ls", "--format", "{{.Name}}", "--filter", label))
 }
 
-// left is an error that lists what the engine still has of the project.
-func (p *project) left(ctx context.Context) error {
-	var found []string
-	label := "label=com.docker.compose.project=" + p.name
-	for what, list := range map[string][]string{
-		"containers": {"ps", "--all", "--format", "{{.Names}}", "--filter", label},
-		"networks":   {"network", "ls", "--format", "{{.Name}}", "--filter", label},
-		"volumes":    {"volume", "ls", "--format", "{{.Name}}", "--filter", label},
-		"images":     {"images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=metaflows-lab/*:" + p.name},
-	} {
-		names, err := p.docker(ctx, list...)
-		if err != nil {
-			return err
-		}
-		if names != "" {
-			found = append(found, what+" "+strings.Join(strings.Fields(names), " "))
-		}
+// removeImages removes the images of the run, and looks whether that is so.
+func (e *engine) removeImages() error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
+	list := []string{"images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=metaflows-lab/*:" + e.tag}
+	names, err := e.docker(ctx, list...)
+	for name := range strings.FieldsSeq(names) {
+		_, failed := e.docker(ctx, "rmi", name)
+		err = errors.Join(err, failed)
 	}
-	if len(found) > 0 {
-		return fmt.Errorf("left behind: %s", strings.Join(found, "; "))
+	return errors.Join(err, e.none(ctx, "image", list...))
+}
+
+// none is an error that says what a list of the engine still has.
+func (e *engine) none(ctx context.Context, what string, list ...string) error {
+	names, err := e.docker(ctx, list...)
+	if err == nil && names != "" {
+		err = fmt.Errorf("left behind: %s %s", what, strings.Join(strings.Fields(names), " "))
 	}
-	return nil
+	return err
 }
