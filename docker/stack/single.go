@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -253,10 +254,13 @@ func (s *story) cutOff(ctx context.Context) error {
 // once compares the stream with what has happened in the call.
 func (s *story) once(ctx context.Context) error {
 	code := []string{"code.armed", "code.matched", "action.started", "action.finished"}
-	want := []string{"call.started", "call.answered", "call.adopted", "code.armed", "code.unmatched", "call.ended"}
-	for range 2 { // before and after the restart; while NATS was away
-		want = append(append(append(want, code...), "recording.started"), append(code, "recording.stored")...)
-	}
-	want = append(want, code...) // *0
+	recorded := slices.Concat(code, []string{"recording.started"}, code, []string{"recording.stored"})
+	want := slices.Concat(
+		[]string{"call.started", "call.answered", "call.adopted", "call.ended"},
+		recorded,                                 // from before to after the restart
+		recorded,                                 // while NATS was away
+		[]string{"code.armed", "code.unmatched"}, // *5
+		code,                                     // *0
+	)
 	return s.streamed(ctx, s.talk.id, want)
 }

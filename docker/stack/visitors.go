@@ -97,7 +97,8 @@ func (p *project) phone(ctx context.Context, name string, node int) (*phone.Phon
 	p.phones = append(p.phones, visitor)
 	ctx, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
-	return visitor, visitor.Register(ctx)
+	err = visitor.Register(ctx)
+	return visitor, err
 }
 
 // conversation is a call of two phones, each of which sends a tone of its own.
@@ -190,16 +191,15 @@ func (p *project) ready(ctx context.Context, node int) error {
 func (p *project) awaits(ctx context.Context, node, status int, words ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, answered)
 	defer cancel()
-	last := "nothing"
 	for {
 		got, body, err := p.ask(ctx, node, http.MethodGet, "/readyz", "")
-		if last = fmt.Sprint(got, " ", body, err); err == nil && got == status && holds(body, words) {
+		if err == nil && got == status && holds(body, words) {
 			return nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("/readyz does not answer %d %v: %s", status, words, last)
+			return fmt.Errorf("/readyz does not answer %d %v: %d %s %w", status, words, got, body, err)
 		}
 	}
 }
