@@ -43,8 +43,8 @@ type step struct {
 	run   func(context.Context) error
 }
 
-// limit bounds a run, the building of all images included. Cleaning up comes on top.
-const limit = 8 * time.Minute
+// usualLimit bounds a run, the building of all images included. Cleaning up comes on top.
+const usualLimit = 8 * time.Minute
 
 // prove is a command: it builds the images, and for each trial starts a project, takes its steps, and removes it. At the end
 // it removes the images.
@@ -53,8 +53,9 @@ func prove(trials ...trial) command.Command {
 		root := flags.String("root", ".", "the `folder` of the repository")
 		tag := flags.String("tag", "", "take the images of this `tag`, which stay, instead of building")
 		keep := flags.Bool("keep", false, "leave everything of the last trial running, and the images")
+		limit := flags.Duration("limit", usualLimit, "the `time` that it may take, without the cleaning up")
 		return func(ctx context.Context) (err error) {
-			ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
+			ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %s", *limit))
 			defer cancel()
 			e, err := newEngine(ctx, out, *root, *tag)
 			if err != nil {
