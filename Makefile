@@ -99,6 +99,10 @@ bench-latency: build bin/bench ## codes against features.conf on a real Asterisk
 bench-load: build bin/bench ## 50 and 100 calls in which keys are pressed all the time: what is lost, how long codes take, what it costs
 	@bin/bench load -metaflows bin/metaflows $(FLAGS)
 
+.PHONY: docker-test
+docker-test: bin/stack ## the compose files on this machine's Docker engine: calls, kills, outages; needs no image registry
+	@bin/stack test $(FLAGS)
+
 .PHONY: chaos
 chaos: build bin/chaos ## 200 kills at random instants of random calls: nobody lost, left over or served twice; FLAGS='-runs 20 -seed 7'
 	@bin/chaos -metaflows bin/metaflows $(FLAGS)
@@ -136,6 +140,10 @@ bin/lab:
 .PHONY: bin/bench
 bin/bench:
 	@$(GO) build -o bin/bench ./docker/bench
+
+.PHONY: bin/stack
+bin/stack:
+	@$(GO) build -o bin/stack ./docker/stack
 
 .PHONY: bin/chaos
 bin/chaos:

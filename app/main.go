@@ -22,6 +22,7 @@ const usage = `metaflows gives calls of an Asterisk codes.
 
   metaflows           run; ends with SIGTERM or SIGINT, and leaves calls talking
   metaflows doctor    look at Asterisk's configuration and say which lines are missing
+  metaflows health    ask the one that runs with this environment whether it is ready; exit code 0 if it is
   metaflows simulate  play keys through without a phone: what they run, and what the other party hears
   metaflows check     say what is wrong with documents, and where their codes are in each other's way
   metaflows version
@@ -45,6 +46,8 @@ func run(args []string) int {
 		return serve()
 	case "doctor":
 		return examine()
+	case "health":
+		return health()
 	case "simulate", "check":
 		return cli.Run(command, args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "version":

@@ -44,6 +44,8 @@ func TestCommands(t *testing.T) {
 		{"", "help", 0, "METAFLOWS_DIGIT_TIMEOUT"},
 		{"", "dance", 2, "metaflows doctor"},
 		{"", "doctor now", 2, "metaflows doctor"},
+		{"", "health now", 2, "metaflows health"},
+		{"METAFLOWS_HTTP_ADDR=127.0.0.1:1", "health", 1, "metaflows does not answer: "},
 		{"", "", 1, "METAFLOWS_ARI_PASSWORD is not set"},
 		{"METAFLOWS_ABSORB=always", "", 1, `METAFLOWS_ABSORB="always" is wrong; accepted is armed or off`},
 		{"METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "doctor", 1, "nobody answers at http://127.0.0.1:1/ari"},

@@ -62,11 +62,13 @@ type Values struct {
 
 	BindAddr     string // SIP and RTP
 	ExternalAddr string // what phones behind NAT are told; empty: BindAddr
+	LocalNet     string // a network whose phones are not told ExternalAddr: 172.20.0.0/16; empty: none
 	SIPPort      int    // UDP and TCP
 	HTTPPort     int    // ARI, always on 127.0.0.1
 	RTPStart     int
 	RTPEnd       int
 	Network      bool // phones on other machines, perhaps behind NAT
+	Qualify      int  // each so many seconds a phone is asked whether it is there, which keeps a NAT open; 0: never
 
 	ARIPassword string
 	Phones      []Phone

@@ -53,6 +53,12 @@ func TestReadmeAccounts(t *testing.T) {
 	if status, body := l.do("POST", "/v2/accounts/acme/metaflows", document); status != 200 {
 		t.Fatal(status, body)
 	}
+	if status, body := l.do("PUT", "/v2/accounts", `{"data":{"id":"acme","name":"Acme"}}`); status != 201 {
+		t.Fatal(status, body)
+	}
+	if status, body := l.do("PUT", "/v2/accounts/acme/api_keys", `{"data":{"name":"crm"}}`); status != 201 {
+		t.Fatal(status, body)
+	}
 
 	// Another process on that NATS knows of everything, also of what it has to ask NATS for: what was in its way.
 	other := settingsFor(t.TempDir())

@@ -81,7 +81,7 @@ var simulatedSequences = [2][]struct{ pair, keys string }{
 // again; what comes in another order, or not at all, is never tried again.
 var errLate = errors.New("late")
 
-const simulatedTries = 3
+const simulatedTries = 6
 
 // TestSimulateIsTheCall compares what simulate says with what phones and the auditor see: the same codes run in the same
 // way, the other side hears the same digits, the same events come in the same order, each within 50 ms of its time from

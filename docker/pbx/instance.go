@@ -72,7 +72,7 @@ func (i *instance) furnish() error {
 			return err
 		}
 	}
-	return writeTones(filepath.Join(i.dir, tonesFolder))
+	return WriteTones(filepath.Join(i.dir, tonesFolder))
 }
 
 // configure writes the configuration; add is text for the ends of single files.

@@ -20,8 +20,8 @@ const (
 	toneLevel   = 8000 // of 32767
 )
 
-// writeTones makes one folder with one tone for each class of music on hold.
-func writeTones(dir string) error {
+// WriteTones makes one folder with one tone for each class of music on hold.
+func WriteTones(dir string) error {
 	for class, hertz := range map[string]int{"lab": ToneLab, "default": ToneDefault} {
 		folder := filepath.Join(dir, class)
 		if err := os.MkdirAll(folder, 0o750); err != nil {

@@ -39,9 +39,14 @@ func NewAuditor(p *program.Program, told func(flows.Notice)) (*Auditor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return AuditorOn(conn, told)
+}
+
+// AuditorOn is NewAuditor on a connection, which is the auditor's from now on, also when this fails.
+func AuditorOn(conn *nats.Conn, told func(flows.Notice)) (*Auditor, error) {
 	a := &Auditor{Seen: NewSeen[flows.Notice](), conn: conn}
-	_, err = conn.Subscribe(broker.EventSubjects, func(m *nats.Msg) {
-		n := noticeOf(m.Header, m.Data)
+	_, err := conn.Subscribe(broker.EventSubjects, func(m *nats.Msg) {
+		n := NoticeOf(m.Header, m.Data)
 		told(n)
 		a.Add(n)
 	})
@@ -58,8 +63,8 @@ func NewAuditor(p *program.Program, told func(flows.Notice)) (*Auditor, error) {
 // Close ends the subscription.
 func (a *Auditor) Close() { a.conn.Close() }
 
-// noticeOf reads a CloudEvent as metaflows publishes it.
-func noticeOf(header nats.Header, payload []byte) flows.Notice {
+// NoticeOf reads a CloudEvent as metaflows publishes it.
+func NoticeOf(header nats.Header, payload []byte) flows.Notice {
 	var n flows.Notice
 	if err := json.Unmarshal(payload, &n); err != nil {
 		n.Reason = "not JSON: " + err.Error()

@@ -45,7 +45,7 @@ func (s *Stream) Read(ctx context.Context) (list []flows.Notice, err error) {
 		if err != nil {
 			return list, fmt.Errorf("read stream %s: event %d: %w", broker.EventStream, s.next, err)
 		}
-		list = append(list, noticeOf(m.Header, m.Data))
+		list = append(list, NoticeOf(m.Header, m.Data))
 	}
 	return list, nil
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What metaflows keeps in NATS. It makes all of it itself, with one replica; what is there already keeps its replicas.
+const (
+	eventStream   = "METAFLOWS_EVENTS"
+	eventSubjects = "metaflows.v1.event.>"
+)
+
+var buckets = []string{"metaflows_documents", "metaflows_auth"}
+
+// streamsCommand makes, before metaflows does, what must outlive one of several NATS servers.
+func streamsCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
+	replicas := flags.Int("replicas", 3, "the `number` of servers that hold each")
+	return func(ctx context.Context) error {
+		s, err := load()
+		if err != nil {
+			return err
+		}
+		url, err := s.Logins.read(natsURL)
+		if err != nil {
+			return fmt.Errorf("NATS's URL: %w", err)
+		}
+		return retry(ctx, out, func(ctx context.Context) error { return makeStreams(ctx, out, url, *replicas) })
+	}
+}
+
+func makeStreams(ctx context.Context, out io.Writer, url string, replicas int) error {
+	conn, err := nats.Connect(url, nats.Name("lab streams"))
+	if err != nil {
+		return fmt.Errorf("connect to NATS: %w", err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	_, err = js.Stream(ctx, eventStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: eventStream, Subjects: []string{eventSubjects}, AllowDirect: true, Replicas: replicas})
+	}
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", eventStream, err)
+	}
+	for _, bucket := range buckets {
+		_, err := js.KeyValue(ctx, bucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucket, Replicas: replicas})
+		}
+		if err != nil {
+			return fmt.Errorf("bucket %s: %w", bucket, err)
+		}
+	}
+	fmt.Fprintln(out, "the streams are there")
+	return nil
+}
