@@ -78,9 +78,14 @@ func (e *echo) judge() {
 	}
 }
 
-// busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn.
+// busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn. Where the
+// last digit may have begun at its end, so may one that is down now, and whether it is absorbed would not be known: then until
+// a pause.
 func (e *echo) busy() time.Duration {
 	free := e.late
+	if e.late.After(e.free) && !e.putBack {
+		free = later(free, e.last.Stamp.Add(typingPause-oneFrame))
+	}
 	if e.putBack {
 		free = free.Add(minGap + max(e.last.Duration, minDigit))
 	}

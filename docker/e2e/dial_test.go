@@ -135,6 +135,7 @@ func TestManyCallsLeaveNothing(t *testing.T) {
 	calls.Wait()
 	l.must(errors.Join(errs...))
 	l.settled(bob)
+	l.event("call.ended", 251)
 	if n := len(l.all("call.ended")); n != 251 {
 		t.Errorf("%d calls ended by the events, 251 were made", n)
 	}
