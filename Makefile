@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 GO ?= go
 ADDR ?=
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 BENCH ?= .
 FLAGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -74,7 +74,7 @@ end-to-end: cc asterisk ## the tests that call on a real Asterisk
 	echo "$$(cat bin/end-to-end.count) passed on a real Asterisk, none was skipped"
 
 .PHONY: fuzz
-fuzz: ## each fuzz target, FUZZTIME=10s long
+fuzz: ## each fuzz target, FUZZTIME=5s long
 	@mkdir -p bin; \
 	$(GO) test -list '^Fuzz' $(call having,Fuzz) | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' > bin/fuzz.list; \
 	[ -s bin/fuzz.list ] || { echo "no fuzz target was found"; exit 1; }; \
