@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,7 +36,12 @@ func streamsCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) er
 	}
 }
 
+// oneTry bounds a try: a cluster that has no leader yet leaves requests without an answer.
+const oneTry = 5 * time.Second
+
 func makeStreams(ctx context.Context, out io.Writer, url string, replicas int) error {
+	ctx, cancel := context.WithTimeout(ctx, oneTry)
+	defer cancel()
 	conn, err := nats.Connect(url, nats.Name("lab streams"))
 	if err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
