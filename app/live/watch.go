@@ -15,11 +15,9 @@ import (
 )
 
 const (
-	bucketTimeout = 5 * time.Second
-	firstRetry    = 100 * time.Millisecond
-	lastRetry     = 2 * time.Second
-	lookInterval  = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
-	lookTimeout   = time.Second
+	firstRetry   = 100 * time.Millisecond
+	lastRetry    = 2 * time.Second
+	lookInterval = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
 )
 
 var errNotYet = errors.New("live calls of other instances: not loaded from NATS yet")
@@ -60,13 +58,6 @@ func (l *Live) setProblem(err error) {
 	}
 }
 
-// bucket is the KV bucket that is watched.
-type bucket struct {
-	jetstream.KeyValue
-	made  time.Time     // by NATS's clock
-	ahead time.Duration // of our clock
-}
-
 // watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything.
 func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 	back := l.cfg.Conn.StatusChanged(nats.CONNECTED)
@@ -82,8 +73,8 @@ func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 	defer func() { _ = watcher.Stop() }()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	before, other := l.index.foreign(), !kv.made.Equal(l.watched)
-	l.watched = kv.made
+	before, other := l.index.foreign(), !kv.Made.Equal(l.watched)
+	l.watched = kv.Made
 	l.renew()
 	for {
 		select {
@@ -93,7 +84,7 @@ func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 			return true, nil
 		case now := <-look.C:
 			l.index.expire(now)
-			if !kv.same(ctx) {
+			if !kv.Same(ctx) {
 				return loaded, fmt.Errorf("the bucket %s is gone", Bucket)
 			}
 		case e, open := <-watcher.Updates():
@@ -106,14 +97,14 @@ func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 				l.setProblem(nil)
 			default:
 				delete(before, e.Key())
-				l.take(e, kv.ahead, loaded)
+				l.take(e, kv.Ahead, loaded)
 			}
 		}
 	}
 }
 
 // open finds the bucket, or makes it.
-func (l *Live) open(ctx context.Context) (*bucket, error) {
+func (l *Live) open(ctx context.Context) (*broker.Bucket, error) {
 	if !l.cfg.Conn.IsConnected() {
 		return nil, errors.New("NATS is not connected")
 	}
@@ -121,44 +112,9 @@ func (l *Live) open(ctx context.Context) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
-	defer cancel()
-	kv, err := js.KeyValue(ctx, Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: Bucket, Description: "live calls, and which instance holds them", TTL: Lifetime, Storage: jetstream.MemoryStorage,
-		})
-	}
-	b := &bucket{KeyValue: kv}
-	if err == nil {
-		var info *jetstream.StreamInfo
-		if info, err = b.info(ctx); err == nil {
-			b.made, b.ahead = info.Created, time.Since(info.TimeStamp)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", Bucket, broker.Explain(err))
-	}
-	return b, nil
-}
-
-func (b *bucket) info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	status, err := b.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return status.(*jetstream.KeyValueBucketStatus).StreamInfo(), nil
-}
-
-// same says whether the bucket is there, and still the same, as far as NATS says.
-func (b *bucket) same(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	info, err := b.info(ctx)
-	if err != nil {
-		return !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound)
-	}
-	return info.Created.Equal(b.made)
+	return broker.OpenBucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: Bucket, Description: "live calls, and which instance holds them", TTL: Lifetime, Storage: jetstream.MemoryStorage,
+	})
 }
 
 // take is an entry as the watch tells it. One that comes with the load may be old.

@@ -16,11 +16,10 @@ import (
 )
 
 const (
-	bucketTimeout = 5 * time.Second
+	refillTimeout = 5 * time.Second
 	firstRetry    = 100 * time.Millisecond
 	lastRetry     = 2 * time.Second
 	lookInterval  = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
-	lookTimeout   = time.Second
 )
 
 // Run loads everything and keeps it fresh, and the file too, until ctx ends. It tries for ever; Err says how it stands.
@@ -68,7 +67,7 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 		case <-back: // what was missed meanwhile is told sooner by a new watch than by an old one that recovers
 			return true
 		case <-look.C:
-			if !m.same(ctx, kv) {
+			if !kv.Same(ctx) {
 				return loaded
 			}
 		case entry, open := <-watcher.Updates():
@@ -92,27 +91,21 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 }
 
 // open finds the bucket, or makes it, and starts the watch.
-func (m *mirror) open(ctx context.Context) (jetstream.KeyValue, jetstream.KeyWatcher, error) {
+func (m *mirror) open(ctx context.Context) (*broker.Bucket, jetstream.KeyWatcher, error) {
 	if !m.conn.IsConnected() {
 		return nil, nil, errors.New("NATS is not connected")
 	}
-	short, cancel := context.WithTimeout(ctx, bucketTimeout)
-	defer cancel()
-	kv, err := m.js.KeyValue(short, m.bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = m.js.CreateKeyValue(short, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")})
-	}
-	if err == nil {
-		var created time.Time
-		if created, err = madeAt(short, kv); err == nil {
-			m.renounce(created)
-		}
-	}
-	if err == nil && m.own {
-		err = m.refill(short, kv)
-	}
+	kv, err := broker.OpenBucket(ctx, m.js, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")})
 	if err != nil {
-		return nil, nil, fmt.Errorf("open bucket %s: %w", m.bucket, broker.Explain(err))
+		return nil, nil, err
+	}
+	m.renounce(kv.Made)
+	if m.own {
+		short, cancel := context.WithTimeout(ctx, refillTimeout)
+		defer cancel()
+		if err := m.refill(short, kv); err != nil {
+			return nil, nil, fmt.Errorf("refill bucket %s: %w", m.bucket, broker.Explain(err))
+		}
 	}
 	watcher, err := kv.Watch(ctx, m.prefix+".>")
 	if err != nil {
@@ -139,28 +132,6 @@ func (m *mirror) seenLast() map[string]uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.revisions)
-}
-
-// madeAt is when the bucket was made.
-func madeAt(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
-	status, err := kv.Status(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return status.(*jetstream.KeyValueBucketStatus).StreamInfo().Created, nil
-}
-
-// same says whether the bucket is there, and the one that is watched, as far as NATS says.
-func (m *mirror) same(ctx context.Context, kv jetstream.KeyValue) bool {
-	short, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	created, err := madeAt(short, kv)
-	if err != nil {
-		return !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return created.Equal(m.created)
 }
 
 // forgetOthers removes from memory what was there before a fresh look at the bucket and was not seen in it: it was
