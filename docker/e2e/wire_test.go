@@ -95,6 +95,7 @@ func (l *lab) ringing(p *phone.Phone) *phone.Call {
 
 // The wire is cut without a word while calls talk and ring: they live through it with all that runs on them.
 func TestWireCutCallsLive(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -143,6 +144,7 @@ func TestWireCutCallsLive(t *testing.T) {
 
 // What ends in the gap is ended at the reconnect at the latest.
 func TestWireCutCallsEnd(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -184,6 +186,7 @@ func TestWireCutCallsEnd(t *testing.T) {
 
 // Somebody gives up, or is given up, while it rings in the gap.
 func TestWireCutWhileItRings(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
