@@ -111,6 +111,9 @@ func (t *terminal) story(keys string, answer *simulate.Answer) {
 	for _, l := range timeline(keys, answer) {
 		fmt.Fprintf(t.out, "%7d ms  %s  %s\n", l.at, l.who, l.what)
 	}
+	if answer.Truncated {
+		fmt.Fprintln(t.out, "more has happened than is told here")
+	}
 	t.runs(answer)
 	for _, leg := range []struct {
 		name  string

@@ -21,7 +21,7 @@ const (
 	maxProblems = 100
 	maxText     = 32 << 10 // bytes of all paths and values, more or less
 	maxEcho     = 2 << 10  // bytes of one value; a longer one is left out
-	maxPath     = 1 << 10  // bytes of one path or message; a longer one is cut
+	maxPath     = 1100     // bytes of one path or message, a pattern's among them; a longer one is cut
 )
 
 // Problems are why a request is refused: dotted path, error code, detail (kazoo-facts 1.7). All codes of a path are kept.
