@@ -105,5 +105,8 @@ func TestLimitAtOnce(t *testing.T) {
 		if passed != 100 {
 			t.Errorf("%d of 500 passed", passed)
 		}
+		if wait, ok := l.Allow("192.0.2.1", "acme", 1); ok || wait != 100*time.Millisecond { // those who were refused cost nothing
+			t.Error(wait, ok)
+		}
 	})
 }

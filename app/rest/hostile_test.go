@@ -62,7 +62,7 @@ func TestHostile(t *testing.T) {
 func TestAnswersAreShort(t *testing.T) {
 	lacking := `{"module":"record_call","data":{"label":"x","media_name":"x","method":"put","origin":"x"}`
 	deep := strings.Repeat(lacking+`,"children":{"`+strings.Repeat("x", 128)+`":`, 62) + `{"module":"hangup"}` + strings.Repeat("}}", 62)
-	shadowed := []string{fmt.Sprintf(`"[%s]\d*":{"module":"hangup"}`, strings.Repeat("2", 1000))}
+	shadowed := []string{fmt.Sprintf(`"[%s]\\d*":{"module":"hangup"}`, strings.Repeat("2", 1000))}
 	for i := range 150 {
 		shadowed = append(shadowed, fmt.Sprintf(`"2%03d":{"module":"hold"}`, i))
 	}
@@ -83,7 +83,7 @@ func TestAnswersAreShort(t *testing.T) {
 		} {
 			w := l.do(r.method, r.uri, r.body)
 			if w.Code != 200 || w.Body.Len() > r.most {
-				t.Errorf("%s: %s %s: %d, %d bytes, at most %d", name, r.method, r.uri, w.Code, w.Body.Len(), r.most)
+				t.Errorf("%s: %s %s: %d, %d bytes, at most %d: %.300s", name, r.method, r.uri, w.Code, w.Body.Len(), r.most, w.Body)
 			}
 		}
 	}
