@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/flows"
 )
@@ -49,6 +50,7 @@ func (t *terminal) simulate(args []string) int {
 		outcomes[value[:i]] = value[i+1:]
 		return nil
 	})
+	blocked := blockedAddresses(flags)
 	keys, code, done := t.parse(flags, simulateUsage, "KEYS", args)
 	if done {
 		return code
@@ -71,7 +73,7 @@ func (t *terminal) simulate(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	s, err := schemas()
+	s, err := schema.Load(*blocked)
 	if err != nil {
 		return t.fail("%s", err)
 	}
