@@ -271,6 +271,28 @@ func (o *own) variable(phone, name string) string {
 	return ""
 }
 
+// Somebody redirects a leg while the process is dead: it goes on there, also when the call is taken up and ended.
+func TestTakenAwayUnseen(t *testing.T) {
+	t.Parallel()
+	o := ownProcess(t)
+	for _, taken := range []string{"alice", "bob"} {
+		a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
+		gone, left := a, b
+		if taken == "bob" {
+			gone, left = b, a
+		}
+		o.program.Kill()
+		o.takeAway(taken, "1234")
+		o.hears(gone, music1234)
+		o.again()
+		o.ended(left)
+		o.event("call.ended", 1)
+		o.hears(gone, music1234)
+		o.hangUp(gone)
+		o.channels(0, 2*time.Second)
+	}
+}
+
 // A recorded call that ends while the process is dead: its events have their ends all the same.
 func TestEndsUnseen(t *testing.T) {
 	t.Parallel()

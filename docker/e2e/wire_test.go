@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -220,4 +222,59 @@ func TestWireCutWhileItRings(t *testing.T) {
 	l.hangUp(m)
 	l.ended(o)
 	l.nothingLeft()
+}
+
+// A leg that somebody else gives back to the dialplan goes on there and is no leg any more: the other ends, also if it was
+// done in a gap.
+func TestALegIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s, wire := wired(t, nil)
+	l := labOn(t, s)
+	for _, cut := range []bool{false, true} {
+		for _, taken := range []string{"alice", "bob"} {
+			t.Run(fmt.Sprintf("%s, wire cut: %v", taken, cut), func(t *testing.T) {
+				l := labOn(t, s)
+				a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+				gone, left := a, b
+				if taken == "bob" {
+					gone, left = b, a
+				}
+				if cut {
+					wire.cut()
+				}
+				l.takeAway(taken, "1234")
+				if cut {
+					l.noticed()
+					l.mended(wire)
+				}
+				l.ended(left)
+				l.event("call.ended", 1)
+				l.hears(gone, music1234)
+				l.hangUp(gone)
+			})
+		}
+	}
+	l.nothingLeft()
+}
+
+// takeAway gives a phone's channel back to the dialplan, as another client of ARI may.
+func (l *lab) takeAway(phone, extension string) {
+	l.Helper()
+	_, text, err := l.ask("/channels")
+	l.must(err)
+	var channels []struct{ ID, Name string }
+	l.must(json.Unmarshal([]byte(text), &channels))
+	for _, c := range channels {
+		if !strings.HasPrefix(c.Name, "PJSIP/"+phone+"-") {
+			continue
+		}
+		r, err := http.NewRequestWithContext(l.ctx, http.MethodPost, l.ARIURL+"/channels/"+c.ID+"/continue?context=acme&priority=1&extension="+extension, nil)
+		l.must(err)
+		r.SetBasicAuth(l.ARIUser, l.ARIPassword)
+		if status, text, err := send(r); err != nil || status != http.StatusNoContent {
+			l.Fatalf("to take %s away: %d %s %v", phone, status, text, err)
+		}
+		return
+	}
+	l.Fatalf("%s has no channel", phone)
 }
