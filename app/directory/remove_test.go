@@ -405,15 +405,16 @@ func TestStoredTooLate(t *testing.T) {
 // between are Records that let something happen when an entry has just been deleted.
 type between struct {
 	Records
+	gone   store.Place
 	happen func()
 }
 
-func (r *between) Settle(ctx context.Context, revision uint64) error {
-	if happen := r.happen; happen != nil {
-		r.happen = nil
-		happen()
+func (r *between) Delete(ctx context.Context, name string, expect store.Expect) (uint64, error) {
+	revision, err := r.Records.Delete(ctx, name, expect)
+	if name == key(r.gone) {
+		r.happen()
 	}
-	return r.Records.Settle(ctx, revision)
+	return revision, err
 }
 
 // Whoever makes an entry again while the old one is being removed keeps what belongs to the new one.
@@ -421,7 +422,7 @@ func TestMadeAgainWhileRemoved(t *testing.T) {
 	for _, gone := range []store.Place{acme, alice, desk} {
 		l := single(t)
 		populate(l)
-		again := &between{Records: l.records, happen: func() {
+		again := &between{Records: l.records, gone: gone, happen: func() {
 			for p, text := range map[store.Place]string{{Scope: flows.ScopeAccount}: `{"id":"acme","name":"new"}`, users: `{"id":"alice","username":"alice"}`, desks: `{"id":"desk","name":"new","owner_id":"alice"}`} {
 				if _, err := l.Create(t.Context(), p, object(t, text)); err != nil && !errors.Is(err, store.ErrConflict) && !strings.Contains(said(err), "not_found") {
 					t.Error(said(err))

@@ -77,7 +77,7 @@ func TestAnswersAreShort(t *testing.T) {
 			method, uri, body string
 			most              int
 		}{
-			{"POST", uri, `{"data":` + document + `}`, len(document) + 128<<10},
+			{"POST", uri, `{"data":` + document + `}`, len(document) + 64<<10},
 			{"GET", uri + "/effective", "", 2*len(document) + 128<<10},
 			{"POST", uri + "/simulate", `{"data":{"keys":"` + strings.Repeat("*1", 128) + `"}}`, len(document) + 128<<10 + 1<<20},
 		} {

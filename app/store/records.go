@@ -103,7 +103,8 @@ func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect
 	return r.change(ctx, r.shelf.prefix+key, raw, expect)
 }
 
-// Delete removes a record; with Any there need not be one, and the revision is 0 where there never was. Its errors are those of Put.
+// Delete removes a record; with Any there need not be one, and the revision is 0 where there never was. Its errors are those
+// of Put.
 func (r *Records) Delete(ctx context.Context, key string, expect Expect) (revision uint64, err error) {
 	if !recordKey.MatchString(key) {
 		return 0, fmt.Errorf("%w: %.100q is no key of a record", ErrInvalid, key)

@@ -88,7 +88,8 @@ func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (re
 	return revision, err
 }
 
-// Delete removes a document; with Any there need not be one, and the revision is 0 where there never was. The error wraps ErrConflict or ErrUnavailable.
+// Delete removes a document; with Any there need not be one, and the revision is 0 where there never was. The error wraps
+// ErrConflict or ErrUnavailable.
 func (s *Store) Delete(ctx context.Context, p Place, expect Expect) (revision uint64, err error) {
 	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	revision, err = s.change(ctx, p.key(), nil, expect)
