@@ -57,7 +57,7 @@ func TestResyncElsewhere(t *testing.T) {
 				var a *Leg
 				var bridge string
 				calls := NewCalls(CallsConfig{
-					Log: slog.New(slog.DiscardHandler), Effective: func(Owner) *Effective { return nil },
+					Log: slog.New(slog.DiscardHandler), Line: silentLine{}, Effective: func(Owner) *Effective { return nil },
 					Enter: func(task *Task, started Started) error {
 						bridge = task.Call.Bridge
 						a = NewLeg(started.Channel, RoleCaller)
