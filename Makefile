@@ -55,13 +55,13 @@ test: cc asterisk format vet lint unit end-to-end fuzz-some ## everything: check
 unit: cc ## all tests that need no Asterisk, in a random order, nothing taken from the cache
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(off_asterisk)
 
-# One package at a time: they measure sound and time.
+# One package at a time: they measure sound and time. Tests with an Asterisk of their own wait most of the time, four at once.
 .PHONY: end-to-end
 end-to-end: cc asterisk ## the tests that call on a real Asterisk
 	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; failed=; \
 	run() { \
-		echo "go test -race -shuffle=on -count=1 -p 1 -timeout 12m -v $$*"; \
-		$(GO) test -race -shuffle=on -count=1 -p 1 -timeout 12m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' || failed=1; \
+		echo "go test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 12m -v $$*"; \
+		$(GO) test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 12m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' || failed=1; \
 	}; \
 	run $(on_asterisk); \
 	run -run '^TestAsterisk' $(call having,TestAsterisk); \

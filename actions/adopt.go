@@ -47,6 +47,9 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 func (a *adoption) read(found []flows.Found) error {
 	var nameless []*flows.Leg // in the place of another leg
 	for _, f := range found {
+		if f.Elsewhere && f.Bridge == "" { // somebody has redirected it meanwhile
+			continue
+		}
 		state, ok, err := flows.ParseState(f.State, f.ID)
 		if err != nil {
 			return err

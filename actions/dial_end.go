@@ -40,6 +40,7 @@ func (d *dialling) giveBack(status string) error {
 // hangUp ends an answered call: who is left is hung up, a caller with option g goes on in the dialplan.
 func (d *dialling) hangUp(ended time.Time) error {
 	d.t.EndOthers()
+	d.untie()
 	for _, leg := range d.call.Peers(nil) {
 		if leg.Goes {
 			d.leave(leg, map[string]string{
@@ -57,6 +58,26 @@ func (d *dialling) hangUp(ended time.Time) error {
 	}
 	d.close("hangup")
 	return nil
+}
+
+// untie sees to it that who has left the application and lives, since somebody has redirected it, does not end with those
+// who are left here: their hangup handlers would end it.
+func (d *dialling) untie() {
+	if !slices.ContainsFunc(d.call.Left(), d.lives) {
+		return
+	}
+	for _, leg := range d.call.Peers(nil) {
+		d.quietly(func() error { return d.pbx.SetVariables(leg.ID, map[string]string{flows.VarPartner: ""}) }, "untying who is left")
+	}
+}
+
+// lives says whether a leg that has left the application has a channel still.
+func (d *dialling) lives(leg *flows.Leg) bool {
+	if leg.Cause != 0 || leg.Ending {
+		return false
+	}
+	_, err := d.pbx.Variables(leg.ID, flows.VarPartner)
+	return err == nil || errors.Is(err, flows.ErrConflict)
 }
 
 // lastCause is the Q.850 cause of the leg that hung up.

@@ -10,6 +10,9 @@ import (
 	"metaflows/flows"
 )
 
+// stasis is the dialplan's application in which a channel is in one of ARI's.
+const stasis = "Stasis"
+
 // readers is how many channels are asked at once for what they keep for us.
 const readers = 8
 
@@ -41,7 +44,8 @@ func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, er
 	})
 	for _, entry := range entries {
 		inv.Channels = append(inv.Channels, flows.Found{
-			Channel: entry.Channel, Inside: inside[entry.ID], Args: c.args(entry), Bridge: in[entry.ID],
+			Channel: entry.Channel, Inside: inside[entry.ID], Elsewhere: entry.DialplanApp != "" && entry.DialplanApp != stasis,
+			Args: c.args(entry), Bridge: in[entry.ID],
 		})
 	}
 	err = c.askAll(&inv, known)
@@ -69,7 +73,7 @@ func (c *Client) inside() (map[string]bool, error) {
 // args are what the dialplan gave to Stasis() behind the application's name; nil for a channel that it did not hand over.
 // One of ours says that it runs Stasis with the arguments that we gave.
 func (c *Client) args(entry ChannelEntry) []string {
-	if entry.DialplanApp != "Stasis" || flows.Ours(entry.ID) {
+	if entry.DialplanApp != stasis || flows.Ours(entry.ID) {
 		return nil
 	}
 	words := splitArgs(entry.AppData)

@@ -32,18 +32,27 @@ func (c *Client) UnmaskRecording(name string) error {
 	return fail("unmask recording", name, c.v5.LiveRecording().Unmute(recordingKey(name)))
 }
 
-// Recording says whether a recording of that name is being written now, and else whether one is kept.
+// Recording says whether a recording of that name is being written now, and else whether one is kept. Asterisk still lists
+// one as live for a moment after it has told of its end; the state says that it is over.
 func (c *Client) Recording(name string) (live, stored bool, err error) {
-	for _, where := range []string{"live", "stored"} {
-		err := fail("look up recording", name, c.do(request{method: http.MethodGet, path: []string{"recordings", where, name}}, nil))
-		if err == nil {
-			return where == "live", where == "stored", nil
-		}
-		if !errors.Is(err, flows.ErrGone) {
-			return false, false, err
-		}
+	const verb = "look up recording"
+	var now struct {
+		State string `json:"state"`
 	}
-	return false, false, nil
+	err = fail(verb, name, c.do(request{method: http.MethodGet, path: []string{"recordings", "live", name}}, &now))
+	switch {
+	case err == nil && now.State == "done":
+		return false, true, nil
+	case err == nil && (now.State == "failed" || now.State == "canceled"):
+		return false, false, nil
+	case err == nil || !errors.Is(err, flows.ErrGone):
+		return err == nil, false, err
+	}
+	err = fail(verb, name, c.do(request{method: http.MethodGet, path: []string{"recordings", "stored", name}}, nil))
+	if errors.Is(err, flows.ErrGone) {
+		return false, false, nil
+	}
+	return false, err == nil, err
 }
 
 // StoredRecordingFile opens a finished recording; the caller closes it. flows.ErrGone when there is none. The answer must

@@ -201,7 +201,6 @@ func TestLists(t *testing.T) {
 		`"dialplan":{"context":"acme","exten":"1002","priority":1,"app_name":"Stasis","app_data":"metaflows,dial,PJSIP/bob"},"creationtime":"2026-11-22T19:00:00.123+0000","channelvars":{"METAFLOWS_CALL":"c1"}}]`})
 	s.Script("GET /bridges", aritest.Answer{Status: 200, Body: `[{"id":"mf-c1","name":"mf-c1","technology":"simple_bridge","bridge_type":"mixing","channels":["17.1"]}]`})
 	s.Script("GET /applications", aritest.Answer{Status: 200, Body: `[{"name":"metaflows","channel_ids":["17.1"],"bridge_ids":["mf-c1"]}]`})
-	s.Script("GET /recordings/live/acme%2Fr1", aritest.Answer{Status: 200, Body: `{"name":"acme/r1","state":"recording","format":"wav","target_uri":"bridge:mf-c1"}`})
 	s.Script("GET /asterisk/variable", aritest.Answer{Status: 200, Body: `{"value":"x"}`})
 	c := newClient(t, s, nil)
 
@@ -221,12 +220,37 @@ func TestLists(t *testing.T) {
 	if err != nil || len(apps) != 1 || apps[0].Name != "metaflows" || len(apps[0].Channels) != 1 || len(apps[0].Bridges) != 1 {
 		t.Errorf("Applications = %+v, %v", apps, err)
 	}
-	if live, stored, err := c.Recording("acme/r1"); err != nil || !live || stored {
-		t.Errorf("Recording = %v, %v, %v", live, stored, err)
-	}
 	info, err := c.Info()
 	if err != nil || info.Version != "22.10.1" || info.Name != "lab" || info.EntityID == "" {
 		t.Errorf("Info = %+v, %v", info, err)
+	}
+}
+
+func TestRecording(t *testing.T) {
+	for name, tt := range map[string]struct {
+		live, kept     int // what Asterisk answers
+		state          string
+		isLive, stored bool
+		err            error
+	}{
+		"written":            {200, 404, "recording", true, false, nil},
+		"to be written":      {200, 404, "queued", true, false, nil},
+		"over this moment":   {200, 404, "done", false, true, nil},
+		"failed this moment": {200, 404, "failed", false, false, nil},
+		"kept":               {404, 200, "", false, true, nil},
+		"unknown":            {404, 404, "", false, false, nil},
+		"not told":           {500, 200, "", false, false, flows.ErrUnavailable},
+		"not told of kept":   {404, 500, "", false, false, flows.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := aritest.New(t)
+			s.Script("GET /recordings/live/acme%2Fr1", aritest.Answer{Status: tt.live, Body: `{"name":"acme/r1","state":"` + tt.state + `"}`})
+			s.Script("GET /recordings/stored/acme%2Fr1", aritest.Answer{Status: tt.kept, Body: `{"name":"acme/r1"}`})
+			live, stored, err := newClient(t, s, nil).Recording("acme/r1")
+			if live != tt.isLive || stored != tt.stored || !errors.Is(err, tt.err) {
+				t.Errorf("Recording = %v, %v, %v; want %v, %v, %v", live, stored, err, tt.isLive, tt.stored, tt.err)
+			}
+		})
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 // Found is a channel that there is in Asterisk, as a connect finds it.
 type Found struct {
 	Channel
-	// Inside: in our application.
+	// Inside: in our application, or it was: Asterisk does not always end the subscription of one that was taken away.
 	Inside bool
+	// Elsewhere: it runs another application of the dialplan, or says so after it took another channel's place.
+	Elsewhere bool
 	// Args is what the dialplan gave to Stasis(); nil for a channel that did not enter by that.
 	Args []string
 	// Bridge is the bridge that it is in, "" for none.
@@ -159,6 +161,8 @@ func (c *Call) resync(ev resync) {
 		case leg.Gone:
 		case !there:
 			c.handle(Lost{leg.ID})
+		case f.Elsewhere && leg.bridged && f.Bridge != c.Bridge: // somebody else has given it to the dialplan
+			c.handle(Left{leg.ID})
 		case f.Channel.State != leg.State:
 			c.handle(StateChanged{leg.ID, f.Channel.State})
 		}

@@ -36,3 +36,52 @@ func TestResync(t *testing.T) {
 		}
 	})
 }
+
+// A leg of the bridge that is out of it after a gap and runs another application is no leg any more; one that only says so,
+// since it took another channel's place, is.
+func TestResyncElsewhere(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		found  Found
+		bridge bool // the leg was in the bridge before
+		inside bool // and is now
+		gone   bool
+	}{
+		{"taken away", Found{Elsewhere: true}, true, false, true},
+		{"picked up, not yet in the bridge", Found{Elsewhere: true}, false, false, false},
+		{"picked up, in the bridge", Found{Elsewhere: true}, true, true, false},
+		{"out of the bridge", Found{}, true, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var a *Leg
+				var bridge string
+				calls := NewCalls(CallsConfig{
+					Log: slog.New(slog.DiscardHandler), Effective: func(Owner) *Effective { return nil },
+					Enter: func(task *Task, started Started) error {
+						bridge = task.Call.Bridge
+						a = NewLeg(started.Channel, RoleCaller)
+						task.Call.Add(a)
+						if tt.bridge {
+							task.Call.Joined(a)
+						}
+						return task.Until(0, func() bool { return a.Gone })
+					},
+				})
+				calls.Deliver("a", Started{Channel: Channel{ID: "a", Name: "PJSIP/a-1", State: "Up"}})
+				synctest.Wait()
+				if tt.inside {
+					tt.found.Bridge = bridge
+				}
+				tt.found.Channel, tt.found.Inside = Channel{ID: "a", State: "Up"}, true
+				calls.Connected(Inventory{Channels: []Found{tt.found}})
+				synctest.Wait()
+				if a.Gone != tt.gone {
+					t.Errorf("gone: %v, want %v", a.Gone, tt.gone)
+				}
+				calls.Connected(Inventory{})
+				synctest.Wait()
+			})
+		})
+	}
+}

@@ -20,6 +20,7 @@ type channel struct {
 	whisper  *channel // whom a whispering channel speaks to
 	made     bool     // by the application: its end is told by ChannelDestroyed, too
 	entered  bool     // in the application
+	onward   bool     // gone on in the dialplan
 	dead     bool     // gone
 	args     []string // of its StasisStart
 	then     []string // and of the one after that, if it goes on in the dialplan
@@ -89,7 +90,7 @@ func (p *PBX) newName(endpoint string) (name string, nth int) {
 
 // enter puts a channel into the application.
 func (p *PBX) enter(c *channel) {
-	c.entered = true
+	c.entered, c.onward = true, false
 	p.event(c.id, flows.Started{Channel: c.snapshot(), Args: c.args, Stamp: stamp()})
 }
 

@@ -26,10 +26,10 @@ func inventory(tr *trial) {
 	a := tr.enter("alice")
 	b := tr.create("PJSIP/bob", map[string]string{flows.VarState: `{"v":1,"id":"x"}`, flows.VarCall: "c1"})
 	bridge := tr.bridge(a, b)
-	if f := tr.found(a); !f.Inside || !slices.Equal(f.Args, []string{"contract"}) || f.Bridge != bridge || f.State != "" || f.Returning {
+	if f := tr.found(a); !f.Inside || f.Elsewhere || !slices.Equal(f.Args, []string{"contract"}) || f.Bridge != bridge || f.State != "" || f.Returning {
 		tr.Errorf("who came by the dialplan is found as %+v", f)
 	}
-	if f := tr.found(b); !f.Inside || f.Args != nil || f.Bridge != bridge || f.State != `{"v":1,"id":"x"}` || f.Vars[flows.VarCall] != "c1" || f.Dialled {
+	if f := tr.found(b); !f.Inside || f.Elsewhere || f.Args != nil || f.Bridge != bridge || f.State != `{"v":1,"id":"x"}` || f.Vars[flows.VarCall] != "c1" || f.Dialled {
 		tr.Errorf("a channel of ours is found as %+v", f)
 	}
 	inv, err := tr.Inventory(func(channel string) bool { return channel == b.ID })
@@ -43,8 +43,11 @@ func inventory(tr *trial) {
 	}
 	tr.must(tr.Continue(a.ID))
 	tr.left(a)
-	if f := tr.found(a); f.Inside {
+	if f := tr.found(a); f.Inside || !f.Elsewhere {
 		tr.Errorf("who has gone on is found as %+v", f)
+	}
+	if _, err := tr.Variables(a.ID, flows.VarState); err != nil {
+		tr.Errorf("who has gone on cannot be asked: %v", err)
 	}
 	tr.PutDown("alice")
 }

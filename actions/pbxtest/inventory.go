@@ -11,7 +11,7 @@ func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error
 		inv.Bridges = append(inv.Bridges, id)
 	}
 	for _, c := range p.sorted() {
-		f := flows.Found{Channel: c.snapshot(), Inside: c.entered}
+		f := flows.Found{Channel: c.snapshot(), Inside: c.entered, Elsewhere: c.onward}
 		if c.bridge != nil {
 			f.Bridge = c.bridge.id
 		}

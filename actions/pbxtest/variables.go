@@ -24,10 +24,11 @@ func (p *PBX) Variables(id string, names ...string) (map[string]string, error) {
 		text = "ask " + p.party(id) + " " + strings.Join(questions, " ")
 	}
 	err := p.command("Variables", id, text, atOnce(func() error {
-		c, err := p.live(id)
-		if err != nil {
-			return err
+		c := p.channels[id] // also one that has gone on in the dialplan
+		if c == nil || c.dead {
+			return flows.ErrGone
 		}
+
 		for _, name := range names {
 			values[name] = p.read(c, name)
 		}
@@ -154,7 +155,7 @@ func (p *PBX) leave(id string) error {
 			return
 		}
 		p.leaveBridge(c)
-		c.entered = false
+		c.entered, c.onward = false, true
 		c.vars[flows.VarReturning] = flows.Returning
 		p.event(id, flows.Left{Channel: id})
 		mine := map[string]string{}

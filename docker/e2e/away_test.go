@@ -11,6 +11,7 @@ import (
 
 // The application stops: calls go on talking, nobody is left over when they end, and new calls go through by Dial().
 func TestApplicationAway(t *testing.T) {
+	t.Parallel()
 	s, err := startSystem(context.Background(), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)

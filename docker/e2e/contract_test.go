@@ -25,6 +25,7 @@ exten => contract-twice,1,Stasis(contract,contract)
 
 // TestContract: a real Asterisk does what package actions relies on, and what the telephone system in memory does.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	server, err := pbx.Start(ctx, pbx.Options{Append: map[string]string{"extensions.conf": contractDialplan}})

@@ -13,6 +13,7 @@ import (
 // Asterisk crashes and comes back: its calls are over, the events say so, nothing of them stays in the process, and new
 // calls have their codes.
 func TestAsteriskRestarts(t *testing.T) {
+	t.Parallel()
 	s, err := startSystem(context.Background(), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 // A recording goes on through a gap, and its code stops it afterwards.
 func TestWireCutRecordingGoesOn(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
@@ -67,6 +68,7 @@ func TestRecordingWhileBothPress(t *testing.T) {
 
 // A call that enters while nobody hears of it is dialled when the wire is mended.
 func TestWireCutNewCall(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob := l.phone("alice"), l.phone("bob")
@@ -86,6 +88,7 @@ func TestWireCutNewCall(t *testing.T) {
 // The wire is cut at the instant at which Asterisk gets a request: its answer comes late, and the events of what it did
 // are missed. What was begun ends as it would have, codes work afterwards, and nothing is left.
 func TestWireCutAtARequest(t *testing.T) {
+	t.Parallel()
 	s, wire, at := cutAt(t)
 	for _, tt := range []struct {
 		name, request, before, keys string
@@ -145,6 +148,7 @@ func TestWireCutAtARequest(t *testing.T) {
 
 // The same as a call is set up: it comes about all the same.
 func TestWireCutAsACallBegins(t *testing.T) {
+	t.Parallel()
 	s, wire, at := cutAt(t)
 	for _, request := range []string{"POST .*/create$", "POST .*/dial$"} {
 		t.Run(request, func(t *testing.T) {

@@ -78,6 +78,7 @@ func (l *lab) liveOf(users ...string) map[string]live.Channel {
 
 // Two Asterisk nodes with an instance each on one NATS: what runs at the one is seen and acted on at the other.
 func TestLiveCalls(t *testing.T) {
+	t.Parallel()
 	nats := brokertest.Start(t)
 	one, two := ownNode(t, "one", nats), ownNode(t, "two", nats)
 	alice, bob, carol := one.phone("alice"), one.phone("bob"), one.phone("carol")
@@ -170,6 +171,7 @@ func TestLiveCalls(t *testing.T) {
 // The holder is killed while a transfer rings: nobody answers; when it is there again, the same request is the same action,
 // and NATS clients can ask, too.
 func TestLiveHolderKilled(t *testing.T) {
+	t.Parallel()
 	nats := brokertest.Start(t)
 	one, two := ownNode(t, "one", nats), ownNode(t, "two", nats)
 	alice, bob, carol := one.phone("alice"), one.phone("bob"), one.phone("carol")

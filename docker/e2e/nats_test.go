@@ -94,6 +94,7 @@ func (l *lab) readStream(js jetstream.JetStream) (story map[string][]string, cou
 
 // NATS is away when metaflows starts: codes are as in documents.json, and without that file there are none until NATS comes.
 func TestNATSAwayAtStart(t *testing.T) {
+	t.Parallel()
 	l := withNATS(t)
 	alice, bob := l.phone("alice"), l.phone("bob")
 	l.reader.Stop()
@@ -144,6 +145,7 @@ func TestNATSAwayAtStart(t *testing.T) {
 
 // NATS goes away in mid-call: calls and codes go on, and the events arrive once, in order, when it is back.
 func TestNATSAwayInMidCall(t *testing.T) {
+	t.Parallel()
 	l := withNATS(t)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
 	a, b := l.call(alice, "1002", bob)

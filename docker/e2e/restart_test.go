@@ -22,6 +22,7 @@ var endings = []struct {
 // The process ends in mid-call, while it records, between a binding digit and its code: both go on talking, a new call goes
 // through by Dial(). Started again: the recording is known, codes work, nothing that was pressed meanwhile is one.
 func TestEndsWhileTalking(t *testing.T) {
+	t.Parallel()
 	for _, ending := range endings {
 		t.Run(ending.name, func(t *testing.T) {
 			o := ownProcess(t)
@@ -71,6 +72,7 @@ const patientTransfer = `{"patterns":{"2(\\d{4})":{"module":"transfer","data":{"
 
 // The process ends while a transfer's target rings: the transfer ends as it would have.
 func TestEndsWhileTheTargetRings(t *testing.T) {
+	t.Parallel()
 	for _, ending := range endings {
 		t.Run("answered, "+ending.name, func(t *testing.T) {
 			o := ownProcess(t)
@@ -144,6 +146,7 @@ func TestEndsWhileTheTargetRings(t *testing.T) {
 
 // The process is killed while a call rings: answered when it is there again, or answered meanwhile, the call has its codes.
 func TestEndsWhileRinging(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, extension string
 		meanwhile       bool
@@ -198,6 +201,7 @@ func TestEndsWhileRinging(t *testing.T) {
 
 // While the process is dead nobody is left over; who is left by design is taken up or let go by the next one.
 func TestNobodyIsLeftOver(t *testing.T) {
+	t.Parallel()
 	o := ownProcess(t)
 	alice, bob, carol := o.phone("alice"), o.phone("bob"), o.phone("carol")
 	bob.Behave(phone.RingForever())
@@ -267,8 +271,31 @@ func (o *own) variable(phone, name string) string {
 	return ""
 }
 
+// Somebody redirects a leg while the process is dead: it goes on there, also when the call is taken up and ended.
+func TestTakenAwayUnseen(t *testing.T) {
+	t.Parallel()
+	o := ownProcess(t)
+	for _, taken := range []string{"alice", "bob"} {
+		a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
+		gone, left := a, b
+		if taken == "bob" {
+			gone, left = b, a
+		}
+		o.program.Kill()
+		o.takeAway(taken, "1234")
+		o.hears(gone, music1234)
+		o.again()
+		o.ended(left)
+		o.event("call.ended", 1)
+		o.hears(gone, music1234)
+		o.hangUp(gone)
+		o.channels(0, 2*time.Second)
+	}
+}
+
 // A recorded call that ends while the process is dead: its events have their ends all the same.
 func TestEndsUnseen(t *testing.T) {
+	t.Parallel()
 	o := ownProcess(t)
 	o.document("acme", recordCodes)
 	a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))

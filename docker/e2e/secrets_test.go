@@ -18,6 +18,7 @@ import (
 // Digits that were no code occur nowhere: not in the log, not in the stream, not in the files that NATS keeps, also when
 // a relay fails.
 func TestDigitsThatWereNoCodeAreNowhere(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var refuse atomic.Bool
 	s, err := startSystem(context.Background(), dir, func(w http.ResponseWriter, r *http.Request) bool {

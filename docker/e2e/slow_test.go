@@ -68,6 +68,7 @@ func faulty(t *testing.T) (*lab, *faults) {
 // Each action has its way out when Asterisk refuses one of its requests: an event says why, the presser hears the error
 // tone, both go on talking, and the code works when it is pressed again.
 func TestRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	l, fault := faulty(t)
 	alice, bob, carol := l.phone("alice"), l.phone("bob"), l.phone("carol")
 	carol.Behave(phone.RingForever())
@@ -115,6 +116,7 @@ func TestRequestsAreRefused(t *testing.T) {
 // While Asterisk does not answer the requests of two calls, a third acts at once; each request has its deadline, and each
 // action its way out.
 func TestRequestsAreNotAnswered(t *testing.T) {
+	t.Parallel()
 	l, fault := faulty(t)
 	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
 	c, d := l.call(l.phone("carol"), "1004", l.phone("dave"))

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,6 +97,7 @@ func (l *lab) ringing(p *phone.Phone) *phone.Call {
 
 // The wire is cut without a word while calls talk and ring: they live through it with all that runs on them.
 func TestWireCutCallsLive(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -143,6 +146,7 @@ func TestWireCutCallsLive(t *testing.T) {
 
 // What ends in the gap is ended at the reconnect at the latest.
 func TestWireCutCallsEnd(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -184,6 +188,7 @@ func TestWireCutCallsEnd(t *testing.T) {
 
 // Somebody gives up, or is given up, while it rings in the gap.
 func TestWireCutWhileItRings(t *testing.T) {
+	t.Parallel()
 	s, wire := wired(t, nil)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -217,4 +222,59 @@ func TestWireCutWhileItRings(t *testing.T) {
 	l.hangUp(m)
 	l.ended(o)
 	l.nothingLeft()
+}
+
+// A leg that somebody else gives back to the dialplan goes on there and is no leg any more: the other ends, also if it was
+// done in a gap.
+func TestALegIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s, wire := wired(t, nil)
+	l := labOn(t, s)
+	for _, cut := range []bool{false, true} {
+		for _, taken := range []string{"alice", "bob"} {
+			t.Run(fmt.Sprintf("%s, wire cut: %v", taken, cut), func(t *testing.T) {
+				l := labOn(t, s)
+				a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+				gone, left := a, b
+				if taken == "bob" {
+					gone, left = b, a
+				}
+				if cut {
+					wire.cut()
+				}
+				l.takeAway(taken, "1234")
+				if cut {
+					l.noticed()
+					l.mended(wire)
+				}
+				l.ended(left)
+				l.event("call.ended", 1)
+				l.hears(gone, music1234)
+				l.hangUp(gone)
+			})
+		}
+	}
+	l.nothingLeft()
+}
+
+// takeAway gives a phone's channel back to the dialplan, as another client of ARI may.
+func (l *lab) takeAway(phone, extension string) {
+	l.Helper()
+	_, text, err := l.ask("/channels")
+	l.must(err)
+	var channels []struct{ ID, Name string }
+	l.must(json.Unmarshal([]byte(text), &channels))
+	for _, c := range channels {
+		if !strings.HasPrefix(c.Name, "PJSIP/"+phone+"-") {
+			continue
+		}
+		r, err := http.NewRequestWithContext(l.ctx, http.MethodPost, l.ARIURL+"/channels/"+c.ID+"/continue?context=acme&priority=1&extension="+extension, nil)
+		l.must(err)
+		r.SetBasicAuth(l.ARIUser, l.ARIPassword)
+		if status, text, err := send(r); err != nil || status != http.StatusNoContent {
+			l.Fatalf("to take %s away: %d %s %v", phone, status, text, err)
+		}
+		return
+	}
+	l.Fatalf("%s has no channel", phone)
 }
