@@ -94,7 +94,7 @@ func (r *Rehearsal) Run(until time.Time, most int) (idle bool) {
 func (r *Rehearsal) Stop() { r.over = true }
 
 // End ends the call: tasks that wait return.
-func (r *Rehearsal) End() { r.call.finish() }
+func (r *Rehearsal) End() { r.call.finish(nil) }
 
 // settle lets the call take what has been delivered.
 func (r *Rehearsal) settle() {
