@@ -47,7 +47,8 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 func (a *adoption) read(found []flows.Found) error {
 	var nameless []*flows.Leg // in the place of another leg
 	for _, f := range found {
-		if f.Elsewhere && f.Bridge == "" { // somebody has redirected it meanwhile
+		if f.Elsewhere && f.Bridge == "" { // somebody has sent it there meanwhile
+			a.takenAway = true
 			continue
 		}
 		state, ok, err := flows.ParseState(f.State, f.ID)

@@ -40,6 +40,7 @@ type dialling struct {
 	pushed            int  // hangup handlers of ours on the caller's channel
 	made              bool // several callees: all that can be dialled have a channel, and are dialled from here on
 	resumed           bool // a process before this one began it
+	takenAway         bool // a leg of it was found elsewhere in the dialplan
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.

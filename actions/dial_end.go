@@ -63,7 +63,7 @@ func (d *dialling) hangUp(ended time.Time) error {
 // untie sees to it that who has left the application and lives, since somebody has redirected it, does not end with those
 // who are left here: their hangup handlers would end it.
 func (d *dialling) untie() {
-	if !slices.ContainsFunc(d.call.Left(), d.lives) {
+	if !d.takenAway && !slices.ContainsFunc(d.call.Left(), d.lives) {
 		return
 	}
 	for _, leg := range d.call.Peers(nil) {
