@@ -210,7 +210,8 @@ func (p *PBX) end(c *channel, cause, tech int) {
 	c.release(c.blocked)
 }
 
-// runHandler is asterisk-conf's metaflows-orphan: it hangs up its argument, else METAFLOWS_PARTNER.
+// runHandler is asterisk-conf's metaflows-orphan: it hangs up its argument, else METAFLOWS_PARTNER unless that one talks to
+// somebody else.
 func (p *PBX) runHandler(c *channel, handler string) {
 	partner := c.vars["METAFLOWS_PARTNER"]
 	where, argument, has := strings.Cut(strings.TrimSuffix(handler, ")"), "(")
@@ -221,12 +222,15 @@ func (p *PBX) runHandler(c *channel, handler string) {
 		return
 	}
 	p.do(time.Millisecond, partner, func() {
-		if other := p.named(partner); other != nil {
+		if other := p.named(partner); other != nil && (has || !other.talks()) {
 			p.say(Phone, "the hangup handler of %s ends %s", c.party, other.party)
 			p.end(other, 16, 0)
 		}
 	})
 }
+
+// talks says whether somebody else is in the channel's bridge (BRIDGEPEER).
+func (c *channel) talks() bool { return c.bridge != nil && len(c.bridge.members) > 1 }
 
 // sorted are all channels, in the order of their ids.
 func (p *PBX) sorted() []*channel {

@@ -20,6 +20,7 @@ func trials() []namedTrial {
 		{"variables and functions", variables},
 		{"TIMEOUT(absolute) ends a channel", guard},
 		{"a hangup handler takes the partner along", partners},
+		{"a hangup handler spares a partner that talks", spared},
 		{"a bridge outlives its channels", emptyBridge},
 		{"removing a channel", removed},
 		{"digits arrive in order with their durations", digits},
@@ -289,4 +290,21 @@ func partners(tr *trial) {
 	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == c.ID }); ok {
 		tr.Error("a partner that was taken back was hung up")
 	}
+}
+
+// spared: the handler does not end a partner that talks to somebody else by now, but with whom it has talked.
+func spared(tr *trial) {
+	const handler = "metaflows-orphan,s,1"
+	a, b, _ := tr.talk()
+	c := tr.create("PJSIP/carol", map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": b.Name})
+	tr.must(tr.Hangup(c.ID, 0))
+	tr.left(c)
+	tr.rewind()
+	if _, ended := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == b.ID }); ended {
+		tr.Error("who talks to alice was ended by carol's handler")
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": b.Name}))
+	tr.PutDown("alice")
+	tr.left(a)
+	tr.left(b)
 }

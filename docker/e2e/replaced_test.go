@@ -43,6 +43,43 @@ func TestPhoneTransfers(t *testing.T) {
 	}
 }
 
+// TestPhoneTransfersAttended: a phone that talks to two joins them by its own means (REFER with Replaces). They go on
+// without it, have their codes, and end with each other.
+func TestPhoneTransfersAttended(t *testing.T) {
+	for _, transferor := range []string{"alice", "bob"} {
+		t.Run(transferor, func(t *testing.T) {
+			l := newLab(t)
+			l.document("acme", recordCodes)
+			carol := l.phone("carol")
+			a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+			stays, goes := a, b
+			if transferor == "alice" {
+				stays, goes = b, a
+			}
+			second, c := l.call(goes.Phone(), "1003", carol)
+			l.must(goes.ReferTo(l.soon(5*time.Second), second))
+			l.talk(stays, c)
+			l.hangUp(goes)
+			l.hangUp(second)
+			for _, call := range []*phone.Call{stays, c} {
+				select {
+				case <-call.Ended():
+					t.Fatalf("%s has joined the others and hung up, and with that ended %s", transferor, call)
+				case <-time.After(time.Second):
+				}
+			}
+			l.talk(stays, c)
+			l.press(stays, "*9")
+			l.event("recording.started", 1)
+			l.talk(stays, c)
+			l.hangUp(stays)
+			l.ended(c)
+			l.event("recording.stored", 1)
+			l.event("call.ended", 2)
+		})
+	}
+}
+
 // TestPickedUpIsRecorded: who has picked a call up is in its bridge as its callee was: a code of the other party is kept from
 // him, also while the call is recorded.
 func TestPickedUpIsRecorded(t *testing.T) {

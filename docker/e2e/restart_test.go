@@ -293,6 +293,28 @@ func TestTakenAwayUnseen(t *testing.T) {
 	}
 }
 
+// The process dies when a phone has transferred the other party by its own means (REFER) and has not hung up yet: its hanging
+// up does not end the others.
+func TestDiesAfterAPhoneTransfers(t *testing.T) {
+	t.Parallel()
+	o := ownProcess(t)
+	a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
+	o.must(b.Refer(o.soon(5*time.Second), "1234"))
+	o.program.Kill()
+	o.hears(a, music1234)
+	o.hangUp(b)
+	select {
+	case <-a.Ended():
+		t.Fatal("bob has transferred alice and hung up, and with that ended her call")
+	case <-time.After(time.Second):
+	}
+	o.hears(a, music1234)
+	o.again()
+	o.hears(a, music1234)
+	o.hangUp(a)
+	o.channels(0, 2*time.Second)
+}
+
 // A recorded call that ends while the process is dead: its events have their ends all the same.
 func TestEndsUnseen(t *testing.T) {
 	t.Parallel()

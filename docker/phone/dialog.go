@@ -3,6 +3,7 @@ package phone
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -152,29 +153,45 @@ func (c *Call) Refer(ctx context.Context, target string) error {
 	if err != nil {
 		return fmt.Errorf("%s: refer: %w", c, err)
 	}
+	return c.refer(ctx, target, uri.String())
+}
+
+// ReferTo asks the other side to take this phone's place in its other call
+// (attended transfer: RFC 3515 with Replaces, RFC 3891), and blocks like Refer.
+// Both calls stay up, without a peer: hang them up afterwards.
+func (c *Call) ReferTo(ctx context.Context, other *Call) error {
+	other.mu.Lock()
+	target, tag := other.target, other.remoteTag
+	other.mu.Unlock()
+	replaces := url.QueryEscape(other.key.callID + ";to-tag=" + tag + ";from-tag=" + other.key.localTag)
+	return c.refer(ctx, other.String(), target.String()+"?Replaces="+replaces)
+}
+
+// refer sends a REFER and waits for its outcome. to is for people.
+func (c *Call) refer(ctx context.Context, to, uri string) error {
 	notified := make(chan int, 16)
 	c.mu.Lock()
 	c.notified = notified
 	c.mu.Unlock()
-	err = c.expectOK(ctx, sip.REFER, "", nil,
-		sip.NewHeader("Refer-To", "<"+uri.String()+">"),
+	err := c.expectOK(ctx, sip.REFER, "", nil,
+		sip.NewHeader("Refer-To", "<"+uri+">"),
 		sip.NewHeader("Referred-By", "<"+c.local.Addr()+">"))
 	if err != nil {
-		return fmt.Errorf("%s: refer to %s: %w", c, target, err)
+		return fmt.Errorf("%s: refer to %s: %w", c, to, err)
 	}
 	for {
 		select {
 		case code := <-notified:
 			switch {
 			case code >= 300:
-				return &Rejected{Call: c.String(), Method: "REFER to " + target, Code: code, Reason: phrase(code)}
+				return &Rejected{Call: c.String(), Method: "REFER to " + to, Code: code, Reason: phrase(code)}
 			case code >= 200:
 				return nil
 			}
 		case <-c.ended:
-			return fmt.Errorf("%s: refer to %s: %w before the outcome was told", c, target, errEnded)
+			return fmt.Errorf("%s: refer to %s: %w before the outcome was told", c, to, errEnded)
 		case <-ctx.Done():
-			return fmt.Errorf("%s: refer to %s: outcome not told: %w", c, target, ctx.Err())
+			return fmt.Errorf("%s: refer to %s: outcome not told: %w", c, to, ctx.Err())
 		}
 	}
 }

@@ -88,7 +88,7 @@ func TestMissingLines(t *testing.T) {
 // ARI says only how many lines the handler has: one that has fewer than the shipped one is an old one.
 func TestOldHandler(t *testing.T) {
 	asterisk, cfg := start(t, pbx.Options{})
-	if _, err := asterisk.CLI("dialplan remove extension s@metaflows-orphan 4"); err != nil {
+	if _, err := asterisk.CLI("dialplan remove extension s@metaflows-orphan 5"); err != nil {
 		t.Fatal(err)
 	}
 	healthy, says := examine(t, asterisk, cfg)
@@ -96,7 +96,7 @@ func TestOldHandler(t *testing.T) {
 		t.Error("it is not noticed")
 	}
 	for _, line := range []string{
-		"MISSING the hangup handler metaflows-orphan has no priority 4", "[metaflows-orphan]", "TryExec(Hangup(${METAFLOWS_HANGUPCAUSE}))", "n,Return()",
+		"MISSING the hangup handler metaflows-orphan has no priority 5", "[metaflows-orphan]", "TryExec(Hangup(${METAFLOWS_HANGUPCAUSE}))", "n,Return()",
 	} {
 		if !strings.Contains(says, line) {
 			t.Errorf("it does not say %q", line)
