@@ -86,7 +86,7 @@ func (e *engine) docker(ctx context.Context, args ...string) (string, error) {
 }
 
 // tidyTime is how long a program may take to end once it is told to.
-const tidyTime = 10 * time.Second
+const tidyTime = 8 * time.Second
 
 // command runs a program with these variables too, and gives what it prints. Its error has the end of what it said. When the
 // context ends, it and all that it has started are told to end, and killed if they do not.

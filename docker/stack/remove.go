@@ -11,15 +11,15 @@ import (
 
 // What bounds the cleaning up.
 const (
-	evidenceTime = 15 * time.Second // to collect what a failed project has said
-	removeTime   = 45 * time.Second // of a project
-	imagesTime   = 30 * time.Second
-	leaveTime    = 10 * time.Second // of the phones, whose goodbyes may stay without an answer
+	evidenceTime = 10 * time.Second // to collect what a failed project has said
+	removeTime   = 40 * time.Second // of a project
+	imagesTime   = 20 * time.Second
+	leaveTime    = 8 * time.Second // of the phones, whose goodbyes may stay without an answer
 	cleaningTime = tidyTime + evidenceTime + leaveTime + removeTime + imagesTime
 )
 
 // downTime is the part of removeTime that compose may take before what is left is removed without it.
-const downTime = 25 * time.Second
+const downTime = 20 * time.Second
 
 // remove removes everything of the project but the images, and looks whether that is so. What compose leaves, the engine removes.
 func (p *project) remove() error {
