@@ -103,8 +103,8 @@ lint: ## golangci-lint, the version of .ci/tools.mod
 	$(GO) tool -modfile=.ci/tools.mod golangci-lint run
 
 .PHONY: bench
-bench: ## what a digit and an event cost; BENCH=<pattern> for some
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/...
+bench: ## what a digit, an event and a list of live calls cost; BENCH=<pattern> for some
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/... ./app/live ./app/rest
 
 .PHONY: bench-latency
 bench-latency: build bin/bench ## codes against features.conf on a real Asterisk, from the last digit to the effect; FLAGS='-only api' hangs up by the API beside ARI; FLAGS=-trace lists ARI's part

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,8 +39,9 @@ type Inventory struct {
 // in this process learn what they have missed. What a process before this one has left is taken up: channels that belong
 // together become calls again (CallsConfig.Adopt); one that entered unseen begins a call; one that was being given back to
 // the dialplan goes on there; whispers and legs that belong to nothing end. It does not block. Events that tell of the
-// same things may follow.
-func (cs *Calls) Connected(inv Inventory) {
+// same things may follow. settled is closed when all calls that it began have been told of (CallsConfig.Changed).
+func (cs *Calls) Connected(inv Inventory) (settled <-chan struct{}) {
+	var begun sync.WaitGroup
 	cs.mu.Lock()
 	clear(cs.taken) // what was on its way by the connection before does not come any more
 	cs.mu.Unlock()
@@ -61,14 +63,22 @@ func (cs *Calls) Connected(inv Inventory) {
 			groups[call] = append(groups[call], f)
 		case f.Args != nil && f.Bridge == "":
 			cs.take(f.ID)
-			cs.begin(Started{Channel: f.Channel, Args: f.Args, Stamp: time.Now()})
+			begun.Add(1)
+			cs.begin(Started{Channel: f.Channel, Args: f.Args, Stamp: time.Now()}, begun.Done)
 		case f.Bridge == "":
 			cs.do(cs.cfg.Stray, f.ID)
 		}
 	}
 	for _, call := range order {
-		cs.adopt(call, groups[call])
+		begun.Add(1)
+		cs.adopt(call, groups[call], begun.Done)
 	}
+	done := make(chan struct{})
+	go func() {
+		begun.Wait()
+		close(done)
+	}()
+	return done
 }
 
 // callOf is the call that a found channel belongs to, "" for none: by its variables, which hold only if its state names
@@ -100,10 +110,11 @@ func (cs *Calls) take(channel string) {
 }
 
 // adopt begins a call that a process before this one has left. What it names gets other names than that process gave.
-func (cs *Calls) adopt(id string, found []Found) {
+func (cs *Calls) adopt(id string, found []Found, shown func()) {
 	c := cs.newCall(id)
 	c.epoch = strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
 	if !cs.admit(c) {
+		shown()
 		return
 	}
 	c.Register(c.Bridge)
@@ -114,7 +125,7 @@ func (cs *Calls) adopt(id string, found []Found) {
 			cs.take(f.ID)
 		}
 	}
-	cs.start(c, func(t *Task) error { return cs.cfg.Adopt(t, found) })
+	cs.start(c, func(t *Task) error { return cs.cfg.Adopt(t, found) }, shown)
 }
 
 // resync tells every live call what there is.

@@ -64,6 +64,35 @@ func foundAs(id, call string) Found {
 	}
 }
 
+// What was taken up is known when each call has told how it stands: until then it is busy with Asterisk.
+func TestConnectedSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asterisk := make(chan struct{})
+		calls := NewCalls(CallsConfig{Log: slog.New(slog.DiscardHandler), Adopt: func(*Task, []Found) error { <-asterisk; return nil }})
+		settled := func(c <-chan struct{}) bool {
+			synctest.Wait()
+			select {
+			case <-c:
+				return true
+			default:
+				return false
+			}
+		}
+		inv := Inventory{Channels: []Found{foundAs("a", "c"), foundAs("b", "d")}}
+		first := calls.Connected(inv)
+		if settled(first) {
+			t.Error("nobody knows the calls, and all are said to be known")
+		}
+		if !settled(calls.Connected(inv)) {
+			t.Error("there was nothing new to take up")
+		}
+		close(asterisk)
+		if !settled(first) {
+			t.Error("all calls are known, and it is not said")
+		}
+	})
+}
+
 // TestConnected: what a process before this one has left.
 func TestConnected(t *testing.T) {
 	without := func(f Found, change func(*Found)) Found { change(&f); return f }

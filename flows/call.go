@@ -92,17 +92,21 @@ type matched struct {
 }
 
 // run is the call's goroutine, until its first task has returned.
-func (c *Call) run(enter func(*Task) error) {
-	defer c.finish()
+// shown is called when it has told for the first time how it stands.
+func (c *Call) run(enter func(*Task) error, shown func()) {
+	var rest []Event // that came together with the one that ended it
+	defer func() { c.finish(rest) }()
 	main := c.spawn("enter", nil, nil, enter)
 	c.settle()
 	c.show()
+	shown()
 	for !main.done {
 		events, over := c.mail.take()
 		if over {
 			c.overrun()
 		}
-		for _, ev := range events {
+		for n, ev := range events {
+			rest = events[n+1:]
 			if _, ok := ev.(detach); ok {
 				c.endTasks(nil, ErrDetached)
 				return
@@ -274,11 +278,11 @@ func (c *Call) endTasks(except *Task, why error) {
 	}
 }
 
-// finish gives back what the call had in the process.
-func (c *Call) finish() {
+// finish gives back what the call had in the process. rest are events that it has taken and not looked at.
+func (c *Call) finish(rest []Event) {
 	detached := errors.Is(c.over, ErrDetached)
 	c.endTasks(nil, cmp.Or(c.over, ErrCallEnded))
-	for _, ev := range c.mail.close() {
+	for _, ev := range slices.Concat(rest, c.mail.close()) {
 		late, ok := ev.(execute)
 		switch {
 		case ok && detached:

@@ -79,7 +79,7 @@ func (cs *Calls) Deliver(id string, ev Event) {
 	switch {
 	case entered && started.Replaces == "" && !ours(started) && taken: // found by a connect
 	case entered && started.Replaces == "" && !ours(started):
-		cs.begin(started) // also a channel that was given back and enters again while its call is being closed
+		cs.begin(started, func() {}) // also a channel that was given back and enters again while its call is being closed
 	case c != nil:
 		c.mail.put(ev)
 	case entered:
@@ -118,19 +118,20 @@ const (
 // BridgePrefix begins the id of every bridge of ours.
 const BridgePrefix = "mf-"
 
-// begin starts a call for a channel.
-func (cs *Calls) begin(started Started) {
+// begin starts a call for a channel. shown is called when it has been told of, or comes to nothing.
+func (cs *Calls) begin(started Started, shown func()) {
 	id := started.Channel.ID
 	if !started.Stamp.IsZero() { // the same channel may enter again: that is another call
 		id += "-" + strconv.FormatInt(started.Stamp.UnixMilli(), 36)
 	}
 	c := cs.newCall(id)
 	if !cs.admit(c) {
+		shown()
 		return
 	}
 	c.Register(started.Channel.ID)
 	c.entered[started.Channel.ID] = true
-	cs.start(c, func(t *Task) error { return cs.cfg.Enter(t, started) })
+	cs.start(c, func(t *Task) error { return cs.cfg.Enter(t, started) }, shown)
 }
 
 func (cs *Calls) newCall(id string) *Call {
@@ -152,10 +153,10 @@ func (cs *Calls) admit(c *Call) bool {
 	return true
 }
 
-func (cs *Calls) start(c *Call, enter func(*Task) error) {
+func (cs *Calls) start(c *Call, enter func(*Task) error, shown func()) {
 	go func() {
 		defer cs.running.Done()
-		c.run(enter)
+		c.run(enter, shown)
 	}()
 }
 

@@ -26,6 +26,8 @@ type Command struct {
 	// Account is who asks, as the caller has made sure of. The leg must be of that account, or an outsider's on a call
 	// with it.
 	Account string
+	// User is who of the account asks, "" for its administrator: the leg must be his, or an outsider's on a call that he is on.
+	User    string
 	Call    string // that the leg must be on; "" for any
 	Channel string // of the leg
 	Node    *Node
@@ -33,6 +35,8 @@ type Command struct {
 	// Repeatable: it may be sent again by this ID, so that a restart must know that it was begun. The next State of the leg
 	// says so, which a module writes before it acts where it has something to lose.
 	Repeatable bool
+	// Waits: how it ends is wanted too, not only that it has begun.
+	Waits bool
 }
 
 // Report is what becomes of a command. There is one when its first action has begun (Module.Run has accepted its input), and
@@ -91,8 +95,8 @@ func (execute) event() {}
 type errand struct {
 	account string
 	channel string
-	node    []byte // nil after a restart
-	leg     *Leg
+	node    []byte  // nil after a restart
+	past    LegView // what is shown of the leg when it has left: another channel may be in its place then
 	report  Report
 	begun   bool
 	told    []func(Report)
@@ -100,6 +104,20 @@ type errand struct {
 
 // errandLimit is how many commands a call remembers, and half of it how many may be under way on it.
 const errandLimit = 64
+
+// toldLimit is how many wait for how a command ends. Who sends it again and again mostly does not wait for the oldest any more.
+const toldLimit = 64
+
+// hear adds one who has asked for the same command again while it is under way.
+func (e *errand) hear(told func(Report), waits bool) {
+	if e.begun {
+		told(e.report)
+		if !waits {
+			return
+		}
+	}
+	e.told = append(e.told[max(0, len(e.told)+1-toldLimit):], told)
+}
 
 func (e *errand) tell(r Report) {
 	e.report = r
@@ -132,14 +150,12 @@ func (c *Call) execute(ev execute) {
 		case e.report.Over:
 			ev.told(e.report)
 		default:
-			if e.told = append(e.told, ev.told); e.begun {
-				ev.told(e.report)
-			}
+			e.hear(ev.told, cmd.Waits)
 		}
 		return
 	}
 	leg := c.leg(cmd.Channel)
-	if cmd.Attach || leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account) {
+	if cmd.Attach || leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account, cmd.User) {
 		refuse(ErrNoLeg)
 		return
 	}
@@ -147,17 +163,16 @@ func (c *Call) execute(ev execute) {
 		ev.told(Report{Call: c.ID, Action: run + ".0", Over: true, Err: ErrBegunBefore})
 		return
 	}
-	f := &Flow{Owner: leg, Presser: leg, Path: PathAPI, node: cmd.Node, run: run, account: cmd.Account}
-	e := c.remember(f, leg, cmd.Channel)
-	e.node, e.told = cmd.Node.Raw, []func(Report){ev.told}
-	if c.pending() > errandLimit/2 {
-		delete(c.errands, run)
-		e.tell(Report{Call: c.ID, Action: e.report.Action, Over: true, Outcome: Outcome{
-			Action: e.report.Action, Path: PathAPI, Module: cmd.Node.Module, Result: "failed", Reason: "too_many",
+	if c.pending() >= errandLimit/2 {
+		ev.told(Report{Call: c.ID, Action: run + ".0", Over: true, Outcome: Outcome{
+			Action: run + ".0", Path: PathAPI, Module: cmd.Node.Module, Result: "failed", Reason: "too_many",
 			Message: fmt.Sprintf("%d commands are under way on this call", errandLimit/2),
 		}})
 		return
 	}
+	f := &Flow{Owner: leg, Presser: leg, Path: PathAPI, node: cmd.Node, run: run, account: cmd.Account}
+	e := c.remember(f, leg, cmd.Channel)
+	e.node, e.told = cmd.Node.Raw, []func(Report){ev.told}
 	if cmd.Repeatable {
 		leg.noteCommand(cmd.ID)
 	}
@@ -183,17 +198,26 @@ func (l *Leg) noteCommand(id string) {
 	l.SetNote(commandsName, ids[max(0, len(ids)-commandsKept):])
 }
 
-// concerns says whether an account may do something to a leg: its own, or an outsider's on a call with it.
-func (c *Call) concerns(leg *Leg, account string) bool {
-	if account == "" || !leg.Outsider() {
-		return account != "" && leg.Owner.Account == account
+// concerns says whether an account, or a user of it, may do something to a leg: the own one, or an outsider's on a call with
+// it. A call that has gone over to other accounts' legs is theirs.
+func (c *Call) concerns(leg *Leg, account, user string) bool {
+	own := func(l *Leg) bool { return l.Owner.Account == account && (user == "" || l.Owner.User == user) }
+	switch {
+	case account == "":
+		return false
+	case !leg.Outsider():
+		return own(leg)
+	case slices.ContainsFunc(c.Legs, own):
+		return true
 	}
-	return slices.Contains(c.Accounts(), account)
+	taken := slices.ContainsFunc(c.Legs, func(l *Leg) bool { return !l.Outsider() })
+	return user == "" && !taken && slices.Contains(c.Accounts(), account)
 }
 
 // remember makes the errand of a flow.
 func (c *Call) remember(f *Flow, leg *Leg, channel string) *errand {
-	e := &errand{account: f.account, channel: channel, leg: leg, report: Report{Call: c.ID, Action: f.run + ".0"}}
+	e := &errand{account: f.account, channel: channel, past: leg.view(), report: Report{Call: c.ID, Action: f.run + ".0"}}
+	e.past.Channel = channel
 	f.errand = e
 	if c.errands == nil {
 		c.errands = map[string]*errand{}

@@ -41,7 +41,7 @@ func (o *onlooker) send(id, channel, node string) bool {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	taken := o.calls.Execute(Command{ID: id, Account: "acme", Channel: channel, Node: n}, func(r Report) {
+	taken := o.calls.Execute(Command{ID: id, Account: "acme", Channel: channel, Node: n, Waits: true}, func(r Report) {
 		o.seen.Lock()
 		defer o.seen.Unlock()
 		word := "begun"
@@ -165,6 +165,129 @@ func TestManyCommands(t *testing.T) {
 		o.hears("q0 branchx", "l0 begun", "l0 branchx")
 		o.hangUp()
 	})
+}
+
+// A command that is refused because of too many is not remembered, and who sends one again and again while it runs costs
+// nothing more in the end.
+func TestRepeatedCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOnlooker(t)
+		o.start()
+		c := o.calls.ids["a"]
+		for n := range 2 * errandLimit {
+			o.send(fmt.Sprint("l", n), "a", `{"module":"long"}`)
+		}
+		if len(c.errandOrder) != errandLimit/2 || len(c.errands) != errandLimit/2 {
+			t.Errorf("%d and %d commands are remembered", len(c.errandOrder), len(c.errands))
+		}
+		node, _ := ParseNode([]byte(`{"module":"long"}`))
+		begun := 0
+		for range 100 {
+			o.calls.Execute(Command{ID: "l0", Account: "acme", Channel: "a", Node: node}, func(Report) { begun++ })
+			o.send("l1", "a", `{"module":"long"}`)
+		}
+		if waiting, waits := len(c.errands["a.api-l0"].told), len(c.errands["a.api-l1"].told); begun != 100 || waiting != 1 || waits != toldLimit {
+			t.Errorf("%d have heard that it has begun; %d and %d are waiting", begun, waiting, waits)
+		}
+		o.heard()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := len(o.heard()); begun != 100 || got != errandLimit/2-1+toldLimit {
+			t.Errorf("%d, %d have heard how it ended", begun, got)
+		}
+		o.hangUp()
+	})
+}
+
+// A command that comes together with the end of its call, or with a stop, is answered.
+func TestCommandWithTheEnd(t *testing.T) {
+	for want, end := range map[string]func(o *onlooker){
+		"no such leg": func(o *onlooker) { o.hangUp() },
+		"detached": func(o *onlooker) {
+			go func() { _ = o.calls.Shutdown(o.t.Context()) }()
+			synctest.Wait()
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOnlooker(t)
+			gate := make(chan struct{})
+			o.module("busy", func(*Task) (Next, error) { <-gate; return Stop, nil })
+			o.start()
+			o.send("1", "a", `{"module":"busy"}`)
+			end(o)
+			o.send("2", "b", `{"module":"quick"}`)
+			close(gate)
+			synctest.Wait()
+			if got := strings.Join(o.heard(), "; "); !strings.Contains(got, "2 "+want) {
+				t.Errorf("programs hear %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// Of a fault in metaflows itself a program learns no more than that.
+func TestPanicIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOnlooker(t)
+		o.start()
+		node, _ := ParseNode([]byte(`{"module":"panics"}`))
+		var got Report
+		o.calls.Execute(Command{ID: "1", Account: "acme", Channel: "a", Node: node}, func(r Report) { got = r })
+		synctest.Wait()
+		if got.Outcome.Reason != "error" || got.Outcome.Message != errPanicked.Error() || !strings.Contains(o.log.String(), "oops") {
+			t.Errorf("%+v", got)
+		}
+		o.hangUp()
+	})
+}
+
+// A leg that has left is shown as whose it was when it was given a command.
+func TestPastLeg(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOnlooker(t)
+		o.start()
+		o.send("1", "b", `{"module":"quick"}`)
+		o.calls.Deliver("b", Started{Channel: rigChannel("d", "beta"), Replaces: "b"})
+		synctest.Wait()
+		v, _ := o.last()
+		if len(v.Past) != 1 || v.Past[0].Channel != "b" || v.Past[0].Owner.Account != "acme" || v.Legs[1].Owner.Account != "beta" {
+			t.Errorf("%+v", v)
+		}
+		o.calls.Deliver("d", Left{"d"})
+		o.hangUp()
+	})
+}
+
+// Who may do something to which leg. An outsider is the business of those who are on the call with it.
+func TestConcerns(t *testing.T) {
+	leg := func(account, user string) *Leg { return &Leg{Owner: Owner{Account: account, User: user}} }
+	alice, anna, bob, outside := leg("acme", "alice"), leg("acme", "anna"), leg("beta", "bob"), leg("", "")
+	for _, tt := range []struct {
+		now, all      []*Leg
+		leg           *Leg
+		account, user string
+		want          bool
+	}{
+		{[]*Leg{alice, bob}, nil, alice, "acme", "", true},
+		{[]*Leg{alice, bob}, nil, bob, "acme", "", false},
+		{[]*Leg{alice, bob}, nil, alice, "", "", false},
+		{[]*Leg{alice, anna}, nil, anna, "acme", "anna", true},
+		{[]*Leg{alice, anna}, nil, anna, "acme", "alice", false},
+		{[]*Leg{alice, outside}, nil, outside, "acme", "", true},
+		{[]*Leg{alice, outside}, nil, outside, "acme", "alice", true},
+		{[]*Leg{alice, outside}, nil, outside, "acme", "anna", false},
+		{[]*Leg{alice, outside}, nil, outside, "beta", "", false},
+		{[]*Leg{bob, outside}, []*Leg{alice, bob, outside}, outside, "acme", "", false}, // alice has transferred bob
+		{[]*Leg{bob, outside}, []*Leg{alice, bob, outside}, outside, "beta", "", true},
+		{[]*Leg{outside}, []*Leg{alice, outside}, outside, "acme", "", true}, // and here the outsider
+		{[]*Leg{outside}, []*Leg{alice, outside}, outside, "acme", "alice", false},
+		{[]*Leg{outside}, nil, outside, "", "", false},
+	} {
+		c := &Call{Legs: tt.now, all: append(tt.all, tt.now...)}
+		if got := c.concerns(tt.leg, tt.account, tt.user); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
 }
 
 // At a stop nobody knows how a command ends, and the call is not over.

@@ -7,7 +7,7 @@ import (
 )
 
 // Conflict is something in an effective document that does not do what somebody may expect who reads it (design 3.3).
-// Entry and With are the paths of numbers and patterns: numbers.9, patterns.2(\d+).
+// Entry and With are the paths of numbers and patterns, spelled as those of a run: numbers.9, patterns.2(\d+).
 type Conflict struct {
 	Code    string `json:"code"` // shadowed, prefix, unreachable, differs_from_kazoo, unsupported
 	Entry   string `json:"entry"`
@@ -25,7 +25,7 @@ const (
 )
 
 // Conflicts finds what cannot run, what has to wait, and what Kazoo would do otherwise, in the order of the document: of
-// each entry at most one conflict of a kind, and 200 in all. What is switched off by module none is in none.
+// each entry at most one conflict of a kind, and 200 or some 64 KiB in all. What is switched off by module none is in none.
 //
 // It follows every sequence of keys that a collector would take, as far as they differ for the document, with the matcher
 // itself, and tells only what it has seen: where the patterns are so entangled that this would take more than some ten
@@ -62,12 +62,13 @@ type survey struct {
 
 func (s *survey) path(at entryAt) string {
 	if at.number {
-		return "numbers." + docEscape(s.eff.codes[at.i].key)
+		return "numbers." + s.eff.codes[at.i].key
 	}
-	return "patterns." + docEscape(s.eff.patterns.list[s.eff.searches[at.i].entry].Key)
+	return "patterns." + s.eff.patterns.list[s.eff.searches[at.i].entry].Key
 }
 
-func docEscape(key string) string { return strings.ReplaceAll(key, ".", "%2E") }
+// named is a path within a sentence; the conflict has it whole.
+func named(path string) string { return docCut(path, 128) }
 
 func (s *survey) add(code, entry, with, format string, args ...any) {
 	at := finding{code, entry}
@@ -76,24 +77,31 @@ func (s *survey) add(code, entry, with, format string, args ...any) {
 	}
 }
 
-// maxConflicts is how many are told.
-const maxConflicts = 200
+// What one answer tells: how many conflicts, and how much text of all of them.
+const (
+	maxConflicts    = 200
+	maxConflictText = 64 << 10
+)
 
 // list is what was found, in the order of the document.
 func (s *survey) list() []Conflict {
-	conflicts := []Conflict{}
+	conflicts, left := []Conflict{}, maxConflictText
 	of := func(entry string) {
 		for _, code := range []string{ConflictUnreachable, ConflictShadowed, ConflictPrefix, ConflictKazoo} {
-			if c, ok := s.found[finding{code, entry}]; ok && len(conflicts) < maxConflicts {
+			c, ok := s.found[finding{code, entry}]
+			if c.Entry = docCut(c.Entry, patMaxLength+len("patterns.")); !ok || len(conflicts) == maxConflicts {
+				continue
+			}
+			if left -= len(c.Entry) + len(c.With) + len(c.Message); left >= 0 {
 				conflicts = append(conflicts, c)
 			}
 		}
 	}
 	for _, n := range s.eff.numbers.list {
-		of("numbers." + docEscape(n.Key))
+		of("numbers." + n.Key)
 	}
 	for _, p := range s.eff.patterns.list {
-		of("patterns." + docEscape(p.Key))
+		of("patterns." + p.Key)
 	}
 	return conflicts
 }
@@ -131,7 +139,7 @@ func (s *survey) waits(at entryAt, keys string) bool {
 	if ok {
 		s.add(ConflictPrefix, s.path(at), s.path(other),
 			"%s runs only after the timeout of %d ms, because %s could still be meant. Let one of them begin otherwise, so that it runs at once.",
-			s.shown(keys), s.eff.DigitTimeout/time.Millisecond, s.path(other))
+			s.shown(keys), s.eff.DigitTimeout/time.Millisecond, named(s.path(other)))
 	}
 	return ok
 }
@@ -159,7 +167,7 @@ func (s *survey) numberPrefixes() {
 		if strings.HasPrefix(codes[i+1].key, codes[i].key) {
 			entry, with := s.path(entryAt{true, i}), s.path(entryAt{true, i + 1})
 			s.add(ConflictPrefix, entry, with, "%s runs only after the timeout of %d ms, because %s could still be meant. Let one of them begin otherwise, so that it runs at once.",
-				s.shown(codes[i].key), s.eff.DigitTimeout/time.Millisecond, with)
+				s.shown(codes[i].key), s.eff.DigitTimeout/time.Millisecond, named(with))
 		}
 	}
 }
@@ -181,12 +189,12 @@ func (s *survey) shadows() {
 		}
 		if hidden := s.hiddenBy(i, word, &effort); hidden >= 0 {
 			with := s.path(entryAt{false, hidden})
-			s.add(ConflictShadowed, entry, with, "This pattern can never run: %s stands before it and takes all that it could match. Put it before that one, or remove it.", with)
+			s.add(ConflictShadowed, entry, with, "This pattern can never run: %s stands before it and takes all that it could match. Put it before that one, or remove it.", named(with))
 			continue
 		}
 		if by, ok := s.pressed(word).bestAt(); ok && s.known {
 			with := s.path(by)
-			s.add(ConflictShadowed, entry, with, "This pattern can never run: numbers, and patterns before it, take all that it could match; %s runs %s. Put it before the patterns, or remove it.", s.shown(word), with)
+			s.add(ConflictShadowed, entry, with, "This pattern can never run: numbers, and patterns before it, take all that it could match; %s runs %s. Put it before the patterns, or remove it.", s.shown(word), named(with))
 		}
 	}
 }
@@ -261,7 +269,7 @@ func (s *survey) kazoo() {
 		other, _ := x.beside.bestAt()
 		if ok && at != other {
 			with := s.path(other)
-			s.add(ConflictKazoo, s.path(at), with, "%s runs this pattern; Kazoo would run %s, which it finds anywhere in the keys. Begin that one with ^, which means the same to both.", s.shown(word()), with)
+			s.add(ConflictKazoo, s.path(at), with, "%s runs this pattern; Kazoo would run %s, which it finds anywhere in the keys. Begin that one with ^, which means the same to both.", s.shown(word()), named(with))
 		}
 		return true
 	})

@@ -22,9 +22,9 @@ func TestConflicts(t *testing.T) {
 		{name: "the README's", numbers: []string{"9", "0"}, patterns: []string{`2(\d+)`}},
 		{name: "a number begins another", numbers: []string{"9", "91"}, want: "prefix numbers.9 numbers.91"},
 		{name: "a number beside a pattern for all", numbers: []string{"9"}, patterns: []string{"..*"},
-			want: "prefix numbers.9 patterns.%2E%2E*"},
+			want: "prefix numbers.9 patterns...*"},
 		{name: "a pattern for nothing, too", numbers: []string{"9"}, patterns: []string{".*"},
-			want: "prefix numbers.9 patterns.%2E*; differs_from_kazoo patterns.%2E* "},
+			want: "prefix numbers.9 patterns..*; differs_from_kazoo patterns..* "},
 		{name: "a pattern that a number is the beginning of", numbers: []string{"2"}, patterns: []string{`^2(\d{4})$`},
 			want: `prefix numbers.2 patterns.^2(\d{4})$`},
 		{name: "patterns of two lengths", patterns: []string{`^2\d{2}$`, `^2\d{4}$`}, want: `prefix patterns.^2\d{2}$ patterns.^2\d{4}$`},
@@ -240,5 +240,23 @@ func TestConflictsBounded(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second { // with the race detector, on a machine with much to do
 			t.Errorf("%s: %s, %d conflicts", c.name, took, len(conflicts))
 		}
+	}
+}
+
+// Conflicts with one long pattern do not each tell the whole of it, nor more than an answer should have in all.
+func TestConflictsAreShort(t *testing.T) {
+	patterns := []string{"[" + strings.Repeat("2", 1000) + `]\d*`}
+	for i := range 199 {
+		patterns = append(patterns, fmt.Sprintf("2%03d", i))
+	}
+	text, conflicts := 0, Merge(Settings{}, docOf(t, []string{strings.Repeat("1", 100<<10)}, patterns...), nil, nil).Conflicts()
+	for _, c := range conflicts {
+		text += len(c.Entry) + len(c.With) + len(c.Message)
+		if len(c.Message) > 400 {
+			t.Error("a long message:", c.Message)
+		}
+	}
+	if len(conflicts) < 20 || text > 64<<10 {
+		t.Errorf("%d conflicts of %d bytes", len(conflicts), text)
 	}
 }

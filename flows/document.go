@@ -87,8 +87,9 @@ func (e *DocumentError) Error() string {
 }
 
 // ParseDocument reads a stored document. The error is a *DocumentError. It refuses what it cannot understand, duplicate
-// keys at any depth, a node without a module, patterns that do not compile, more than 200 patterns, and more than 2,000
-// instructions or 32 KiB of text in all of them (design 4, Documents); it does not look into a module's data. It never
+// keys at any depth, a node without a module, patterns that do not compile, more than 200 patterns, one of more
+// than 1 KiB, more than 2,000 instructions or 32 KiB of text in all of them, and keys of children of more than 128 bytes
+// (design 4, Documents); it does not look into a module's data. It never
 // panics and takes time in proportion to the text, whatever the text is. raw is copied.
 func ParseDocument(raw []byte) (*Document, error) {
 	raw = bytes.Clone(raw)
@@ -203,6 +204,10 @@ func (p *docParser) compile(at *docPath) {
 	}
 	for i := range patterns {
 		e := &patterns[i]
+		if len(e.Key) > patMaxLength {
+			p.problem(&docPath{at, docCut(e.Key, MaxChildKey)}, "maxLength", fmt.Sprintf("A pattern must not be more than %d bytes", patMaxLength))
+			continue
+		}
 		pattern, problem, spent := patCompile(e.Key, &p.budget)
 		if e.pattern = pattern; problem != "" {
 			p.problem(&docPath{at, e.Key}, "error", problem)

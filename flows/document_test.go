@@ -158,7 +158,13 @@ func TestDocumentProblems(t *testing.T) {
 		{`{"patterns":{"\\d{998}":` + node + `,"1\\d{997}":` + node + `,"":` + node + `,"3":` + node + `}}`, []string{
 			`patterns. additionalProperties`, `patterns.3 error 2000 program instructions`}},
 		{`{"patterns":{"` + strings.Repeat(`\\d{1000}`, 100) + `":` + node + `}}`, []string{`* error 2000 program instructions`}},
-		{`{"patterns":{"` + `[` + strings.Repeat(`1`, 32<<10-1) + `]` + `":` + node + `}}`, []string{`* error more than 32768 bytes`}},
+		{`{"patterns":{` + longPatterns(32) + `}}`, nil},
+		{`{"patterns":{` + longPatterns(33) + `}}`, []string{`* error more than 32768 bytes`}},
+		{`{"patterns":{"` + strings.Repeat(`1`, 1025) + `":` + node + `,"[":` + node + `}}`, []string{
+			`patterns.` + strings.Repeat(`1`, 128) + `… maxLength not be more than 1024 bytes`, `patterns.[ error`}},
+		{`{"numbers":{"2":{"module":"x","children":{"` + strings.Repeat("é", 64) + `":` + node + `}}}}`, nil},
+		{`{"numbers":{"2":{"module":"x","children":{"` + strings.Repeat("é", 64) + `a":{},"b":{}}}}}`, []string{
+			`numbers.2.children.` + strings.Repeat("é", 64) + `… maxLength not be more than 128 bytes`, `numbers.2.children.b.module required`}},
 		{`{"patterns":{` + manyPatterns(200) + `}}`, nil},
 		{`{"patterns":{` + manyPatterns(201) + `}}`, []string{`patterns error 201 patterns, at most 200`}},
 		{nestedNodes(64), nil},
@@ -191,6 +197,15 @@ func TestDocumentProblems(t *testing.T) {
 			}
 		}
 	}
+}
+
+// longPatterns are as long as one may be, of few instructions.
+func longPatterns(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"[%0*d]":{"module":"x"}`, 1022, i))
+	}
+	return strings.Join(all, ",")
 }
 
 func manyPatterns(n int) string {

@@ -3,10 +3,15 @@ package flows
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 )
 
 // docMaxDepth is how deep nodes may stand in one another's children.
 const docMaxDepth = 64
+
+// MaxChildKey is how many bytes the key of a child may have: every path of a node that it leads to holds it.
+const MaxChildKey = 128
 
 // Node is one step of a flow: a module, its data, and the nodes that may follow.
 type Node struct {
@@ -109,7 +114,11 @@ func (p *docParser) children(v docValue, at *docPath, depth int) []Child {
 	}
 	var children []Child
 	for _, m := range v.members {
-		if m.key == "" {
+		switch {
+		case m.key == "":
+			continue
+		case len(m.key) > MaxChildKey:
+			p.problem(&docPath{at, docCut(m.key, MaxChildKey)}, "maxLength", fmt.Sprintf("The key of a child must not be more than %d bytes", MaxChildKey))
 			continue
 		}
 		if n := p.node(m.value, &docPath{at, m.key}, depth); n != nil {
@@ -117,6 +126,14 @@ func (p *docParser) children(v docValue, at *docPath, depth int) []Child {
 		}
 	}
 	return children
+}
+
+// docCut is the beginning of a key or path that is too long to be told whole.
+func docCut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…" // a dot would be escaped
 }
 
 // docTrue says whether the object has true, and nothing that only looks like it, under the key.

@@ -15,6 +15,7 @@ import (
 // counts as patClassText more.
 const (
 	patMaxPatterns     = 200
+	patMaxLength       = 1 << 10 // bytes of one
 	patMaxInstructions = 2000
 	patMaxText         = 32 << 10
 	patClassText       = 64

@@ -16,6 +16,7 @@ type Rehearsal struct {
 	plan plan
 	seq  int
 	lane map[*Leg][]func() // commands of a leg that wait; present while one is under way
+	over bool
 
 	// Matched hears of every code that was found, when its flow is about to begin; run begins the ids of its actions.
 	Matched func(owner, presser *Leg, m *Match, run string)
@@ -76,7 +77,7 @@ func (r *Rehearsal) Takes(d time.Duration) { r.took = d }
 func (r *Rehearsal) Run(until time.Time, most int) (idle bool) {
 	r.settle()
 	for ; len(r.plan) > 0; most-- {
-		if r.plan[0].at.After(until) || most <= 0 {
+		if r.plan[0].at.After(until) || most <= 0 || r.over {
 			return false
 		}
 		h := heap.Pop(&r.plan).(*Happening)
@@ -89,8 +90,11 @@ func (r *Rehearsal) Run(until time.Time, most int) (idle bool) {
 	return true
 }
 
+// Stop makes Run return before the next happening.
+func (r *Rehearsal) Stop() { r.over = true }
+
 // End ends the call: tasks that wait return.
-func (r *Rehearsal) End() { r.call.finish() }
+func (r *Rehearsal) End() { r.call.finish(nil) }
 
 // settle lets the call take what has been delivered.
 func (r *Rehearsal) settle() {

@@ -11,7 +11,7 @@ func TestResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a, b, c *Leg
 		calls := NewCalls(CallsConfig{
-			Log: slog.New(slog.DiscardHandler), Effective: func(Owner) *Effective { return nil },
+			Log: slog.New(slog.DiscardHandler), Line: silentLine{}, Effective: func(Owner) *Effective { return nil },
 			Enter: func(task *Task, started Started) error {
 				a = NewLeg(started.Channel, RoleCaller)
 				b = NewLeg(Channel{ID: "b", Name: "PJSIP/b-1", State: "Ringing"}, RoleCallee)
@@ -57,7 +57,7 @@ func TestResyncElsewhere(t *testing.T) {
 				var a *Leg
 				var bridge string
 				calls := NewCalls(CallsConfig{
-					Log: slog.New(slog.DiscardHandler), Effective: func(Owner) *Effective { return nil },
+					Log: slog.New(slog.DiscardHandler), Line: silentLine{}, Effective: func(Owner) *Effective { return nil },
 					Enter: func(task *Task, started Started) error {
 						bridge = task.Call.Bridge
 						a = NewLeg(started.Channel, RoleCaller)

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"runtime/debug"
 	"time"
@@ -45,10 +44,13 @@ func (t *Task) start(body func(*Task) error) {
 	})
 }
 
+// errPanicked is what clients get to know of a panic.
+var errPanicked = errors.New("an error in metaflows itself: its log has the details")
+
 // panicked logs a panic with its stack, which is still there when recover is called, and makes an error of it.
 func (t *Task) panicked(r any) error {
 	t.Call.Log.Error("a task panicked", "task", t.name, "panic", r, "stack", string(debug.Stack()))
-	return fmt.Errorf("panic: %v", r)
+	return errPanicked
 }
 
 // Await blocks the task until an event of its call satisfies want, which runs on the call's goroutine and must not

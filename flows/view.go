@@ -74,9 +74,7 @@ func (c *Call) look() {
 	}
 	for _, run := range c.errandOrder {
 		if e := c.errands[run]; e != nil && c.leg(e.channel) == nil {
-			past := e.leg.view()
-			past.Channel = e.channel // another one may have taken the leg's place
-			v.Past = append(v.Past, past)
+			v.Past = append(v.Past, e.past)
 		}
 	}
 	for _, f := range c.flows {

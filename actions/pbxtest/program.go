@@ -41,7 +41,7 @@ func (s *scenario) api(text string) error {
 		}
 		node, who = node[:i], node[i+len(" on "):]
 		s.programs.sent++
-		cmd = flows.Command{ID: fmt.Sprintf("c%d", s.programs.sent), Account: account, Channel: s.pbx.channelOf(who), Repeatable: true}
+		cmd = flows.Command{ID: fmt.Sprintf("c%d", s.programs.sent), Account: account, Channel: s.pbx.channelOf(who), Repeatable: true, Waits: true}
 	}
 	if node = strings.TrimSpace(node); node != "" {
 		var err error

@@ -30,6 +30,7 @@ type Records interface {
 	Put(ctx context.Context, key string, raw []byte, expect store.Expect) (revision uint64, err error)
 	Delete(ctx context.Context, key string, expect store.Expect) (revision uint64, err error)
 	Changed(func(key string))
+	Refresh(ctx context.Context) error
 }
 
 // Config is what an Auth needs.

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"metaflows/app/store"
+	"metaflows/app/store/storetest"
 )
 
 func TestAdminToken(t *testing.T) {
@@ -389,4 +392,91 @@ func TestNewSecret(t *testing.T) {
 			t.Errorf("%q: %d times", r, n)
 		}
 	}
+}
+
+// behind are the records of an instance that hears of others' changes only when it asks.
+type behind struct {
+	*storetest.Records
+	asked   bool
+	changed func(key string)
+}
+
+func (r *behind) Changed(changed func(key string)) {
+	r.changed = changed
+	r.Records.Changed(func(key string) {
+		if r.asked || !strings.Contains(key, ".api_key.") {
+			changed(key)
+		}
+	})
+}
+
+func (r *behind) List(prefix string) ([]store.Record, error) {
+	if !r.asked && strings.Contains(prefix, ".api_key.") {
+		return nil, nil
+	}
+	return r.Records.List(prefix)
+}
+
+func (r *behind) Refresh(context.Context) error {
+	r.asked = true
+	list, err := r.Records.List("")
+	for _, record := range list {
+		r.changed(record.Key)
+	}
+	return err
+}
+
+// TestForgetOfAnothers: a key that another instance has just made is revoked too.
+func TestForgetOfAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 1)
+		records := &behind{Records: l.bucket.Instance()}
+		late, err := New(Config{Records: records, AdminToken: adminToken})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go late.Run(ctx)
+		records.Load()
+		synctest.Wait()
+		_, secret := l.key("acme", "alice")
+		if err := late.Forget(t.Context(), "acme", "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Login(secret); !errors.Is(err, ErrNoKey) {
+			t.Error("the key of who is gone opens:", err)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// TestLogoutCrowded: no more log-outs are noted with a key than one record can have, until their tokens have ended.
+func TestLogoutCrowded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 1)
+		synctest.Wait()
+		key, secret := l.key("acme", "alice")
+		name := recordOf("acme", key.ID)
+		kept := l.entry(name).kept
+		kept.LoggedOut = map[string]int64{}
+		for len(kept.LoggedOut) < maxLoggedOut {
+			kept.LoggedOut[rand.Text()] = time.Now().Add(TokenLife).Unix()
+		}
+		if err := l.put(t.Context(), name, kept, store.Any); err != nil {
+			t.Fatal(err)
+		}
+		token, id := l.login(secret)
+		if err := l.Logout(t.Context(), id); !errors.Is(err, ErrCrowded) || len(l.bucket.All()[name]) > 512<<10 {
+			t.Error(err, len(l.bucket.All()[name]))
+		}
+		if _, err := l.Authenticate(token); err != nil {
+			t.Error("not ended, and holds no longer:", err)
+		}
+		time.Sleep(TokenLife)
+		_, id = l.login(secret)
+		if err := l.Logout(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	})
 }

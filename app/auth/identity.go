@@ -54,6 +54,8 @@ var (
 	ErrUnknown = errors.New("unknown token")
 	// ErrNoKey: there is no such API key.
 	ErrNoKey = errors.New("no such API key")
+	// ErrCrowded: so many tokens of the API key were ended within the hour that no more are noted; revoking the key ends all.
+	ErrCrowded = errors.New("too many tokens of this API key were ended within an hour")
 	// ErrUnavailable: keys are not loaded yet, or NATS cannot be asked to change one.
 	ErrUnavailable = errors.New("API keys are not available")
 )

@@ -141,9 +141,12 @@ func (a *Auth) DeleteKey(ctx context.Context, account, id string) error {
 	return nil
 }
 
-// Forget revokes the API keys of a user, or all of an account where owner is "". It waits for NATS; the error wraps
-// ErrUnavailable, and what was not revoked before it is still there.
+// Forget revokes the API keys of a user, or all of an account where owner is "", those included that another instance has just
+// made. It waits for NATS; the error wraps ErrUnavailable, and what was not revoked before it is still there.
 func (a *Auth) Forget(ctx context.Context, account, owner string) error {
+	if err := a.records.Refresh(ctx); err != nil {
+		return unavailable(err)
+	}
 	keys, err := a.Keys(account)
 	if err != nil {
 		return err

@@ -48,12 +48,12 @@ func NewLimiter(perSecond int) *Limiter {
 // subscriber has.
 func (l *Limiter) Allow(client, account string, cost int) (wait time.Duration, ok bool) {
 	now := time.Now()
-	r := l.bucket(client, account, now).ReserveN(now, min(cost, l.burst))
-	if wait = r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		return wait, false
+	b := l.bucket(client, account, now)
+	if cost = min(cost, l.burst); b.AllowN(now, cost) {
+		return 0, true
 	}
-	return 0, true
+	missing := max(0, float64(cost)-b.TokensAt(now)) // nothing is reserved: many who are refused at once do not make others wait
+	return time.Duration(missing / float64(l.rate) * float64(time.Second)), false
 }
 
 func (l *Limiter) bucket(client, account string, now time.Time) *rate.Limiter {

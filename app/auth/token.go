@@ -24,6 +24,7 @@ const (
 	signingRecord   = "signing_key"
 	retrySigningKey = time.Second
 	retryLogout     = 10 * time.Millisecond
+	maxLoggedOut    = 5000 // of one API key in TokenLife: they stand in one record, which NATS must take
 )
 
 // claims are what a token says (RFC 7519 4): Kazoo's names where Kazoo has one.
@@ -87,7 +88,7 @@ func (a *Auth) verify(token string) (Identity, error) {
 }
 
 // Logout ends a token before its time, in all instances. The token is noted with its API key until it would have ended by
-// itself. A super-admin's cannot be ended. Logout waits for NATS; the error wraps ErrUnavailable.
+// itself. A super-admin's cannot be ended. Logout waits for NATS; the error is ErrCrowded, or wraps ErrUnavailable.
 func (a *Auth) Logout(ctx context.Context, id Identity) error {
 	name := recordOf(id.Account, id.KeyID)
 	for {
@@ -102,6 +103,9 @@ func (a *Auth) Logout(ctx context.Context, id Identity) error {
 		}
 		now := time.Now().Unix()
 		maps.DeleteFunc(kept.LoggedOut, func(_ string, expires int64) bool { return expires <= now })
+		if len(kept.LoggedOut) >= maxLoggedOut {
+			return ErrCrowded
+		}
 		kept.LoggedOut[id.TokenID] = id.Expires.Unix()
 		err := a.put(ctx, name, kept, store.Revision(e.revision))
 		switch {

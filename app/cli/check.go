@@ -24,6 +24,7 @@ func (t *terminal) check(args []string) int {
 	flags := flag.NewFlagSet("metaflows check", flag.ContinueOnError)
 	precedence := flags.String("precedence", "device", "device or kazoo, as METAFLOWS_PRECEDENCE")
 	search := flags.String("pattern-search", "start", "start or anywhere, as METAFLOWS_PATTERN_SEARCH")
+	blocked := blockedAddresses(flags)
 	file, code, done := t.parse(flags, checkUsage, "FILE", args)
 	if done {
 		return code
@@ -36,7 +37,7 @@ func (t *terminal) check(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	s, err := schemas()
+	s, err := schema.Load(*blocked)
 	if err != nil {
 		return t.fail("%s", err)
 	}

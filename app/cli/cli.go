@@ -121,13 +121,12 @@ func (t *terminal) read(file string) (*simulate.Documents, error) {
 	return docs, nil
 }
 
-// schemas are those of the API; addresses are blocked as by default.
-func schemas() (*schema.Schemas, error) {
-	blocked, err := egress.Parse(egress.Default)
-	if err != nil {
-		return nil, err
-	}
-	return schema.Load(blocked)
+// blockedAddresses is what the URLs in documents must not lead to.
+func blockedAddresses(flags *flag.FlagSet) *egress.Blocked {
+	blocked, _ := egress.Parse(egress.Default) // it is a list
+	about := "what URLs must not lead to, as METAFLOWS_BLOCKED_ADDRESSES (default " + egress.Default + ")"
+	flags.Func("blocked-addresses", about, func(list string) (err error) { blocked, err = egress.Parse(list); return err })
+	return &blocked
 }
 
 // simulator has the system's defaults.

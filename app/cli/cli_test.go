@@ -178,3 +178,21 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// Addresses are blocked as the server would block them that is set so.
+func TestBlockedAddresses(t *testing.T) {
+	const document = `{"numbers":{"1":{"module":"record_call","data":{"action":"start","url":"http://10.0.0.9/"}}}}`
+	for _, c := range []struct {
+		list string
+		code int
+	}{{"", 1}, {"none", 0}, {"loopback,192.0.2.0/24", 0}, {"10.0.0.9", 1}, {"10.0.0.9/99", 2}} {
+		for name, args := range map[string][]string{"check": {"-"}, "simulate": {"--file", "-", "*1"}} {
+			if c.list != "" {
+				args = append(args, "--blocked-addresses", c.list)
+			}
+			if code, out, errs := command(t, document, name, args...); code != c.code || code == 1 && !strings.Contains(errs, "invalid client URL") {
+				t.Errorf("%s %v: %d\n%s%s", name, args, code, out, errs)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/flows"
 )
@@ -49,6 +50,7 @@ func (t *terminal) simulate(args []string) int {
 		outcomes[value[:i]] = value[i+1:]
 		return nil
 	})
+	blocked := blockedAddresses(flags)
 	keys, code, done := t.parse(flags, simulateUsage, "KEYS", args)
 	if done {
 		return code
@@ -71,7 +73,7 @@ func (t *terminal) simulate(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	s, err := schemas()
+	s, err := schema.Load(*blocked)
 	if err != nil {
 		return t.fail("%s", err)
 	}
@@ -110,6 +112,9 @@ func (t *terminal) story(keys string, answer *simulate.Answer) {
 	fmt.Fprintln(t.out, "times from the first release; each key is held for 100 ms")
 	for _, l := range timeline(keys, answer) {
 		fmt.Fprintf(t.out, "%7d ms  %s  %s\n", l.at, l.who, l.what)
+	}
+	if answer.Truncated {
+		fmt.Fprintln(t.out, "more has happened than is told here")
 	}
 	t.runs(answer)
 	for _, leg := range []struct {

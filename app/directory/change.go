@@ -96,12 +96,17 @@ func (d *Directory) expected(p store.Place, expect store.Expect) (Entry, error) 
 	return entry, err
 }
 
+// maxEntry is the longest entry, in bytes: all of them are held in memory, and NATS takes no message of any length.
+const maxEntry = 32 << 10
+
 // valid checks an entry by its schema, and what hangs together with others; old is nil for a new one.
 func (d *Directory) valid(p store.Place, data *schema.Value, old *Entry) error {
-	problems := d.cfg.Schemas.Object(schemaOf[p.Scope], data)
-	if !problems.Empty() {
-		return &InvalidError{problems}
+	if size := len(data.Encode()); size > maxEntry {
+		return &InvalidError{schema.One("data", "maxSize", schema.Detail{
+			"message": fmt.Sprintf("The entry has %d bytes, at most %d are allowed", size, maxEntry), "target": maxEntry,
+		})}
 	}
+	problems := d.cfg.Schemas.Object(schemaOf[p.Scope], data)
 	var err error
 	switch p.Scope {
 	case flows.ScopeUser:

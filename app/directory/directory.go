@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -34,12 +35,14 @@ type Records interface {
 	Put(ctx context.Context, key string, raw []byte, expect store.Expect) (revision uint64, err error)
 	Delete(ctx context.Context, key string, expect store.Expect) (revision uint64, err error)
 	Settle(ctx context.Context, revision uint64) error
+	Refresh(ctx context.Context) error
 }
 
-// Documents are the metaflows documents that are deleted with their owners. *store.Store is one.
+// Documents are the metaflows documents that are deleted with their owners, in the bucket of the records. *store.Store is one.
 type Documents interface {
 	Places(account string) ([]store.Place, error)
-	Settle(ctx context.Context, revision uint64) error
+	Get(p store.Place) (doc store.Document, ok bool, err error)
+	Refresh(ctx context.Context) error
 	Delete(ctx context.Context, p store.Place, expect store.Expect) (revision uint64, err error)
 }
 
@@ -52,22 +55,31 @@ type Keys interface {
 // Config is what a Directory needs.
 type Config struct {
 	Records   Records
-	Documents Documents
-	Keys      Keys // nil: there are none
+	Documents Documents // of the same bucket: their revisions are compared
+	Keys      Keys      // nil: there are none
 	Schemas   *schema.Schemas
 	Strict    bool // documents, users and devices only of what is in the directory
 	Log       *slog.Logger
 }
 
 // Directory may be used by any goroutine. Reading looks into memory only.
-type Directory struct{ cfg Config }
+type Directory struct {
+	cfg    Config
+	owners sync.Map // of devices: string, the key of the record, to knownOwner
+}
+
+// knownOwner is what a record says, so that it is read once and not for each call.
+type knownOwner struct {
+	revision uint64
+	user     string
+}
 
 // New makes a directory.
 func New(cfg Config) *Directory {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Directory{cfg}
+	return &Directory{cfg: cfg}
 }
 
 // Entry is an account, a user or a device.
@@ -152,24 +164,39 @@ func (d *Directory) Admits(p store.Place) (bool, error) {
 	return d.has(p)
 }
 
+// Refresh waits until Admits, and where there is an owner OwnerMissing, take into account whatever was deleted before it was
+// called, by any instance: whoever has stored something of them asks again then. The error wraps store.ErrUnavailable.
+func (d *Directory) Refresh(ctx context.Context, owner string) error {
+	if !d.cfg.Strict && owner == "" { // all are admitted
+		return nil
+	}
+	return d.cfg.Records.Refresh(ctx)
+}
+
 // OwnerOf is the user whose device it is; ok is false where the directory does not know. It is one look into memory.
 func (d *Directory) OwnerOf(account, device string) (user string, ok bool) {
-	record, ok, err := d.cfg.Records.Get(key(store.Place{Account: account, Scope: flows.ScopeDevice, ID: device}))
+	name := key(store.Place{Account: account, Scope: flows.ScopeDevice, ID: device})
+	record, ok, err := d.cfg.Records.Get(name)
 	if err != nil || !ok {
+		d.owners.Delete(name)
 		return "", false
 	}
-	user = ownerIn(record)
+	user = d.ownerIn(record)
 	return user, user != ""
 }
 
 // ownerIn is the owner that a device's record names, "" for none.
-func ownerIn(record store.Record) string {
+func (d *Directory) ownerIn(record store.Record) string {
+	if known, ok := d.owners.Load(record.Key); ok && record.Revision > 0 && known.(knownOwner).revision == record.Revision {
+		return known.(knownOwner).user
+	}
 	var entry struct {
 		OwnerID string `json:"owner_id"`
 	}
 	if json.Unmarshal(record.Raw, &entry) != nil {
-		return ""
+		entry.OwnerID = ""
 	}
+	d.owners.Store(record.Key, knownOwner{record.Revision, entry.OwnerID})
 	return entry.OwnerID
 }
 
@@ -181,7 +208,7 @@ func (d *Directory) List(account string, scope flows.Scope, start string, size i
 
 // DevicesOf is List for the devices of one owner.
 func (d *Directory) DevicesOf(account, owner, start string, size int) (page []Entry, next string, err error) {
-	return d.list(account, flows.ScopeDevice, start, size, func(r store.Record) bool { return ownerIn(r) == owner })
+	return d.list(account, flows.ScopeDevice, start, size, func(r store.Record) bool { return d.ownerIn(r) == owner })
 }
 
 func (d *Directory) list(account string, scope flows.Scope, start string, size int, wanted func(store.Record) bool) (page []Entry, next string, err error) {

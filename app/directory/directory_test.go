@@ -102,6 +102,59 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
+// However often it is added to, an entry stays as short as its owner's look into it must be.
+func TestEntriesAreShort(t *testing.T) {
+	l := single(t)
+	l.create(desks, `{"id":"desk","name":"x"}`)
+	for i := range 40 {
+		_, err := l.Patch(t.Context(), desk, object(t, fmt.Sprintf(`{"k%d":"%s"}`, i, strings.Repeat("x", 1<<10))), store.Any)
+		if stored := len(l.stored(desk)); stored > 32<<10 || i > 32 && !strings.Contains(said(err), `"target":32768`) {
+			t.Fatal(i, stored, said(err))
+		}
+	}
+}
+
+// What a device's record said is not remembered for longer than the record is there, whoever has changed it.
+func TestOwnerFollowsTheRecord(t *testing.T) {
+	l := single(t)
+	for _, owner := range []string{"alice", "bob", ""} {
+		for range 2 {
+			if _, err := l.records.Put(t.Context(), key(desk), []byte(`{"name":"x","owner_id":"`+owner+`"}`), store.Any); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if user, ok := l.OwnerOf("acme", "desk"); user != owner || ok != (owner != "") {
+					t.Errorf("%q, want %q", user, owner)
+				}
+			}
+		}
+	}
+}
+
+// After Refresh one instance knows what another has removed.
+func TestRefresh(t *testing.T) {
+	s := brokertest.Start(t)
+	one, two := open(t, s, strict), open(t, s, strict)
+	for range 20 {
+		one.create(store.Place{Scope: flows.ScopeAccount}, `{"id":"acme","name":"x"}`)
+		if err := two.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := two.Admits(acme); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if _, err := one.Remove(t.Context(), acme, store.Any); err != nil {
+			t.Fatal(err)
+		}
+		if err := two.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := two.Admits(acme); ok || err != nil {
+			t.Fatal("still admitted", err)
+		}
+	}
+}
+
 func TestReplaceAndPatch(t *testing.T) {
 	l := single(t)
 	l.create(users, `{"id":"alice"}`)
@@ -122,6 +175,8 @@ func TestReplaceAndPatch(t *testing.T) {
 		{true, `[]`, `{"data":{"type":`},
 		{false, `[]`, `{"data":{"type":`},
 		{false, `{"owner_id":"bob"}`, `{"name":{"required":`},
+		{false, `{"owner_id":"nobody"}`, `{"name":{"required":{"message":"Field is required but missing","value":"name"}},"owner_id":{"not_found":`},
+		{true, `{"k":"` + strings.Repeat("x", 32<<10) + `"}`, `{"data":{"maxSize":{"message":"The entry has `},
 		{true, `{"owner_id":"nobody"}`, `{"owner_id":{"not_found":{"cause":"nobody","message":"The owner is not a user of this account"}}}`},
 		{true, `{"owner_id":"bob"}`, `{"id":"desk","name":"Desk","b":{"k":1},"owner_id":"bob"}`},
 		{true, `{"owner_id":null}`, `{"id":"desk","name":"Desk","b":{"k":1}}`},

@@ -13,7 +13,7 @@ import (
 // ownerThere adds a problem where a device is given an owner who must be in the directory and is not. old is the device as
 // it was, nil for a new one.
 func (d *Directory) ownerThere(p store.Place, owner string, old *Entry, problems *schema.Problems) error {
-	if owner == "" || old != nil && textOf(old.Data, "owner_id") == owner {
+	if owner == "" || old != nil && textOf(old.Data, "owner_id") == owner || problems.Has("owner_id") {
 		return nil
 	}
 	missing, err := d.OwnerMissing(p.Account, owner)
@@ -77,14 +77,14 @@ func (d *Directory) staying(ctx context.Context, entry Entry) (Entry, error) {
 	if err != nil || !missing {
 		return entry, err
 	}
-	if err := d.disown(ctx, entry.Place, owner); err != nil {
+	if err := d.disown(ctx, entry.Place, owner, always); err != nil {
 		return Entry{}, err
 	}
 	return d.Get(entry.Place)
 }
 
-// disown takes a device from an owner, if it has that one.
-func (d *Directory) disown(ctx context.Context, device store.Place, owner string) error {
+// disown takes a device from an owner, if it has that one, and is older than a revision.
+func (d *Directory) disown(ctx context.Context, device store.Place, owner string, before uint64) error {
 	for try := 1; ; try++ {
 		entry, err := d.Get(device)
 		switch {
@@ -92,11 +92,16 @@ func (d *Directory) disown(ctx context.Context, device store.Place, owner string
 			return nil
 		case err != nil:
 			return err
-		case textOf(entry.Data, "owner_id") != owner:
+		case textOf(entry.Data, "owner_id") != owner, entry.Revision >= before:
 			return nil
 		}
 		entry.Data.Remove("owner_id")
-		_, err = d.cfg.Records.Put(ctx, key(device), entry.Data.Encode(), store.Revision(entry.Revision))
+		entry.Revision, err = d.cfg.Records.Put(ctx, key(device), entry.Data.Encode(), store.Revision(entry.Revision))
+		if err == nil { // its account may be gone as well
+			if _, err = d.staying(ctx, entry); errors.Is(err, ErrNotFound) {
+				return nil
+			}
+		}
 		if !errors.Is(err, store.ErrConflict) || try == tries {
 			return err
 		}

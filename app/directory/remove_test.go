@@ -401,3 +401,55 @@ func TestStoredTooLate(t *testing.T) {
 		}
 	}
 }
+
+// between are Records that let something happen when an entry has just been deleted.
+type between struct {
+	Records
+	gone   store.Place
+	happen func()
+}
+
+func (r *between) Delete(ctx context.Context, name string, expect store.Expect) (uint64, error) {
+	revision, err := r.Records.Delete(ctx, name, expect)
+	if name == key(r.gone) {
+		r.happen()
+	}
+	return revision, err
+}
+
+// Whoever makes an entry again while the old one is being removed keeps what belongs to the new one.
+func TestMadeAgainWhileRemoved(t *testing.T) {
+	for _, gone := range []store.Place{acme, alice, desk} {
+		l := single(t)
+		populate(l)
+		again := &between{Records: l.records, gone: gone, happen: func() {
+			for p, text := range map[store.Place]string{{Scope: flows.ScopeAccount}: `{"id":"acme","name":"new"}`, users: `{"id":"alice","username":"alice"}`, desks: `{"id":"desk","name":"new","owner_id":"alice"}`} {
+				if _, err := l.Create(t.Context(), p, object(t, text)); err != nil && !errors.Is(err, store.ErrConflict) && !strings.Contains(said(err), "not_found") {
+					t.Error(said(err))
+				}
+			}
+			if _, err := l.Replace(t.Context(), desk, object(t, `{"name":"new","owner_id":"alice"}`), store.Any); err != nil {
+				t.Error(said(err))
+			}
+			for _, p := range []store.Place{acme, alice, desk} {
+				l.document(p)
+			}
+		}}
+		d := New(Config{Records: again, Documents: l.documents, Keys: l.keys, Schemas: l.cfg.Schemas})
+		if _, err := d.Remove(t.Context(), gone, store.Any); err != nil {
+			t.Fatal(err)
+		}
+		left := " " + l.bucket() + " "
+		for _, key := range []string{"directory.acme.account", "directory.acme.user.alice", "directory.acme.device.desk", "metaflows.acme", "metaflows.acme.user.alice", "metaflows.acme.device.desk"} {
+			if !strings.Contains(left, " "+key+" ") {
+				t.Errorf("%s %s: %s is gone", gone.Scope, id(gone), key)
+			}
+		}
+		if user, _ := l.OwnerOf("acme", "desk"); user != "alice" {
+			t.Errorf("%s %s: the new device is of %q", gone.Scope, id(gone), user)
+		}
+		if _, err := l.Create(t.Context(), users, object(t, `{"id":"eve","username":"alice"}`)); !strings.Contains(said(err), "unique") {
+			t.Errorf("%s %s: the username is free: %s", gone.Scope, id(gone), said(err))
+		}
+	}
+}

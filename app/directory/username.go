@@ -55,7 +55,7 @@ func (d *Directory) holder(account, username string) (user string, record store.
 
 // usernameFree adds a problem where another user has the username.
 func (d *Directory) usernameFree(p store.Place, username string, problems *schema.Problems) error {
-	if username == "" {
+	if username == "" || problems.Has("username") {
 		return nil
 	}
 	user, _, err := d.holder(p.Account, username)
@@ -108,9 +108,13 @@ func (d *Directory) claim(ctx context.Context, p store.Place, username string) (
 	return func() { _, _ = d.cfg.Records.Delete(ctx, claimKey(p.Account, username), store.Revision(revision)) }, nil
 }
 
-// release gives a user's former username back. Where that fails it is free for others all the same, after a while.
+// release gives a user's former username back, unless he has it again by now. Where that fails it is free for others all the
+// same, after a while.
 func (d *Directory) release(ctx context.Context, p store.Place, former, now string) {
 	if former == "" || sameName(former, now) {
+		return
+	}
+	if entry, err := d.Get(p); err == nil && sameName(textOf(entry.Data, "username"), former) {
 		return
 	}
 	user, record, err := d.holder(p.Account, former)

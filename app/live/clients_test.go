@@ -2,6 +2,9 @@ package live
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,24 +14,37 @@ import (
 	"metaflows/app/broker/brokertest"
 )
 
-// clients is the login of a program of account acme on an external NATS, as README.md gives it.
-const clients = `
-accounts {
-  METAFLOWS {
-    jetstream: enabled
-    users: [
-      {user: metaflows, password: secret}
+// accounts are those of an external NATS, as README.md gives them, with the login of a program of account acme and one that
+// may look at everything.
+func accounts(t *testing.T) string {
+	t.Helper()
+	given, err := os.ReadFile("../../docker/nats/accounts.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(`include "../../logins/nats/passwords.conf"`, "metaflows_password: secret\naudit_password: secret",
+		"users: [{user: metaflows,", `users: [{user: looks, password: secret}
       {user: acme, password: secret, permissions: {
         publish: {allow: ["metaflows.v1.command.acme.*"]}
         subscribe: {allow: ["_INBOX_acme.>"]}
       }}
-    ]
-  }
-}`
+      {user: metaflows,`).Replace(string(given))
+}
+
+// The server lets an answer through as long as one may take.
+func TestAnswerTime(t *testing.T) {
+	match := regexp.MustCompile(`allow_responses: \{max: 1, expires: "(.*)"\}`).FindStringSubmatch(accounts(t))
+	if match == nil {
+		t.Fatal("allow_responses is not given as the test knows it")
+	}
+	if expires, err := time.ParseDuration(match[1]); err != nil || expires <= answerTime+MaxWait {
+		t.Errorf("the server allows an answer for %s, which may take %s", match[1], answerTime+MaxWait)
+	}
+}
 
 // A login for one account sends commands to its calls and to no others, reads nothing else, and cannot have answers stored.
 func TestClients(t *testing.T) {
-	address := brokertest.Configured(t, clients)
+	address := brokertest.Configured(t, accounts(t))
 	i := newInstance(t, "nats://metaflows:secret@"+address, "a")
 	i.until("the bucket", func() bool { return i.Err() == nil })
 	i.Changed(call("1", "alice@acme", "bob@beta"))
@@ -62,7 +78,12 @@ func TestClients(t *testing.T) {
 	if n := len(i.commands()); n != sent+1 {
 		t.Errorf("%d commands were carried out, want 1", n-sent)
 	}
-	kv, err := must(jetstream.New(i.conn)).KeyValue(t.Context(), Bucket)
+	looks, err := nats.Connect("nats://looks:secret@" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer looks.Close()
+	kv, err := must(jetstream.New(looks)).KeyValue(t.Context(), Bucket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,12 +21,14 @@ const answerTime = 5 * time.Second
 // Command is a node to be run on a channel.
 type Command struct {
 	Account string // who asks
+	User    string // who of it, if he may act only on what is his; "" for all of it
 	Channel string
 	Node    *flows.Node
 	Key     string        // Idempotency-Key: the same one on the same channel is the same action; "" for none
 	Wait    time.Duration // for the outcome, MaxWait at most; 0: the answer comes as soon as the action has begun
 
-	attach bool // only what has begun with this key is waited for
+	keyless bool // the key is an instance's own, for its two requests: who asks cannot send the command again
+	attach  bool // only what has begun with this key is waited for
 }
 
 // id names the command.
@@ -85,6 +87,7 @@ type Code string
 const (
 	Invalid      Code = "invalid"       // the request is not understood
 	NotFound     Code = "not_found"     // no such channel, or not for that account
+	Forbidden    Code = "forbidden"     // it is not the user's
 	OtherCommand Code = "other_command" // the idempotency key was used for another one
 	BegunBefore  Code = "begun_before"  // it was begun before a restart, and is not under way any more
 	Unavailable  Code = "unavailable"   // nobody answers; it may be tried again, with the same key
@@ -97,29 +100,34 @@ func refuse(code Code, message string) Reply {
 // Do runs a command, here or at the instance that holds the call, and blocks until that has answered, or ctx ends; what was
 // begun goes on then.
 func (l *Live) Do(ctx context.Context, cmd Command) Reply {
-	e, _, there := l.index.find(cmd.Account, cmd.Channel, time.Now())
+	e, leg, there := l.index.find(cmd.Account, cmd.Channel, time.Now())
 	switch {
 	case e == nil && !l.knows():
 		return refuse(Unavailable, "it is not known yet which calls there are")
 	case e == nil || !there && cmd.Key == "":
 		return refuse(NotFound, "there is no such channel")
+	case cmd.User != "" && !his(leg, e.Legs, cmd.User):
+		return refuse(Forbidden, "the channel is another user's")
 	case e.Instance == l.instance:
 		return l.execute(ctx, e.Call, cmd)
 	}
 	return l.request(ctx, e, cmd)
 }
 
-// knows says whether a channel that is not in the index is none.
+// knows says whether a channel that is not in the index is none: this process's calls are known, and were the others' once.
 func (l *Live) knows() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.settled
+	return l.settled && l.loaded
 }
 
 // execute runs a command on a call of this process.
 func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
 	reports := make(chan flows.Report, 2) // there are no more, so that the call never waits
-	order := flows.Command{ID: cmd.id(), Account: cmd.Account, Call: call, Channel: cmd.Channel, Node: cmd.Node, Attach: cmd.attach, Repeatable: cmd.Key != ""}
+	order := flows.Command{
+		ID: cmd.id(), Account: cmd.Account, User: cmd.User, Call: call, Channel: cmd.Channel, Node: cmd.Node,
+		Attach: cmd.attach, Repeatable: cmd.Key != "" && !cmd.keyless, Waits: cmd.Wait > 0,
+	}
 	if !l.cfg.Execute(order, func(r flows.Report) { reports <- r }) {
 		if l.has(call, cmd.Channel) {
 			return refuse(Unavailable, "the call is being left to Asterisk, or ends")

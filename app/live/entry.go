@@ -86,13 +86,16 @@ type Details struct {
 const gregorian = 62167219200
 
 // entry is how an account sees a call: its own legs and the outsiders', its own actions and recordings. Of another
-// account's leg it learns the channel's id, as by events.
+// account's leg it learns the channel's id, as by events. Once its own have left a call of others, the outsiders are theirs.
 func (l *Live) entry(v flows.CallView, account string) *Entry {
 	e := &Entry{
 		Account: account, Call: v.ID, Node: l.cfg.Node, Instance: l.instance, Answered: v.Answered,
 		Legs: []Leg{}, Actions: []Action{}, Recordings: []Recording{},
 	}
-	sees := func(leg flows.LegView) bool { return leg.Owner.Account == account || leg.Owner.Account == "" }
+	own := func(leg flows.LegView) bool { return leg.Owner.Account == account }
+	outsider := func(leg flows.LegView) bool { return leg.Owner.Account == "" }
+	concerned := slices.ContainsFunc(v.Legs, own) || !slices.ContainsFunc(v.Legs, func(leg flows.LegView) bool { return !outsider(leg) })
+	sees := func(leg flows.LegView) bool { return own(leg) || concerned && outsider(leg) }
 	for i, leg := range v.Legs {
 		if !sees(leg) {
 			continue
@@ -161,10 +164,11 @@ func resource(dialstring string) string {
 
 func (e *Entry) channel(leg *Leg) Channel { return Channel{Leg: *leg, Call: e.Call, Node: e.Node} }
 
-// his says whether a user of the account may act on a leg: his own, or an outsider's on a call that he is on.
-func (e *Entry) his(leg *Leg, user string) bool {
+// his says whether a user of the account may act on a leg: his own, or an outsider's on a call that he is on, whose legs of
+// his account are these.
+func his(leg *Leg, legs []Leg, user string) bool {
 	if user == "" || !leg.Outsider {
 		return user != "" && leg.OwnerID == user
 	}
-	return slices.ContainsFunc(e.Legs, func(other Leg) bool { return other.OwnerID == user })
+	return slices.ContainsFunc(legs, func(other Leg) bool { return other.OwnerID == user })
 }

@@ -12,7 +12,7 @@ type Filter struct {
 // Channels are the channels of an account, the oldest first, from memory.
 func (l *Live) Channels(account string, f Filter) []Channel {
 	return l.index.list(account, time.Now(), func(e *Entry, leg *Leg) bool {
-		return (f.User == "" || leg.OwnerID == f.User) && (f.His == "" || e.his(leg, f.His)) &&
+		return (f.User == "" || leg.OwnerID == f.User) && (f.His == "" || his(leg, e.Legs, f.His)) &&
 			(f.Device == "" || leg.AuthorizingType == "device" && leg.AuthorizingID == f.Device)
 	})
 }
@@ -30,13 +30,17 @@ func (l *Live) Channel(account, channel string) (d Details, ok bool) {
 }
 
 // His says whether a user may act on a channel of his account; known is false where there is no such channel.
-func (l *Live) His(account, channel, user string) (his, known bool) {
+func (l *Live) His(account, channel, user string) (may, known bool) {
 	e, leg, _ := l.index.find(account, channel, time.Now())
 	if e == nil {
 		return false, false
 	}
-	return e.his(leg, user), true
+	return his(leg, e.Legs, user), true
 }
 
-// Knows says whether a channel that is not listed is none: what there was in Asterisk has been taken up.
+// His says whether a user of the account may act on it.
+func (d Details) His(user string) bool { return his(&d.Leg, d.Legs, user) }
+
+// Knows says whether a channel that is not listed is none: what there was in Asterisk has been taken up, and other
+// instances' calls are known.
 func (l *Live) Knows() bool { return l.knows() }

@@ -50,13 +50,14 @@ type Live struct {
 	unsent  []string // keys of calls that have ended and were not told of
 	problem error
 	settled bool      // what there is in Asterisk has been taken up
+	loaded  bool      // what the bucket had has come, once at least
 	watched time.Time // when the bucket was made; of the watch alone
 
 	addressed map[string]address // by the subjects that are subscribed to
 
 	wake     chan struct{}  // one slot: there is something urgent
 	commands chan *nats.Msg // of all subscriptions
-	slots    chan struct{}  // of commands that are being answered
+	slots    *slots         // of commands that are being answered
 }
 
 // holding is a call that this process handles.
@@ -83,7 +84,7 @@ func New(cfg Config) *Live {
 	return &Live{
 		cfg: cfg, instance: rand.Text(), index: newIndex(), held: map[string]*holding{}, problem: errNotYet,
 		addressed: map[string]address{},
-		wake:      make(chan struct{}, 1), commands: make(chan *nats.Msg, 1024), slots: make(chan struct{}, 1024),
+		wake:      make(chan struct{}, 1), commands: make(chan *nats.Msg, 1024), slots: newSlots(),
 	}
 }
 
@@ -130,6 +131,12 @@ func (l *Live) Settled() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settled = true
+}
+
+func (l *Live) hasLoaded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loaded = true
 }
 
 // hurry lets the keeper publish a call soon. The caller holds the lock.

@@ -200,13 +200,16 @@ func TestTwoInstances(t *testing.T) {
 	v.Legs = v.Legs[1:] // alice has gone, and may ask again for what she began
 	v.Past = []flows.LegView{call("1", "alice@acme").Legs[0]}
 	a.Changed(v)
-	b.shows("acme", "2.carol", "2.dave", "1.outside")
+	b.shows("acme", "2.carol", "2.dave")
 	if r := b.Do(t.Context(), cmd); r.Error == nil || r.Error.Code != NotFound {
 		t.Errorf("%+v", r)
 	}
 	cmd.Key = "k"
 	first, second := b.Do(t.Context(), cmd), a.Do(t.Context(), cmd)
 	sent = a.commands()
+	if sent[0].Repeatable || sent[1].Repeatable || sent[2].Repeatable || !sent[4].Repeatable || !sent[5].Repeatable {
+		t.Errorf("which may come again: %+v", sent)
+	}
 	if first.Status != Started || second.Status != Started || len(sent) != 6 || sent[4].ID != sent[5].ID {
 		t.Errorf("%+v %+v %+v", first, second, sent)
 	}
@@ -218,6 +221,87 @@ func TestTwoInstances(t *testing.T) {
 	b.shows("acme")
 	a.shows("acme")
 	b.until("the subscriptions end", func() bool { return a.conn.NumSubscriptions() <= 3 })
+}
+
+// A user acts on his own legs and on outsiders' of his calls, whatever was known of the channel before; the holder, who
+// may know it better, learns who asks.
+func TestUsers(t *testing.T) {
+	server := brokertest.Start(t)
+	a, b := newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
+	a.Changed(call("1", "alice@acme", "outside"))
+	a.Changed(call("2", "bob@acme", "theirs"))
+	b.shows("acme", "1.alice", "2.bob", "1.outside", "2.theirs")
+	for _, i := range []*instance{a, b} {
+		for channel, want := range map[string]Code{"1.alice": "", "1.outside": "", "2.bob": Forbidden, "2.theirs": Forbidden, "3": NotFound} {
+			before := len(a.commands())
+			r := i.Do(t.Context(), Command{Account: "acme", User: "alice", Channel: channel, Node: node(t, hangup), Key: "k"})
+			sent := a.commands()[before:]
+			switch {
+			case want == "":
+				if r.Status != Started || len(sent) != 1 || sent[0].User != "alice" {
+					t.Errorf("%s: %+v %+v", channel, r, sent)
+				}
+			case r.Error == nil || r.Error.Code != want || len(sent) != 0:
+				t.Errorf("%s: %+v %+v", channel, r, sent)
+			}
+			if d, ok := i.Channel("acme", channel); ok && d.His("alice") != (want == "") {
+				t.Errorf("%s: his: %v", channel, d.His("alice"))
+			}
+		}
+	}
+}
+
+// An account whose legs have left a call of others is not shown who is on it now.
+func TestLeftToOthers(t *testing.T) {
+	l := New(Config{Node: "a"})
+	v := call("1", "alice@acme", "bob@beta", "outside")
+	for _, tt := range []struct {
+		legs []flows.LegView
+		want string // acme's
+	}{
+		{v.Legs, "1.alice 1.outside "}, {v.Legs[1:], ""}, {v.Legs[2:], "1.outside "},
+	} {
+		v := v
+		v.Legs, v.Past = tt.legs, nil
+		l.Changed(v)
+		got := ""
+		for _, c := range l.Channels("acme", Filter{}) {
+			got += c.UUID + " "
+		}
+		if got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+// One account does not use up what all may have.
+func TestSlots(t *testing.T) {
+	s := newSlots()
+	for range slotsOfAccount {
+		if !s.take("acme") {
+			t.Fatal("too few")
+		}
+	}
+	if s.take("acme") || !s.take("beta") {
+		t.Error("one account has all, or keeps another out")
+	}
+	if s.free("acme"); !s.take("acme") {
+		t.Error("what was given back is lost")
+	}
+	for n := range slotsOfAll {
+		s.take(fmt.Sprint(n))
+	}
+	if s.take("late") || s.all != slotsOfAll {
+		t.Errorf("%d", s.all)
+	}
+	for account, n := range s.taken {
+		for range n {
+			s.free(account)
+		}
+	}
+	if s.all != 0 || len(s.taken) != 0 {
+		t.Errorf("%+v", s)
+	}
 }
 
 // The holder is killed: nobody answers, until the next one has taken its calls up.
@@ -308,13 +392,13 @@ func TestNATSAway(t *testing.T) {
 		}
 	}
 	local()
-	if a.Err() == nil {
+	if a.Err() == nil || a.Knows() {
 		t.Error("nothing is wrong")
 	}
 	server.Again()
 	b := newInstance(t, url, "b")
 	b.shows("acme", "1.alice")
-	a.until("all is well", func() bool { return a.Err() == nil })
+	a.until("all is well", func() bool { return a.Err() == nil && a.Knows() })
 	server.Stop() // and its memory with it
 	local()
 	a.Changed(call("2", "bob@acme"))
@@ -334,7 +418,7 @@ func TestNATSAway(t *testing.T) {
 	}
 }
 
-// Before what there is in Asterisk has been taken up, nobody says that there is no such channel.
+// Before what there is in Asterisk has been taken up, and the bucket was seen, nobody says that there is no such channel.
 func TestNotSettled(t *testing.T) {
 	l := New(Config{Node: "a"})
 	cmd := Command{Account: "acme", Channel: "1"}
@@ -342,6 +426,10 @@ func TestNotSettled(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	l.Settled()
+	if r := l.Do(t.Context(), cmd); r.Error.Code != Unavailable || l.Knows() {
+		t.Errorf("other instances' calls are not known: %+v", r)
+	}
+	l.hasLoaded()
 	if r := l.Do(t.Context(), cmd); r.Error.Code != NotFound || !l.Knows() {
 		t.Errorf("%+v", r)
 	}

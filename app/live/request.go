@@ -30,11 +30,17 @@ type wire struct {
 	Attach  bool            `json:"attach,omitempty"`
 }
 
+// Headers of a request, by which instances tell each other more of a command.
+const (
+	headerUser    = "Metaflows-User"    // Command.User
+	headerKeyless = "Metaflows-Keyless" // the idempotency key is the instance's own
+)
+
 // request sends a command to the instance that holds the call. The outcome is waited for by a second request, so that one
 // who does not answer at all is noticed soon.
 func (l *Live) request(ctx context.Context, e *Entry, cmd Command) Reply {
 	if cmd.Key == "" {
-		cmd.Key = rand.Text()
+		cmd.Key, cmd.keyless = rand.Text(), true
 	}
 	began := time.Now()
 	reply := l.ask(ctx, e, cmd, wire{cmd.Channel, cmd.Node.Raw, cmd.Key, 0, false}, answerTime)
@@ -55,7 +61,15 @@ func (l *Live) ask(ctx context.Context, e *Entry, cmd Command, w wire, patience 
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience+spare)
 	defer cancel()
-	m, err := l.cfg.Conn.RequestWithContext(ctx, subject(cmd.Account, e.Call), payload)
+	request := nats.NewMsg(subject(cmd.Account, e.Call))
+	request.Data = payload
+	if cmd.User != "" {
+		request.Header.Set(headerUser, cmd.User)
+	}
+	if cmd.keyless {
+		request.Header.Set(headerKeyless, "1")
+	}
+	m, err := l.cfg.Conn.RequestMsgWithContext(ctx, request)
 	if err != nil {
 		l.cfg.Log.Info("nobody answers for a call", "call", e.Call, "node", e.Node, "error", err)
 		if errors.Is(err, nats.ErrNoResponders) {
@@ -84,17 +98,28 @@ func (l *Live) serve(ctx context.Context) {
 				l.cfg.Log.Warn("a command that wants its answer elsewhere than in an inbox is not carried out", "subject", m.Subject, "reply", m.Reply)
 				continue
 			}
-			select {
-			case l.slots <- struct{}{}:
-				running.Go(func() {
-					defer func() { <-l.slots }()
-					l.respond(m, l.answer(ctx, m))
-				})
-			default:
+			to, known := l.addressee(m.Subject)
+			switch {
+			case !known:
+				l.respond(m, refuse(NotFound, "there is no such call"))
+			case !l.slots.take(to.account):
 				l.respond(m, refuse(Unavailable, "too many commands are waited for"))
+			default:
+				running.Go(func() {
+					defer l.slots.free(to.account)
+					l.respond(m, l.answer(ctx, to, m))
+				})
 			}
 		}
 	}
+}
+
+// addressee is whom a subject is for.
+func (l *Live) addressee(subject string) (to address, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to, known = l.addressed[subject]
+	return to, known
 }
 
 func (l *Live) respond(m *nats.Msg, reply Reply) {
@@ -117,18 +142,12 @@ func inbox(subject string) bool {
 }
 
 // answer carries out one command.
-func (l *Live) answer(ctx context.Context, m *nats.Msg) Reply {
-	l.mu.Lock()
-	to, known := l.addressed[m.Subject]
-	l.mu.Unlock()
-	if !known {
-		return refuse(NotFound, "there is no such call")
-	}
+func (l *Live) answer(ctx context.Context, to address, m *nats.Msg) Reply {
 	cmd, wrong := l.parse(m.Data)
 	if wrong != nil {
 		return Reply{Status: Refused, Call: to.call, Node: l.cfg.Node, Error: &Refusal{Invalid, "the request is not valid", wrong}}
 	}
-	cmd.Account = to.account
+	cmd.Account, cmd.User, cmd.keyless = to.account, m.Header.Get(headerUser), m.Header.Get(headerKeyless) != ""
 	return l.execute(ctx, to.call, cmd)
 }
 

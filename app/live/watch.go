@@ -94,6 +94,7 @@ func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
 			case e == nil: // everything that was stored when the watch began has come
 				l.index.missed(before, other, time.Now())
 				before, loaded = nil, true
+				l.hasLoaded()
 				l.setProblem(nil)
 			default:
 				delete(before, e.Key())

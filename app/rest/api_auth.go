@@ -12,7 +12,8 @@ import (
 	"metaflows/flows"
 )
 
-// APIKeys are what is exchanged for tokens. *auth.Auth is one; its errors are auth.ErrNoKey and auth.ErrUnavailable.
+// APIKeys are what is exchanged for tokens. *auth.Auth is one; its errors are auth.ErrNoKey, auth.ErrCrowded
+// and auth.ErrUnavailable.
 type APIKeys interface {
 	Login(apiKey string) (token string, id auth.Identity, err error)
 	Logout(context.Context, auth.Identity) error
@@ -94,7 +95,11 @@ func (a *API) endToken(x *exchange) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
-	if err := a.cfg.APIKeys.Logout(ctx, x.who); err != nil {
+	switch err := a.cfg.APIKeys.Logout(ctx, x.who); {
+	case errors.Is(err, auth.ErrCrowded):
+		x.tooManyRequests(time.Minute, err.Error()+"; deleting the key ends all of them")
+		return
+	case err != nil:
 		x.unavailable(err)
 		return
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -283,5 +284,23 @@ func BenchmarkGetByToken(b *testing.B) {
 		if l.api.ServeHTTP(w, r); w.Code != 200 {
 			b.Fatal(w.Body)
 		}
+	}
+}
+
+// crowded are API keys with which no more log-outs can be noted.
+type crowded struct{ APIKeys }
+
+func (crowded) Logout(context.Context, auth.Identity) error { return auth.ErrCrowded }
+
+func TestLogoutCrowded(t *testing.T) {
+	l := newKeyLab(t)
+	_, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, _ := l.keys.Login(secret)
+	l.api.cfg.APIKeys = crowded{l.keys}
+	if w := l.as(token, "DELETE", "/v2/token_auth", ""); w.Code != 429 || w.Header().Get("Retry-After") != "60" || !strings.Contains(w.Body.String(), "deleting the key") {
+		t.Error(w.Code, w.Header(), w.Body)
 	}
 }

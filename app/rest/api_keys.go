@@ -77,7 +77,7 @@ func (a *API) createKey(x *exchange) {
 		return
 	}
 	// Who has deleted account or owner meanwhile may have looked for keys before this one was there.
-	if !x.admitted(x.place()) || !x.ownerAdmitted(owner) {
+	if !x.admittedStill(x.place(), owner) {
 		_ = a.cfg.APIKeys.DeleteKey(context.WithoutCancel(ctx), x.account, key.ID)
 		return
 	}

@@ -32,6 +32,7 @@ type memory struct {
 	revision uint64
 	away     bool
 	race     bool // somebody else is always faster
+	large    bool // NATS takes nothing of such a size
 }
 
 func (m *memory) Get(p store.Place) (store.Document, bool, error) {
@@ -58,6 +59,9 @@ func (m *memory) Delete(_ context.Context, p store.Place, expect store.Expect) (
 func (m *memory) set(p store.Place, raw []byte, expect store.Expect) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.large {
+		return 0, store.ErrTooLarge
+	}
 	if m.away {
 		return 0, store.ErrUnavailable
 	}

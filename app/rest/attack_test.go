@@ -60,7 +60,7 @@ func (d documents) Places(account string) (places []store.Place, err error) {
 	return places, nil
 }
 
-func (d documents) Settle(context.Context, uint64) error { return nil }
+func (d documents) Refresh(context.Context) error { return nil }
 
 // openDirectory gives the API a directory, with the victim in it, and all routes that there are.
 func (s *siege) openDirectory(t *testing.T) {

@@ -91,12 +91,16 @@ func notJSON(reason string) *schema.Problems {
 }
 
 // readData looks into the body of a method that has one, as Kazoo does (kazoo-facts 1.2): it must be an object and have
-// data, which must be an object or an array; an empty body is empty data. It answers where it is not so.
+// data, which must be an object or an array; an empty body is empty data. It answers where it is not so. The body of another
+// method is nothing but a place for parameters.
 func (x *exchange) readData() bool {
+	x.parseBody()
 	if x.method != http.MethodPost && x.method != http.MethodPut && x.method != http.MethodPatch {
+		if data := x.body.members["data"]; data != nil && data.Kind == schema.Object {
+			x.data = public(data)
+		}
 		return true
 	}
-	x.parseBody()
 	switch {
 	case x.body.status != 0:
 		x.fail(x.body.status, "validation error", x.body.problems)

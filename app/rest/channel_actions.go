@@ -56,7 +56,7 @@ func (a *API) actOnChannel(x *exchange) {
 			wrong.Add(p[0], "required", schema.Detail{"message": p[1]})
 		}
 	}
-	if channel, there := a.cfg.Live.Channel(x.account, x.PathValue("channel")); act.bridged && there && channel.OtherLeg == "" {
+	if channel, there := a.cfg.Live.Channel(x.account, x.PathValue("channel")); act.bridged && there && x.mayAct(channel) && channel.OtherLeg == "" {
 		wrong.Add("other_leg_call_id", "required", schema.Detail{"message": notBridged})
 	}
 	if !wrong.Empty() {
@@ -109,7 +109,7 @@ var idempotencyKey = regexp.MustCompile(`^[!-~]([ -~]{0,254}[!-~])?$`)
 func (a *API) run(x *exchange, data *schema.Value, reply string) {
 	channel := x.PathValue("channel")
 	node, wrong, warnings := a.cfg.Schemas.Node(data)
-	cmd := live.Command{Account: x.account, Channel: channel, Node: node, Key: x.Header.Get("Idempotency-Key")}
+	cmd := live.Command{Account: x.account, User: x.whose(), Channel: channel, Node: node, Key: x.Header.Get("Idempotency-Key")}
 	if cmd.Key != "" && !idempotencyKey.MatchString(cmd.Key) {
 		wrong.Add("Idempotency-Key", "error", schema.Detail{"message": "accepted are 1 to 256 printable ASCII characters"})
 	}
@@ -164,6 +164,8 @@ func (a *API) refused(x *exchange, why *live.Refusal) {
 	switch why.Code {
 	case live.NotFound:
 		a.noChannel(x, x.PathValue("channel"))
+	case live.Forbidden:
+		x.forbidden()
 	case live.OtherCommand:
 		x.fail(http.StatusUnprocessableEntity, "invalid data", because(why.Message))
 	case live.BegunBefore:
@@ -189,6 +191,7 @@ func (x *exchange) failed(o *live.Outcome) {
 	case "error", "not_recorded", "unavailable":
 		x.fail(http.StatusBadGateway, "bad_gateway", data)
 	case "too_many":
+		x.w.Header().Set("Retry-After", "2")
 		x.fail(http.StatusTooManyRequests, "too_many_requests", data)
 	default:
 		x.fail(http.StatusConflict, o.Reason, data)

@@ -38,8 +38,8 @@ func (a *API) channelRoutes() []route {
 // may act on.
 func (a *API) listChannels(x *exchange) {
 	f := live.Filter{User: x.PathValue("user"), Device: x.PathValue("device")}
-	if x.who.Role == auth.User && f == (live.Filter{}) {
-		f.His = x.who.Owner
+	if f == (live.Filter{}) {
+		f.His = x.whose()
 	}
 	x.succeed(a.cfg.Live.Channels(x.account, f))
 }
@@ -47,11 +47,29 @@ func (a *API) listChannels(x *exchange) {
 // showChannel gives all that is known of one.
 func (a *API) showChannel(x *exchange) {
 	id := x.PathValue("channel")
-	if d, ok := a.cfg.Live.Channel(x.account, id); ok {
+	switch d, ok := a.cfg.Live.Channel(x.account, id); {
+	case !ok:
+		a.noChannel(x, id)
+	case !x.mayAct(d):
+		x.forbidden()
+	default:
 		x.succeed(d)
-		return
 	}
-	a.noChannel(x, id)
+}
+
+// whose is the user to whose own the request is confined, "" for who may do everything in the account.
+func (x *exchange) whose() string {
+	if x.who.Role == auth.User {
+		return x.who.Owner
+	}
+	return ""
+}
+
+// mayAct says whether who asks may act on a channel. The path was looked at before the body came, and the channel may have
+// begun since.
+func (x *exchange) mayAct(d live.Details) bool {
+	user := x.whose()
+	return user == "" || d.His(user)
 }
 
 // noChannel: there is no such channel, or it is not known whether there is one.

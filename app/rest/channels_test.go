@@ -20,11 +20,12 @@ type calls struct {
 	keys  []string
 	reply func(live.Command) live.Reply
 	early bool // it is not known yet which calls there are
+	later bool // the calls begin when somebody has asked whose they are
 	alone bool // alice's other leg has gone
 }
 
 func (c *calls) all(account string) (all []live.Channel) {
-	if account != "acme" {
+	if account != "acme" || c.later {
 		return []live.Channel{}
 	}
 	channel := func(id, user, other string) live.Channel {
@@ -51,7 +52,11 @@ func (c *calls) Channels(account string, f live.Filter) []live.Channel {
 func (c *calls) Channel(account, id string) (live.Details, bool) {
 	for _, x := range c.all(account) {
 		if x.UUID == id {
-			return live.Details{Channel: x, CallID: id, Legs: []live.Leg{x.Leg}, Actions: []live.Action{}, Recordings: []live.Recording{}}, true
+			legs := []live.Leg{x.Leg}
+			if id == "1.out" {
+				legs = append(legs, c.all(account)[0].Leg)
+			}
+			return live.Details{Channel: x, CallID: id, Legs: legs, Actions: []live.Action{}, Recordings: []live.Recording{}}, true
 		}
 	}
 	return live.Details{}, false
@@ -59,14 +64,18 @@ func (c *calls) Channel(account, id string) (live.Details, bool) {
 
 func (c *calls) His(account, id, user string) (his, known bool) {
 	d, ok := c.Channel(account, id)
+	c.later = false
 	return ok && (d.OwnerID == user || d.Outsider && user == "alice"), ok
 }
 
 func (c *calls) Knows() bool { return !c.early }
 
 func (c *calls) Do(_ context.Context, cmd live.Command) live.Reply {
-	if _, ok := c.Channel(cmd.Account, cmd.Channel); !ok {
+	switch d, ok := c.Channel(cmd.Account, cmd.Channel); {
+	case !ok:
 		return live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.NotFound}}
+	case cmd.User != "" && !d.His(cmd.User):
+		return live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.Forbidden}}
 	}
 	c.sent = append(c.sent, cmd.Channel+" "+string(cmd.Node.Raw))
 	c.waits, c.keys = append(c.waits, cmd.Wait), append(c.keys, cmd.Key)
@@ -125,6 +134,38 @@ func TestChannels(t *testing.T) {
 			w := l.do(method, channelsURI+path, `{"action":"metaflow","data":{"action":"hangup","module":"hangup"}}`, "X-Auth-Token: alice-token")
 			if w.Code != status && (status != 200 || w.Code != 202) {
 				t.Error(method, path, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+// Whose a channel is is looked at when it is acted on, not only before the body comes, which takes as long as a client likes.
+func TestChannelBeginsDuringRequest(t *testing.T) {
+	for _, c := range []struct {
+		method, channel string
+		status          int
+	}{
+		{"POST", "2.bob", 403}, {"PUT", "2.bob", 403}, {"GET", "2.bob", 403}, {"POST", "1.alice", 202}, {"PUT", "1.alice", 202}, {"PUT", "1.out", 202}, {"GET", "1.alice", 200},
+	} {
+		l := newLab(t)
+		l.calls.later = true
+		body := `{"action":"metaflow","data":{"action":"hangup","module":"hangup"}}`
+		w := l.do(c.method, channelsURI+"/"+c.channel, body, "X-Auth-Token: alice-token")
+		if w.Code != c.status || (len(l.calls.sent) == 1) != (c.status == 202) {
+			t.Errorf("%s %s: %d %s %v", c.method, c.channel, w.Code, w.Body, l.calls.sent)
+		}
+	}
+}
+
+// Another account's channel is none.
+func TestOthersChannel(t *testing.T) {
+	l := newLab(t)
+	for _, method := range []string{"GET", "POST", "PUT"} {
+		for path, token := range map[string]string{"other": "other-token", "acme": "other-token", "beta": adminToken} {
+			w := l.do(method, "/v2/accounts/"+path+"/channels/1.alice", `{"action":"metaflow","data":{"action":"hangup","module":"hangup"}}`, "X-Auth-Token: "+token)
+			own := path != "acme"
+			if own && (w.Code != 404 || !strings.Contains(w.Body.String(), `"data":["1.alice"]`)) || !own && w.Code != 403 || len(l.calls.sent) > 0 {
+				t.Errorf("%s %s: %d %s %v", method, path, w.Code, w.Body, l.calls.sent)
 			}
 		}
 	}
@@ -226,7 +267,7 @@ func TestPutMetaflow(t *testing.T) {
 	} {
 		l.calls.reply = func(live.Command) live.Reply { return c.reply }
 		w := l.put(c.query, `{"action":"metaflow","data":{"module":"none"}}`)
-		if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) || (w.Code == 503) != (w.Header().Get("Retry-After") != "") {
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) || (w.Code == 503 || w.Code == 429) != (w.Header().Get("Retry-After") != "") {
 			t.Errorf("%+v: %d %s", c.reply, w.Code, w.Body)
 		}
 		if c.reply.Action != "" && !strings.Contains(w.Body.String(), `"action_id":"a1"`) {
@@ -247,8 +288,11 @@ func BenchmarkListChannels(b *testing.B) {
 		many[i].UUID, many[i].Call = fmt.Sprintf("1732563455.%d", i), fmt.Sprintf("1732563455.%d-abcdef", i/2)
 	}
 	l.api.cfg.Live = listOf{l.calls, many}
+	r := httptest.NewRequest("GET", channelsURI, nil)
+	r.Header.Set("X-Auth-Token", adminToken)
 	for b.Loop() {
-		if w := l.send("GET", channelsURI, ""); w.Code != 200 {
+		w := httptest.NewRecorder()
+		if l.api.ServeHTTP(w, r); w.Code != 200 {
 			b.Fatal(w.Code)
 		}
 	}

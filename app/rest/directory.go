@@ -21,6 +21,7 @@ const removalTimeout = 25 * time.Second
 type Directory interface {
 	Owners
 	Admits(p store.Place) (bool, error)
+	Refresh(ctx context.Context, owner string) error
 	OwnerMissing(account, owner string) (bool, error)
 	Get(p store.Place) (directory.Entry, error)
 	List(account string, scope flows.Scope, start string, size int) (page []directory.Entry, next string, err error)
@@ -74,6 +75,20 @@ func (x *exchange) admitted(p store.Place) bool {
 		x.badIdentifier(idOf(p))
 	}
 	return ok
+}
+
+// admittedStill looks again when something of a place, and of an owner if there is one, has been stored: another instance may
+// have deleted them meanwhile. It answers when they are gone.
+func (x *exchange) admittedStill(p store.Place, owner string) bool {
+	if x.api.cfg.Directory == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), storeTimeout)
+	defer cancel()
+	if err := x.api.cfg.Directory.Refresh(ctx, owner); err != nil {
+		x.api.cfg.Log.Warn("whether another instance has deleted whose it is cannot be looked for", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
+	}
+	return x.admitted(p) && x.ownerAdmitted(owner)
 }
 
 // idOf is the last id of a place.
@@ -180,6 +195,8 @@ func (x *exchange) noEntry(p store.Place, err error) {
 		x.invalid(refused.Problems)
 	case errors.Is(err, directory.ErrNotFound):
 		x.badIdentifier(idOf(p))
+	case errors.Is(err, store.ErrTooLarge):
+		x.tooLarge(err)
 	case errors.Is(err, store.ErrConflict):
 		x.conflict()
 	default:

@@ -397,3 +397,34 @@ func BenchmarkDevices10000(b *testing.B) {
 		}
 	})
 }
+
+// elsewhere is a directory that has been emptied by another instance, which this one learns when it asks.
+type elsewhere struct {
+	Directory
+	known bool
+}
+
+func (d *elsewhere) Refresh(context.Context, string) error { d.known = true; return nil }
+
+func (d *elsewhere) Admits(store.Place) (bool, error) { return !d.known, nil }
+
+func (d *elsewhere) OwnerMissing(string, string) (bool, error) { return d.known, nil }
+
+// What has been stored of somebody who was deleted meanwhile, by whatever instance, does not stay.
+func TestStoredOfWhoIsGone(t *testing.T) {
+	l := newKeyLab(t)
+	for path, body := range map[string]string{
+		"POST /v2/accounts/acme/metaflows":             seedPost,
+		"POST /v2/accounts/acme/users/alice/metaflows": seedPost,
+		"PUT /v2/accounts/acme/api_keys":               `{"data":{"owner_id":"alice"}}`,
+	} {
+		l.api.cfg.Directory = &elsewhere{}
+		method, path, _ := strings.Cut(path, " ")
+		if w := l.do(method, path, body); w.Code != 404 {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if keys, err := l.keys.Keys("acme"); len(l.docs.docs) != 0 || len(keys) != 0 || err != nil {
+		t.Error(l.docs.docs, keys, err)
+	}
+}

@@ -44,7 +44,7 @@ func (a *API) owner(x *exchange) (owner flows.Owner, ok bool) {
 	if owner.Device == "" || owner.User != "" {
 		return owner, true
 	}
-	if user := x.URL.Query().Get("user"); user != "" {
+	if user := x.param("user"); user != "" {
 		if !wellFormed.MatchString(user) {
 			x.badIdentifier(user)
 			return owner, false

@@ -1,8 +1,11 @@
 package rest
 
 import (
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"metaflows/app/schema"
 )
@@ -23,6 +26,19 @@ func (x *exchange) badIdentifier(id string) {
 func (x *exchange) invalidMethod() {
 	x.w.Header().Set("Allow", strings.Join(x.methods, ", "))
 	x.fail(http.StatusMethodNotAllowed, "invalid_method", because("method not allowed"))
+}
+
+// tooLarge: what should be stored is more than NATS takes, which can be less than what is accepted here; err is for the log.
+func (x *exchange) tooLarge(err error) {
+	x.api.cfg.Log.Warn("NATS takes smaller messages only", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
+	x.fail(http.StatusRequestEntityTooLarge, "validation error", schema.One("file", "maxSize", schema.Detail{"message": "The data is larger than can be stored"}))
+}
+
+// tooManyRequests says after what time there may be more.
+func (x *exchange) tooManyRequests(wait time.Duration, message string) {
+	seconds := max(1, int64(math.Ceil(wait.Seconds())))
+	x.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	x.fail(http.StatusTooManyRequests, "too_many_requests", because(message))
 }
 
 // unavailable: what is stored cannot be asked or changed now; err says why, to the log.

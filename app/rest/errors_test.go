@@ -49,7 +49,9 @@ func TestErrors(t *testing.T) {
 			`{"file":{"maxSize":{"message":"Payload or Files must not be more than 262144 bytes","target":262144}}}`, there, nil},
 		{"rate limit", "GET", uri, "", nil, 429, "too_many_requests", `{"message":"too many requests"}`, there, func(l *lab) { l.wait = 1 }},
 		{"unreachable", "GET", uri, "", nil, 503, "datastore_unreachable", `{"message":"datastore timeout"}`, there, func(l *lab) { l.docs.away = true }},
-		{"stored by somebody else, and no document", "GET", uri, "", nil, 500, "datastore_fault",
+		{"too large for NATS", "POST", uri, `{"data":{}}`, nil, 413, "validation error",
+			`{"file":{"maxSize":{"message":"The data is larger than can be stored"}}}`, there, func(l *lab) { l.docs.large = true }},
+		{"stored by somebody else, and no document", "GET", uri, "", nil, 503, "datastore_fault",
 			`{"message":"the stored document is not a JSON object; POST or DELETE it"}`, there,
 			func(l *lab) {
 				l.docs.docs[store.Place{Account: "acme", Scope: flows.ScopeAccount}] = store.Document{Raw: []byte("7"), Revision: 1}
@@ -80,7 +82,7 @@ func TestErrors(t *testing.T) {
 		if w.Header().Get("Content-Type") != "application/json" || w.Header().Get("X-Request-ID") != answer["request_id"] || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %v", c.name, w.Header())
 		}
-		if retry := w.Header().Get("Retry-After"); (retry != "") != (c.status == 429 || c.status == 503) {
+		if retry := w.Header().Get("Retry-After"); (retry != "") != (c.status == 429 || c.message == "datastore_unreachable") { // a fault stays
 			t.Errorf("%s: Retry-After %q", c.name, retry)
 		}
 	}

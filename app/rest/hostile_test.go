@@ -58,6 +58,37 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestAnswersAreShort: what is stored all the same, or played through, does not make an answer far longer than the request.
+func TestAnswersAreShort(t *testing.T) {
+	lacking := `{"module":"record_call","data":{"label":"x","media_name":"x","method":"put","origin":"x"}`
+	deep := strings.Repeat(lacking+`,"children":{"`+strings.Repeat("x", 128)+`":`, 62) + `{"module":"hangup"}` + strings.Repeat("}}", 62)
+	shadowed := []string{fmt.Sprintf(`"[%s]\\d*":{"module":"hangup"}`, strings.Repeat("2", 1000))}
+	for i := range 150 {
+		shadowed = append(shadowed, fmt.Sprintf(`"2%03d":{"module":"hold"}`, i))
+	}
+	for name, document := range map[string]string{
+		"long paths":  `{"numbers":{"1":` + deep + `,"2":` + deep + `}}`,
+		"long data":   `{"numbers":{"1":{"module":"hangup","data":{"x":"` + strings.Repeat("x", 200<<10) + `"}}}}`,
+		"shadows":     `{"patterns":{` + strings.Join(shadowed, ",") + `}}`,
+		"long number": `{"numbers":{"` + strings.Repeat("1", 200<<10) + `":` + lacking + `}}}`,
+	} {
+		l := newLab(t)
+		for _, r := range []struct {
+			method, uri, body string
+			most              int
+		}{
+			{"POST", uri, `{"data":` + document + `}`, len(document) + 64<<10},
+			{"GET", uri + "/effective", "", 2*len(document) + 128<<10},
+			{"POST", uri + "/simulate", `{"data":{"keys":"` + strings.Repeat("*1", 128) + `"}}`, len(document) + 128<<10 + 1<<20},
+		} {
+			w := l.do(r.method, r.uri, r.body)
+			if w.Code != 200 || w.Body.Len() > r.most {
+				t.Errorf("%s: %s %s: %d, %d bytes, at most %d: %.300s", name, r.method, r.uri, w.Code, w.Body.Len(), r.most, w.Body)
+			}
+		}
+	}
+}
+
 // What is too long is not read: neither what says so nor what does not.
 func TestBodyIsNotRead(t *testing.T) {
 	l := newLab(t)

@@ -3,10 +3,8 @@ package rest
 import (
 	"cmp"
 	"errors"
-	"math"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"metaflows/app/auth"
@@ -91,7 +89,6 @@ func (x *exchange) authenticate() bool {
 
 // ownAccount finds out which account the path is about: it must be the token's own, but for who may do everything.
 func (x *exchange) ownAccount() bool {
-	x.account = x.PathValue("account")
 	if x.Pattern == accountPath || strings.HasPrefix(x.Pattern, accountPath+"/") {
 		if x.who.Account == "" {
 			x.fail(http.StatusNotFound, "bad identifier", because("the admin token has no account of its own; name one: /v2/accounts/{account}"))
@@ -154,9 +151,7 @@ func (x *exchange) withinLimit(cost int) bool {
 	}
 	wait, ok := x.api.cfg.Limiter.Allow(x.client(), account, cost)
 	if !ok {
-		seconds := max(1, int64(math.Ceil(wait.Seconds())))
-		x.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-		x.fail(http.StatusTooManyRequests, "too_many_requests", because("too many requests"))
+		x.tooManyRequests(wait, "too many requests")
 	}
 	return ok
 }

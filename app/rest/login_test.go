@@ -191,6 +191,15 @@ func TestLimit(t *testing.T) {
 		t.Error(got)
 	}
 	l.spent = nil
+	// To be refused is not free, nor paid twice what is done.
+	l.do("GET", "/v2/accounts/other/metaflows", "", "X-Auth-Token: acme-token")
+	l.do("GET", uri, "", "X-Auth-Token: alice-token")
+	l.do("POST", uri+"/simulate", `{"data":{"keys":""}}`, "X-Auth-Token: acme-token")
+	l.do("GET", "/v2/account/metaflows", "")
+	if got := strings.Join(l.spent, ", "); got != "192.0.2.1/acme 1, 192.0.2.1/acme 1, 192.0.2.1/acme 1, 192.0.2.1/acme 4, 192.0.2.1/~ 1" {
+		t.Error(got)
+	}
+	l.spent = nil
 	l.do("GET", uri, "", "X-Auth-Token: ")
 	l.do("POST", uri, `{"auth_token":"acme-token","data":{}}`, "X-Auth-Token: ")
 	l.do("POST", uri, `{"auth_token":"nonsense","data":{}}`, "X-Auth-Token: ")
@@ -204,6 +213,11 @@ func TestLimit(t *testing.T) {
 	over := httptest.NewRecorder()
 	if l.api.ServeHTTP(over, httptest.NewRequest("POST", uri, body)); over.Code != 429 || body.n != 0 {
 		t.Errorf("%d, %d bytes of the body were read", over.Code, body.n)
+	}
+	over, foreign := httptest.NewRecorder(), httptest.NewRequest("POST", "/v2/accounts/other/metaflows", body)
+	foreign.Header.Set("X-Auth-Token", "acme-token")
+	if l.api.ServeHTTP(over, foreign); over.Code != 429 || body.n != 0 {
+		t.Errorf("another account's: %d, %d bytes of the body were read", over.Code, body.n)
 	}
 	for wait, after := range map[time.Duration]string{time.Nanosecond: "1", 1500 * time.Millisecond: "2", 3 * time.Second: "3"} {
 		l.wait = wait

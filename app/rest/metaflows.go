@@ -63,7 +63,7 @@ func (a *API) fetch(x *exchange, p store.Place) {
 	data, err := schema.Parse(doc.Raw)
 	if err != nil || data.Kind != schema.Object {
 		a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err)
-		x.fail(http.StatusInternalServerError, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
+		x.fail(http.StatusServiceUnavailable, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
 		return
 	}
 	a.show(x, p, data)
@@ -83,7 +83,7 @@ func (a *API) replace(x *exchange, p store.Place) {
 	if !ok {
 		return
 	}
-	if !x.admitted(p) { // not any more: who deleted it may have looked for its document before this one was there
+	if !x.admittedStill(p, "") { // who deleted it may have looked for its document before this one was there
 		_, _ = a.cfg.Documents.Delete(context.WithoutCancel(x.Context()), p, store.Revision(revision))
 		return
 	}
@@ -122,12 +122,16 @@ func (a *API) change(x *exchange, p store.Place, change func(context.Context, st
 	var refused *flows.DocumentError
 	switch {
 	case err == nil:
-		x.answer.Revision = strconv.FormatUint(revision, 10)
+		if revision > 0 { // else there was nothing to delete
+			x.answer.Revision = strconv.FormatUint(revision, 10)
+		}
 		return revision, true
 	case errors.As(err, &refused):
 		wrong := &schema.Problems{}
 		wrong.AddDocument(refused)
 		x.invalid(wrong)
+	case errors.Is(err, store.ErrTooLarge):
+		x.tooLarge(err)
 	case errors.Is(err, store.ErrConflict):
 		x.conflict()
 	default:

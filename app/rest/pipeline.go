@@ -55,18 +55,22 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) {
 	if !x.beyondPreflight() {
 		return
 	}
-	login := slices.ContainsFunc(routes, func(r route) bool { return r.who != open })
-	if login && (!x.authenticate() || !x.ownAccount()) {
-		return
+	paid := 0
+	if slices.ContainsFunc(routes, func(r route) bool { return r.who != open }) {
+		x.account = x.PathValue("account")
+		if !x.authenticate() || !x.withinLimit(1) || !x.ownAccount() {
+			return
+		}
+		paid = 1 // so that to be refused is not free
 	}
 	x.tunnel()
 	route := routeOf(routes, x.method)
 	switch {
 	case route == nil:
-		if x.withinLimit(1) {
+		if x.withinLimit(1 - paid) {
 			x.invalidMethod()
 		}
-	case x.authorise(route.who) && x.withinLimit(route.cost) && x.identifiers() && x.readData():
+	case x.authorise(route.who) && x.withinLimit(route.cost-paid) && x.identifiers() && x.readData():
 		route.handle(x)
 	}
 }

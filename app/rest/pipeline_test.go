@@ -194,3 +194,31 @@ func TestRouteTable(t *testing.T) {
 		}
 	}
 }
+
+// A parameter is found in a body, whatever the method: in data, else beside it; the query comes between (kazoo-facts 1.2).
+func TestParametersInABody(t *testing.T) {
+	l := newKeyLab(t)
+	for range 3 {
+		if _, _, err := l.keys.CreateKey(t.Context(), "acme", "", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		method, query, body string
+		shown               int
+	}{
+		{"GET", "", `{"data":{"page_size":1}}`, 1},
+		{"GET", "", `{"page_size":2}`, 2},
+		{"GET", "?page_size=2", `{"data":{"page_size":"1"},"page_size":3}`, 1},
+		{"GET", "?page_size=2", `{"page_size":1}`, 2},
+		{"POST", "?verb=GET", `{"data":{"page_size":1}}`, 1},
+		{"POST", "", `{"verb":"GET","data":{"page_size":1}}`, 1},
+		{"GET", "", `{"data":[{"page_size":1}]}`, 3},
+		{"GET", "", `{"data":`, 3},
+	} {
+		w := l.do(c.method, "/v2/accounts/acme/api_keys"+c.query, c.body)
+		if shown := strings.Count(w.Body.String(), `"created"`); w.Code != 200 || shown != c.shown {
+			t.Errorf("%+v: %d, %d are shown: %.200s", c, w.Code, shown, w.Body)
+		}
+	}
+}

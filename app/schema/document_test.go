@@ -9,6 +9,7 @@ import (
 
 	"metaflows/actions"
 	"metaflows/app/egress"
+	"metaflows/flows"
 )
 
 func load4test(t testing.TB) *Schemas {
@@ -57,6 +58,27 @@ func TestBuilt(t *testing.T) {
 		if _, ok := built[module]; !ok || load4test(t).module(module) == nil {
 			t.Errorf("%s runs, and has no schema or is told not to run", module)
 		}
+	}
+}
+
+// However long the paths are, what is told of a document is short.
+func TestToldIsShort(t *testing.T) {
+	node := `{"module":"record_call","data":{"label":"x","media_name":"x","method":"put","origin":"x"}`
+	document := `{"numbers":{"1":` + strings.Repeat(node+`,"children":{"`+strings.Repeat("x", 128)+`":`, 62) + node + `}` + strings.Repeat("}}", 62) + `}}`
+	told, warnings := 0, warningsOf(t, document)
+	for _, w := range warnings {
+		told += len(w.Path) + len(w.Message)
+	}
+	parsed, err := flows.ParseDocument([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	toldOfMerged, conflicts := 0, load4test(t).Conflicts(flows.Merge(flows.Settings{}, parsed, nil, nil))
+	for _, c := range conflicts {
+		toldOfMerged += len(c.Entry) + len(c.Message)
+	}
+	if most := maxText + 2*maxPath; len(warnings) < 20 || told > most || len(conflicts) < 20 || toldOfMerged > most {
+		t.Errorf("%d warnings of %d bytes, %d conflicts of %d", len(warnings), told, len(conflicts), toldOfMerged)
 	}
 }
 

@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // Object checks by a schema what a client wants to store, as Kazoo does, and repairs types in place. No key may stand twice
 // in one object, at any depth. problems is empty when nothing is wrong. There must be a schema of that name.
 func (s *Schemas) Object(name string, data *Value) *Problems {
@@ -25,23 +27,40 @@ func (p *Problems) addDuplicates(at []string, v *Value) {
 }
 
 // Merge changes an object as a PATCH of Kazoo's does, which is RFC 7386: a key's null removes it, an object is merged into
-// the one that is there, anything else takes its place. Keys that stay keep their order, new ones are appended.
+// the one that is there, anything else takes its place. Keys that stay keep their order, new ones are appended. It takes
+// time in proportion to both.
 func (v *Value) Merge(patch *Value) {
-	for _, m := range patch.Members {
-		there := v.Get(m.Key)
-		switch m.Value.Kind {
-		case Null:
-			v.Remove(m.Key)
-		case Object:
-			if there == nil || there.Kind != Object {
-				there = NewObject()
-				v.Set(m.Key, there)
-			}
-			there.Merge(m.Value)
-		default:
-			v.Set(m.Key, m.Value)
+	at := make(map[string]int, len(v.Members))
+	for i, m := range v.Members {
+		if before, twice := at[m.Key]; twice { // the last counts
+			v.Members[before].Value = nil
 		}
+		at[m.Key] = i
 	}
+	for _, m := range patch.Members {
+		i, there := at[m.Key]
+		switch {
+		case m.Value.Kind == Null && !there:
+			continue
+		case m.Value.Kind == Null:
+			v.Members[i].Value = nil // to be taken out below: until then the others keep their places
+			delete(at, m.Key)
+			continue
+		case !there:
+			i = len(v.Members)
+			at[m.Key] = i
+			v.Add(m.Key, m.Value)
+		}
+		if m.Value.Kind != Object {
+			v.Members[i].Value = m.Value
+			continue
+		}
+		if !there || v.Members[i].Value.Kind != Object {
+			v.Members[i].Value = NewObject()
+		}
+		v.Members[i].Value.Merge(m.Value)
+	}
+	v.Members = slices.DeleteFunc(v.Members, func(m Member) bool { return m.Value == nil })
 }
 
 // Remove takes a key out of an object.

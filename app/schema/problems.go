@@ -21,7 +21,7 @@ const (
 	maxProblems = 100
 	maxText     = 32 << 10 // bytes of all paths and values, more or less
 	maxEcho     = 2 << 10  // bytes of one value; a longer one is left out
-	maxPath     = 1 << 10  // bytes of one path or message; a longer one is cut
+	maxPath     = 1100     // bytes of one path or message, a pattern's among them; a longer one is cut
 )
 
 // Problems are why a request is refused: dotted path, error code, detail (kazoo-facts 1.7). All codes of a path are kept.
@@ -92,6 +92,9 @@ func (v *Value) rest(limit int) int {
 	return limit
 }
 
+// Has says whether something is wrong at a path.
+func (p *Problems) Has(path string) bool { return len(p.byPath[cut(path)]) > 0 }
+
 // Empty says whether nothing is wrong.
 func (p *Problems) Empty() bool { return p.count == 0 }
 
@@ -155,7 +158,7 @@ func (p *Problems) addDocument(at []string, e *flows.DocumentError) {
 			path = strings.TrimSuffix(Path(at...)+"."+path, ".")
 		}
 		path = cmp.Or(path, root)
-		if len(p.byPath[cut(path)]) > 0 && d.Code != "duplicate" {
+		if p.Has(path) && d.Code != "duplicate" {
 			continue // the schema has said it, and with the value
 		}
 		p.Add(path, d.Code, Detail{"message": d.Message})

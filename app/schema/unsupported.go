@@ -24,18 +24,37 @@ var built = map[string][]string{
 	"transfer":    {"captures", "target", "timeout", "transfer_type"},
 }
 
-// Unsupported is what this version cannot do of a document's numbers and patterns, at every depth, in the document's order
-// and 100 at most. The first two parts of a path are the entry. The document may be a merged one; it is not changed.
-func (s *Schemas) Unsupported(document *Value) (all []Warning) {
+// Unsupported is what this version cannot do of a document's numbers and patterns, at every depth, in the document's order:
+// 100 warnings or some 32 KiB at most, and of each path no more than its beginning. The document is not changed.
+func (s *Schemas) Unsupported(document *Value) []Warning {
+	var w warnings
+	s.eachLack(document, w.add)
+	return w.list
+}
+
+// eachLack tells of what this version cannot do of a document, and where it stands; the first two keys are the entry. The
+// document may be a merged one.
+func (s *Schemas) eachLack(document *Value, tell func(at []string, message string)) {
 	eachNode(document, func(at []string, module string, node *Value) {
-		data := node.Get("data")
-		for _, u := range s.notBuilt(module, data) {
-			if len(all) < maxWarnings {
-				all = append(all, Warning{Path(below(at, u.at...)...), unsupported, u.message})
-			}
+		for _, u := range s.notBuilt(module, node.Get("data")) {
+			tell(below(at, u.at...), u.message)
 		}
 	})
-	return all
+}
+
+// warnings are those that one answer tells.
+type warnings struct {
+	list []Warning
+	text int
+}
+
+func (w *warnings) add(at []string, message string) {
+	if len(w.list) == maxWarnings || w.text >= maxText {
+		return
+	}
+	path := cut(Path(at...))
+	w.text += len(path) + len(message)
+	w.list = append(w.list, Warning{path, unsupported, message})
 }
 
 // lack is one thing that this version does not do of a node, and where in the node it stands.

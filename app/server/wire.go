@@ -33,6 +33,7 @@ type inbox struct {
 	janitor *actions.Janitor
 	ownerOf func(account, device string) (user string, ok bool)
 	first   func() // the first connect is done; may be called again
+	settled func() // and what there was is a call again; likewise
 }
 
 // know completes a channel by what the directory knows of its device. It is a look into memory.
@@ -63,9 +64,13 @@ func (i *inbox) connected(_ context.Context, client *ari.Client) error {
 	for n := range inv.Channels {
 		i.know(&inv.Channels[n].Channel)
 	}
-	i.calls.Connected(inv)
+	settled := i.calls.Connected(inv)
 	i.janitor.Sweep(inv)
 	i.first()
+	go func() {
+		<-settled
+		i.settled()
+	}()
 	return nil
 }
 
@@ -95,7 +100,7 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
 	first := make(chan struct{})
-	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first); s.live.Settled() })}
+	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first) }), settled: s.live.Settled}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
 		Log: s.log, Handler: in, OnConnect: in.connected, Answered: s.metrics.Answered,

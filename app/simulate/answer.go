@@ -19,6 +19,8 @@ type Answer struct {
 	Unmatched []Unmatched       `json:"unmatched"`
 	Timeline  []Happening       `json:"timeline"`
 	Conflicts []flows.Conflict  `json:"conflicts"`
+	// Truncated: so much has happened that the rest was left out (maxAnswer).
+	Truncated bool `json:"truncated,omitempty"`
 	// Idle: nothing was pending at the end, which else is the end of the time that is simulated.
 	idle bool
 }
@@ -90,8 +92,12 @@ type Happening struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
+// maxAnswer is how many bytes of runs and time-line are told: a short request can make many runs of a long flow.
+const maxAnswer = 1 << 20
+
 // record writes down what happens.
 type record struct {
+	left   int // of maxAnswer
 	answer *Answer
 	r      *flows.Rehearsal
 	zero   time.Time
@@ -102,6 +108,16 @@ type record struct {
 
 func (rec *record) at(t time.Time) int64 { return t.Sub(rec.zero).Milliseconds() }
 
+// room says whether something may still be told; when not, the simulation is over.
+func (rec *record) room(told any) bool {
+	text, _ := json.Marshal(told) // ours can be
+	if rec.left -= len(text); rec.left < 0 && !rec.answer.Truncated {
+		rec.answer.Truncated = true
+		rec.r.Stop()
+	}
+	return !rec.answer.Truncated
+}
+
 func (rec *record) heard(leg string, key byte) {
 	list := rec.answer.Hears.of(leg)
 	*list = append(*list, Heard{rec.at(rec.r.Now()), string(key)})
@@ -109,16 +125,22 @@ func (rec *record) heard(leg string, key byte) {
 
 func (rec *record) request(h Happening) {
 	h.At = rec.at(rec.r.Now())
-	rec.answer.Timeline = append(rec.answer.Timeline, h)
+	if rec.room(h) {
+		rec.answer.Timeline = append(rec.answer.Timeline, h)
+	}
 }
 
 // Publish is flows.Publisher.
 func (rec *record) Publish(n flows.Notice) {
 	at := rec.at(n.Time)
-	rec.answer.Timeline = append(rec.answer.Timeline, Happening{
+	happened := Happening{
 		At: at, Event: n.Type, Leg: n.Channel, Module: n.Module, Path: n.Path, Document: n.Document, Count: n.Digits,
 		Result: n.Result, Reason: n.Reason,
-	})
+	}
+	if !rec.room(happened) {
+		return
+	}
+	rec.answer.Timeline = append(rec.answer.Timeline, happened)
 	switch n.Type {
 	case "code.matched":
 		rec.last = n
@@ -137,6 +159,9 @@ func (rec *record) matched(owner, presser *flows.Leg, m *flows.Match, id string)
 		At: rec.at(rec.r.Now()), Leg: presser.ID, Owner: owner.ID, DecidedBy: flows.Decision(rec.last.Result), Kind: m.Kind, Key: m.Key,
 		Source: m.Scope, Collected: m.Collected, Captures: m.Captures, Nodes: []Node{},
 	}
+	if !rec.room(run) {
+		return
+	}
 	rec.runs[id] = run
 	rec.answer.Runs = append(rec.answer.Runs, run)
 }
@@ -151,5 +176,7 @@ func (rec *record) ended(n flows.Notice, outcome string) {
 	if stored := rec.merged[run.Owner].Node(n.Path); stored != nil {
 		node.Data = stored.Data
 	}
-	run.Nodes = append(run.Nodes, node)
+	if rec.room(node) {
+		run.Nodes = append(run.Nodes, node)
+	}
 }

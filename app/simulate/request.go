@@ -15,6 +15,9 @@ import (
 // maxOutcomes is how many nodes a request may give an outcome.
 const maxOutcomes = 1000
 
+// maxReason is how many bytes the reason of a failure may have.
+const maxReason = 64
+
 // Request is what is to be simulated.
 type Request struct {
 	// Keys are pressed one after another (ParseKeys).
@@ -25,7 +28,8 @@ type Request struct {
 	Stored bool
 	// Settings, where set, hold instead of the process's.
 	Settings Settings
-	// Outcomes say how nodes end, by their paths: continue, stop, fail:<reason>, branch:<key>. Others continue.
+	// Outcomes say how nodes end, by their paths, spelled as those of a run: continue, stop, fail:<reason>, branch:<key>.
+	// Others continue.
 	Outcomes map[string]string
 }
 
@@ -188,14 +192,30 @@ func (p *problems) outcomes(raw []byte, req *Request) {
 	}
 	req.Outcomes = make(map[string]string, len(members))
 	for path, value := range members {
-		at := "outcomes." + strings.ReplaceAll(path, ".", "%2E")
+		at := outcomePath(path)
 		out := p.text(at, value)
 		if _, ok := parseOutcome(out); !ok {
-			p.add(at, "enum", "Accepted are continue, stop, fail:<reason>, branch:<key>")
+			p.add(at, "enum", "Accepted are continue, stop, fail:<reason>, branch:<key>; a reason has at most %d bytes, a key %d", maxReason, flows.MaxChildKey)
 		}
 		req.Outcomes[path] = out
 	}
 }
+
+// nodes refuses outcomes of what is no node of either party, which nothing could ever have.
+func (p *problems) nodes(outcomes map[string]string, merged map[string]*flows.Effective) {
+	if p.list != nil { // there is nothing to look into
+		return
+	}
+	for path := range outcomes {
+		if !slices.ContainsFunc([]string{legA, legB}, func(leg string) bool {
+			return merged[leg] != nil && merged[leg].Node(path) != nil
+		}) {
+			p.add(outcomePath(path), "not_found", "There is no node of this path in the documents; one is written as numbers.9.children._")
+		}
+	}
+}
+
+func outcomePath(path string) string { return "outcomes." + strings.ReplaceAll(path, ".", "%2E") }
 
 // outcome is how a module is to end.
 type outcome struct {
@@ -210,9 +230,9 @@ func parseOutcome(s string) (outcome, bool) {
 		return outcome{next: flows.Continue}, true
 	case s == "stop":
 		return outcome{next: flows.Stop}, true
-	case kind == "fail" && named && what != "" && len(what) <= 64:
+	case kind == "fail" && named && what != "" && len(what) <= maxReason:
 		return outcome{next: flows.Stop, reason: what}, true
-	case kind == "branch" && named && what != "":
+	case kind == "branch" && named && what != "" && len(what) <= flows.MaxChildKey:
 		return outcome{next: flows.Branch(what)}, true
 	}
 	return outcome{}, false

@@ -40,6 +40,7 @@ func (s Simulator) Run(req Request) (*Answer, error) {
 	merged := map[string]*flows.Effective{
 		legA: p.merge("documents.a.", settings, req.A), legB: p.merge("documents.b.", settings, req.B),
 	}
+	p.nodes(req.Outcomes, merged)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func (s Simulator) newRecord(merged map[string]*flows.Effective) *record {
 			}
 		}
 	}
-	return &record{answer: answer, merged: merged, runs: map[string]*Run{}}
+	return &record{left: maxAnswer, answer: answer, merged: merged, runs: map[string]*Run{}}
 }
 
 // play lets the keys be pressed in a call of the two.

@@ -182,6 +182,9 @@ func TestRefused(t *testing.T) {
 			"settings.absorb enum; settings.binding_digit enum; settings.digit_timeout type; settings.pattern_search type; settings.precedence enum"},
 		{`{"settings":{"digit_timeout":60001}}`, "settings.digit_timeout type"},
 		{`{"outcomes":{"numbers.1":"win","numbers.2":"fail:"}}`, "outcomes.numbers%2E1 enum; outcomes.numbers%2E2 enum"},
+		{`{"outcomes":{"numbers.1":"branch:` + strings.Repeat("x", 129) + `"}}`, "outcomes.numbers%2E1 enum"},
+		{request("*9", `,"outcomes":{"numbers.9":"stop","numbers.8":"stop","patterns.2(\\d+)":"stop"}`), "outcomes.numbers%2E8 not_found"},
+		{request("*9", `,"outcomes":{"numbers.9.children._":"stop","numbers.9.children.y":"stop"}`), "outcomes.numbers%2E9%2Echildren%2Ey not_found"},
 	} {
 		req, err := ParseRequest([]byte(tc.request))
 		if err == nil {
@@ -201,6 +204,29 @@ func TestRefused(t *testing.T) {
 		}
 		if s := strings.Join(got, "; "); s != tc.want {
 			t.Errorf("%.80s:\ngot  %s\nwant %s", tc.request, s, tc.want)
+		}
+	}
+}
+
+// However much a short request makes happen, the answer stays short, and says that it does not tell all.
+func TestAnswerIsBounded(t *testing.T) {
+	deep := strings.Repeat(`{"module":"hangup","children":{"_":{"module":"hangup"},"`+strings.Repeat("x", 128)+`":`, 60) + `{"module":"hangup"}` + strings.Repeat("}}", 60)
+	for name, doc := range map[string]string{
+		"long paths": `{"numbers":{"1":` + deep + `}}`,
+		"long data":  `{"numbers":{"1":{"module":"hangup","data":{"x":"` + strings.Repeat("\\u0001", 30<<10) + `"}}}}`,
+	} {
+		outcomes, path := map[string]string{}, "numbers.1"
+		for name == "long paths" && len(outcomes) < 60 {
+			outcomes[path] = "branch:" + strings.Repeat("x", 128)
+			path += ".children." + strings.Repeat("x", 128)
+		}
+		answer, err := simulator().Run(Request{Keys: strings.Repeat("*1", MaxKeys/2), A: &Documents{Account: json.RawMessage(doc)}, Outcomes: outcomes})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		text, err := json.Marshal(answer)
+		if most := maxAnswer + 2*len(doc) + 64<<10; err != nil || len(text) > most || !answer.Truncated || len(answer.Runs) == 0 {
+			t.Errorf("%s: %d bytes, at most %d; truncated: %v, %d runs", name, len(text), most, answer.Truncated, len(answer.Runs))
 		}
 	}
 }
@@ -269,6 +295,9 @@ func FuzzRun(f *testing.F) {
 			return
 		}
 		presses, _ := ParseKeys(keys)
+		if answer.Truncated {
+			return
+		}
 		for leg, heard := range map[string][]Heard{"a": answer.Hears.B, "b": answer.Hears.A} {
 			accounted(t, answer, leg, presses, heard)
 		}

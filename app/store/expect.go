@@ -15,6 +15,8 @@ var (
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrInvalid: what should be stored is not a metaflows document, or not a record.
 	ErrInvalid = errors.New("invalid")
+	// ErrTooLarge: NATS would never take what should be stored.
+	ErrTooLarge = errors.New("too large")
 )
 
 // Expect says what must be stored under a key for a change to be made; else its error wraps ErrConflict. NATS compares and

@@ -113,6 +113,11 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 	if !m.conn.IsConnected() { // the client would say something else: it does not know yet what the server can
 		return 0, fmt.Errorf("%w: store %s: NATS is not connected", ErrUnavailable, key)
 	}
+	if raw == nil && expect == Any && m.neverHeardOf(key) {
+		if revision, gone := m.learn(ctx, key); gone {
+			return revision, nil // a mark of its deletion would stand in the bucket, and here, for ever
+		}
+	}
 	opts, highest, err := m.condition(key, expect)
 	if err != nil {
 		return 0, err
@@ -128,6 +133,8 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 	switch {
 	case wrongSequence(err):
 		return 0, conflict(key, expect)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return 0, fmt.Errorf("%w: %s has %d bytes, NATS takes at most %d of a message", ErrTooLarge, key, len(raw), m.conn.MaxPayload())
 	case err != nil:
 		if errors.Is(err, jetstream.ErrNoStreamResponse) && m.conn.IsConnected() {
 			m.lookAnew()
@@ -139,6 +146,13 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 	}
 	m.apply(key, raw, revision)
 	return revision, nil
+}
+
+func (m *mirror) neverHeardOf(key string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, heard := m.revisions[key]
+	return !heard
 }
 
 func (m *mirror) lookAnew() {
@@ -183,6 +197,22 @@ func (m *mirror) Settle(ctx context.Context, revision uint64) error {
 		}
 	}
 }
+
+// Refresh waits until memory has every change that was made before it was called, whoever has made it. Its mark in the bucket is
+// the deletion of what never was, which nobody sees. The error wraps ErrUnavailable.
+func (m *mirror) Refresh(ctx context.Context) error {
+	if !m.conn.IsConnected() {
+		return fmt.Errorf("%w: %s up to now: NATS is not connected", ErrUnavailable, m.what)
+	}
+	revision, err := m.publish(ctx, m.mark(), nil)
+	if err != nil {
+		return fmt.Errorf("%w: %s up to now: %w", ErrUnavailable, m.what, err)
+	}
+	return m.Settle(ctx, revision)
+}
+
+// mark is the key of Refresh's marks, which is none of a value.
+func (m *mirror) mark() string { return m.prefix + ".refreshed.now" }
 
 // tell notes how far the watch has come.
 func (m *mirror) tell(revision uint64) {

@@ -91,8 +91,8 @@ func (r *Records) Groups() ([]string, error) {
 	return r.shelf.names(), nil
 }
 
-// Put stores a record and gives the bucket's new revision. The error wraps ErrInvalid, ErrConflict or ErrUnavailable; with
-// the last, the record may have been stored all the same.
+// Put stores a record and gives the bucket's new revision. The error wraps ErrInvalid, ErrTooLarge, ErrConflict or
+// ErrUnavailable; with the last, the record may have been stored all the same.
 func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
 	switch {
 	case !recordKey.MatchString(key):
@@ -103,7 +103,8 @@ func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect
 	return r.change(ctx, r.shelf.prefix+key, raw, expect)
 }
 
-// Delete removes a record; with Any there need not be one. Its errors are those of Put.
+// Delete removes a record; with Any there need not be one, and the revision is 0 where there never was. Its errors are those
+// of Put.
 func (r *Records) Delete(ctx context.Context, key string, expect Expect) (revision uint64, err error) {
 	if !recordKey.MatchString(key) {
 		return 0, fmt.Errorf("%w: %.100q is no key of a record", ErrInvalid, key)

@@ -449,6 +449,70 @@ func TestConflictTeaches(t *testing.T) {
 	}
 }
 
+// Whoever has refreshed knows what another instance has stored before, under whatever key, and sees no trace of it.
+func TestRefresh(t *testing.T) {
+	s := brokertest.Start(t)
+	one, two := openRecords(t, broker.Config{URL: s.URL()}), openRecords(t, broker.Config{URL: s.URL()})
+	<-one.Ready()
+	<-two.Ready()
+	for i := range 50 {
+		key := fmt.Sprint("acme.n", i)
+		one.put(t, key, `1`, Absent)
+		if err := two.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, _ := two.Get(key); !ok {
+			t.Fatal("refreshed without", key)
+		}
+	}
+	if groups, err := two.Groups(); err != nil || !slices.Equal(groups, []string{"acme"}) {
+		t.Error(groups, err)
+	}
+	s.Stop()
+	if err := two.Refresh(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// To delete what never was leaves nothing behind; what only another instance knows of is deleted.
+func TestDeleteOfTheUnknown(t *testing.T) {
+	s := brokertest.Start(t)
+	one, two := openRecords(t, broker.Config{URL: s.URL()}), openRecords(t, broker.Config{URL: s.URL()})
+	<-one.Ready()
+	<-two.Ready()
+	before := one.put(t, "acme.x", `1`, Absent)
+	for i := range 10 {
+		if r, err := one.Delete(t.Context(), fmt.Sprint("acme.n", i), Any); r != 0 || err != nil {
+			t.Error(r, err)
+		}
+	}
+	if after := one.put(t, "acme.x", `2`, Any); after != before+1 {
+		t.Errorf("%d marks are in the bucket", after-before-1)
+	}
+	for i := range 20 {
+		key := fmt.Sprint("acme.n", i)
+		one.put(t, key, `1`, Absent)
+		r, err := two.Delete(t.Context(), key, Any)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Settle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, _ := one.Get(key); ok {
+			t.Fatal(key, "is still there")
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	l := openRecords(t, broker.Config{URL: brokertest.Start(t).URL()})
+	<-l.Ready()
+	if _, err := l.Put(t.Context(), "acme.x", []byte(`"`+strings.Repeat("x", 1<<20)+`"`), Any); !errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
 // Whatever is put, changed and deleted between two lists: they are all there, sorted, as they are now.
 func TestListsFollowChanges(t *testing.T) {
 	r := filledRecords(0)

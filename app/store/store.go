@@ -75,7 +75,7 @@ func (s *Store) Places(account string) (places []Place, err error) {
 }
 
 // Put stores a document and gives the bucket's new revision. Keys obey it when Put has returned. The error wraps
-// ErrInvalid, ErrConflict or ErrUnavailable.
+// ErrInvalid, ErrTooLarge, ErrConflict or ErrUnavailable.
 func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (revision uint64, err error) {
 	parsed, err := flows.ParseDocument(raw)
 	if err != nil {
@@ -88,7 +88,8 @@ func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (re
 	return revision, err
 }
 
-// Delete removes a document; with Any there need not be one. The error wraps ErrConflict or ErrUnavailable.
+// Delete removes a document; with Any there need not be one, and the revision is 0 where there never was. The error wraps
+// ErrConflict or ErrUnavailable.
 func (s *Store) Delete(ctx context.Context, p Place, expect Expect) (revision uint64, err error) {
 	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	revision, err = s.change(ctx, p.key(), nil, expect)

@@ -141,6 +141,24 @@ func TestPutGetDelete(t *testing.T) {
 	}
 }
 
+// An account of any name may be refreshed beside: the mark is none of its documents, and nothing strange to anybody.
+func TestRefreshTouchesNothing(t *testing.T) {
+	l := embedded(t, t.TempDir())
+	eventually(t, "loaded", func() bool { return l.Err() == nil })
+	place := Place{Account: "refreshed", Scope: flows.ScopeAccount}
+	if _, err := l.Put(t.Context(), place, []byte(`{}`), Any); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok, err := l.Get(place); !ok || err != nil || strings.Contains(l.log.String(), "WARN") {
+		t.Error(ok, err, l.log)
+	}
+}
+
 func TestEffectiveFollowsDocuments(t *testing.T) {
 	l := embedded(t, t.TempDir())
 	put := func(p Place, raw string) {

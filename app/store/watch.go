@@ -80,6 +80,10 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 				seen, loaded = nil, true
 				m.setProblem(nil)
 			default:
+				if entry.Key() == m.mark() {
+					m.tell(entry.Revision())
+					continue
+				}
 				if seen != nil {
 					seen[entry.Key()] = true
 				}
