@@ -26,7 +26,8 @@ missing "$go_image" || missing "$debian_image" || exit 0
 
 [ "$(id -u)" = 0 ] || fail "only root can make $debian_image and $go_image. Type: sudo -E env \"PATH=\$PATH\" $0"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+first= second=
+trap 'kill $first $second 2>/dev/null || :; wait; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 command -v mmdebstrap >/dev/null || sh pbx/get-asterisk.sh install mmdebstrap
 
@@ -35,10 +36,13 @@ command -v mmdebstrap >/dev/null || sh pbx/get-asterisk.sh install mmdebstrap
 debian() {
 	suite=$1 base=$2; shift 2
 	fresh='APT::Install-Recommends "false"'
-	try() {
+	try() { # a signal goes on to mmdebstrap, which unmounts and removes what it has made
 		mmdebstrap --variant=minbase --mode=root --aptopt="$fresh" --dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-			--customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' "$@" "$suite" "$work/$base.tar" >"$work/$base.log" 2>&1
+			--customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' "$@" "$suite" "$work/$base.tar" >"$work/$base.log" 2>&1 &
+		maker=$!
+		trap 'trap "" TERM; kill $maker; wait $maker; exit 1' TERM
+		wait $maker
 	}
 	try "$@" && return
 	if grep -Eq 'is expired|is not valid any ?more|invalid since' "$work/$base.log"; then
@@ -50,15 +54,22 @@ debian() {
 	fail "mmdebstrap failed"
 }
 
+# Tells them from those of a registry.
+label='LABEL metaflows.offline=true'
+
 make_debian() {
 	suite=${debian_image##*:}; suite=${suite%%-*}
 	say "making $debian_image of Debian's packages (about half a minute)"
 	debian "$suite" debian
-	docker import --change 'CMD ["bash"]' "$work/debian.tar" "$debian_image" >/dev/null
+	docker import --change 'CMD ["bash"]' --change "$label" "$work/debian.tar" "$debian_image" >/dev/null
 }
 
 make_go() {
 	command -v go >/dev/null || fail "$go_image is made of this machine's Go, and there is none on PATH"
+	case ${go_image##*:} in
+		"$(go env GOVERSION | sed 's/^go//')"-*) ;;
+		*) fail "$go_image is made of this machine's Go, which is another version: $(go env GOVERSION)" ;;
+	esac
 	say "making $go_image of Debian's packages and this machine's $(go env GOVERSION) (about half a minute)"
 	bundle=
 	for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
@@ -73,13 +84,13 @@ make_go() {
 	docker import --change 'ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
 		--change 'ENV GOPATH=/go' --change 'ENV GOTOOLCHAIN=local' \
 		--change "ENV GOPROXY=$(go env GOPROXY)" --change "ENV GOSUMDB=$(go env GOSUMDB)" \
-		--change 'WORKDIR /go' "$work/go.tar" "$go_image" >/dev/null
+		--change 'WORKDIR /go' --change "$label" "$work/go.tar" "$go_image" >/dev/null
 }
 
 # Both at the same time.
-first= second=
 if missing "$debian_image"; then make_debian & first=$!; fi
 if missing "$go_image"; then make_go & second=$!; fi
 code=0
 for job in $first $second; do wait "$job" || code=1; done
+first= second=
 exit $code

@@ -52,6 +52,17 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
+// end ends what is left of the call, and of no other.
+func (d *demo) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), registerTime)
+	defer cancel()
+	for _, side := range []*phone.Call{d.c, d.d} {
+		if side != nil {
+			_ = side.Hangup(ctx)
+		}
+	}
+}
+
 func (d *demo) talk(ctx context.Context) (err error) {
 	if d.c, err = d.carol.Dial(ctx, calleeNumber); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,12 +29,25 @@ const (
 	auditPassword = "nats/audit"            // of subscribers
 	natsURL       = "nats/url"              // with metaflows' password
 	natsConf      = "nats/passwords.conf"   // for the server's configuration
+
+	routesPassword = "nats/routes"       // of the servers of a cluster at each other
+	clusterConf    = "nats/cluster.conf" // for their configuration
 )
+
+// secrets are those that are made of nothing.
+var secrets = []string{ariPassword, apiToken, natsPassword, auditPassword, routesPassword}
 
 // loginsCommand makes what is not there. It can run again at any time: what there is stays, except that phones are given
 // other passwords when they become reachable from elsewhere.
 var loginsCommand = plain(func(_ context.Context, _ io.Writer, s settings) error {
-	for _, name := range []string{ariPassword, apiToken, natsPassword, auditPassword} {
+	return s.makeLogins()
+})
+
+func (s settings) makeLogins() error {
+	if ip, err := netip.ParseAddr(s.Addr); err != nil || !ip.Is4() || ip.IsUnspecified() || ip.IsMulticast() {
+		return fmt.Errorf("ADDR=%q: accepted is one IPv4 address of this machine, as 127.0.0.1 or 192.168.1.10: phones are told to send their sound there", s.Addr)
+	}
+	for _, name := range secrets {
 		if err := s.Logins.make(name); err != nil {
 			return err
 		}
@@ -42,7 +56,7 @@ var loginsCommand = plain(func(_ context.Context, _ io.Writer, s settings) error
 		return err
 	}
 	return s.Logins.phones(s.Addr)
-})
+}
 
 func (f folder) path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
 
@@ -85,13 +99,19 @@ func (f folder) nats(servers []string) error {
 	if err != nil {
 		return err
 	}
-	var urls []string
+	among, err := f.read(routesPassword)
+	if err != nil {
+		return err
+	}
+	var urls, routes []string
 	for _, server := range servers {
 		urls = append(urls, fmt.Sprintf("nats://metaflows:%s@%s:4222", own, server))
+		routes = append(routes, fmt.Sprintf("%q", fmt.Sprintf("nats://routes:%s@%s:6222", among, server)))
 	}
 	return errors.Join(
 		f.write(natsURL, strings.Join(urls, ",")+"\n"),
 		f.write(natsConf, fmt.Sprintf("metaflows_password: %q\naudit_password: %q\n", own, audit)),
+		f.write(clusterConf, fmt.Sprintf("authorization { user: routes, password: %q }\nroutes: [%s]\n", among, strings.Join(routes, ", "))),
 	)
 }
 

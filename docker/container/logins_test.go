@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,15 +12,7 @@ import (
 // logins makes the logins of a folder anew.
 func logins(t *testing.T, s settings) {
 	t.Helper()
-	for _, name := range []string{ariPassword, apiToken, natsPassword, auditPassword} {
-		if err := s.Logins.make(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Logins.nats(strings.Split(s.NATS, ",")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Logins.phones(s.Addr); err != nil {
+	if err := s.makeLogins(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -27,7 +20,7 @@ func logins(t *testing.T, s settings) {
 func read(t *testing.T, dir folder) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, name := range []string{ariPassword, apiToken, natsPassword, auditPassword, natsURL, natsConf, phonesFile} {
+	for _, name := range append([]string{natsURL, natsConf, clusterConf, phonesFile}, secrets...) {
 		value, err := dir.read(name)
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +46,7 @@ func TestLogins(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, name := range []string{ariPassword, apiToken, natsPassword, auditPassword} {
+	for _, name := range secrets {
 		if seen[first[name]] || len(first[name]) < 16 {
 			t.Errorf("%s: %q", name, first[name])
 		}
@@ -103,7 +96,7 @@ func TestShow(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
-	for _, secret := range []string{files[ariPassword], files[natsPassword]} {
+	for _, secret := range []string{files[ariPassword], files[natsPassword], files[routesPassword]} {
 		if strings.Contains(out.String(), secret) {
 			t.Error("a login of the program is shown")
 		}
@@ -121,6 +114,23 @@ func TestShow(t *testing.T) {
 		var out, complaint strings.Builder
 		if code := run(c.args, &out, &complaint); code != c.code || out.String() != c.says {
 			t.Errorf("%v: %d %q %s", c.args, code, out.String(), &complaint)
+		}
+	}
+}
+
+// Phones are told ADDR, and ports are published there.
+func TestAddr(t *testing.T) {
+	for addr, accepted := range map[string]bool{
+		"127.0.0.1": true, "192.168.1.10": true,
+		"": false, "0.0.0.0": false, "::1": false, "::ffff:192.0.2.1": false, "lab.example.com": false, "192.168.1.10:5060": false, "224.0.0.1": false,
+	} {
+		dir := folder(t.TempDir())
+		err := settings{Addr: addr, NATS: "nats", Logins: dir}.makeLogins()
+		if (err == nil) != accepted || err != nil && !strings.Contains(err.Error(), fmt.Sprintf("ADDR=%q", addr)) {
+			t.Errorf("%q: %v", addr, err)
+		}
+		if _, err := dir.read(phonesFile); (err == nil) != accepted {
+			t.Errorf("%q: the phones' passwords: %v", addr, err)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/broker"
+	"metaflows/app/live"
 	"metaflows/app/store"
 )
 
@@ -39,8 +42,14 @@ func TestAccounts(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if eventStream != broker.EventStream || eventSubjects != broker.EventSubjects || buckets[0] != store.Bucket || buckets[1] != auth.Bucket || len(buckets) != 2 {
-		t.Error("what is made in NATS is not what metaflows uses:", eventStream, eventSubjects, buckets)
+	if eventStream != broker.EventStream || eventSubjects != broker.EventSubjects {
+		t.Error("the stream that is made in NATS is not the one that metaflows uses:", eventStream, eventSubjects)
+	}
+	want := []jetstream.KeyValueConfig{
+		{Bucket: store.Bucket}, {Bucket: auth.Bucket}, {Bucket: live.Bucket, TTL: live.Lifetime, Storage: jetstream.MemoryStorage},
+	}
+	if !reflect.DeepEqual(buckets, want) {
+		t.Errorf("made in NATS are the buckets\n%+v, metaflows uses\n%+v", buckets, want)
 	}
 }
 
@@ -104,7 +113,7 @@ func TestConfiguration(t *testing.T) {
 		t.Error(err)
 	}
 	for _, bucket := range buckets {
-		kv, err := js.KeyValue(t.Context(), bucket)
+		kv, err := js.KeyValue(t.Context(), bucket.Bucket)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,12 +137,25 @@ func TestClusterConfiguration(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("../nats")); err != nil {
 		t.Fatal(err)
 	}
-	logins(t, settings{Addr: "127.0.0.1", NATS: "nats-1", Logins: folder(filepath.Join(dir, "..", "..", "logins"))})
+	s := settings{Addr: "127.0.0.1", NATS: "nats-1,nats-2,nats-3", Logins: folder(filepath.Join(dir, "..", "..", "logins"))}
+	logins(t, s)
 	options, err := server.ProcessConfigFile(filepath.Join(dir, "cluster.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	password, err := s.Logins.read(routesPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if options.Cluster.Username != "routes" || options.Cluster.Password != password {
+		t.Error("whoever reaches the port of the cluster's routes may be a server of it")
+	}
+	for n, route := range options.Routes {
+		if want := fmt.Sprintf("nats://routes:%s@nats-%d:6222", password, n+1); route.String() != want {
+			t.Errorf("route %s, want %s", route, want)
+		}
+	}
 	if options.ServerName != "nats-1" || options.Cluster.Name != "metaflows" || len(options.Routes) != 3 || !options.JetStream {
-		t.Errorf("%q %q %v %v", options.ServerName, options.Cluster.Name, options.Routes, options.JetStream)
+		t.Errorf("%q %q %v %v", options.ServerName, options.Cluster.Name, len(options.Routes), options.JetStream)
 	}
 }

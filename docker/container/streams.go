@@ -12,13 +12,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What metaflows keeps in NATS. It makes all of it itself, with one replica; what is there already keeps its replicas.
+// What metaflows keeps in NATS. It makes all of it itself, with one replica; what is there already keeps its replicas. The live
+// calls are in memory, and each entry is gone when nobody refreshes it.
 const (
 	eventStream   = "METAFLOWS_EVENTS"
 	eventSubjects = "metaflows.v1.event.>"
 )
 
-var buckets = []string{"metaflows_documents", "metaflows_auth"}
+var buckets = []jetstream.KeyValueConfig{
+	{Bucket: "metaflows_documents"},
+	{Bucket: "metaflows_auth"},
+	{Bucket: "metaflows_calls", TTL: time.Minute, Storage: jetstream.MemoryStorage},
+}
 
 // streamsCommand makes, before metaflows does, what must outlive one of several NATS servers.
 func streamsCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
@@ -59,12 +64,13 @@ func makeStreams(ctx context.Context, out io.Writer, url string, replicas int) e
 		return fmt.Errorf("stream %s: %w", eventStream, err)
 	}
 	for _, bucket := range buckets {
-		_, err := js.KeyValue(ctx, bucket)
+		_, err := js.KeyValue(ctx, bucket.Bucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucket, Replicas: replicas})
+			bucket.Replicas = replicas
+			_, err = js.CreateKeyValue(ctx, bucket)
 		}
 		if err != nil {
-			return fmt.Errorf("bucket %s: %w", bucket, err)
+			return fmt.Errorf("bucket %s: %w", bucket.Bucket, err)
 		}
 	}
 	fmt.Fprintln(out, "the streams are there")

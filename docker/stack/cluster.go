@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/app/live"
 	"metaflows/app/store"
 	"metaflows/docker/phone"
 )
@@ -117,6 +118,9 @@ func (c *cast) document(ctx context.Context) error {
 }
 
 func (c *cast) kill(ctx context.Context) error {
+	if _, err := c.leader(ctx, "KV_"+live.Bucket); err != nil {
+		return err
+	}
 	server, err := c.leader(ctx, "KV_"+store.Bucket)
 	if err != nil {
 		return err
@@ -142,7 +146,26 @@ func (c *cast) kill(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.everywhere(ctx); err != nil {
+		return err
+	}
 	return c.talks[0].press(ctx, "*6")
+}
+
+// everywhere looks whether each node lists the calls of both.
+func (c *cast) everywhere(ctx context.Context) error {
+	for node := range c.talks {
+		status, text, err := c.ask(ctx, node, http.MethodGet, "/v2/accounts/acme/channels", "")
+		if err != nil {
+			return err
+		}
+		for _, talk := range c.talks {
+			if status != http.StatusOK || !strings.Contains(text, fmt.Sprintf("%q", talk.id)) {
+				return fmt.Errorf("node %c does not list the call %s: %d %s", 'a'+node, talk.id, status, text)
+			}
+		}
+	}
+	return nil
 }
 
 // leader is the server that leads a stream.

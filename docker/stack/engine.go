@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -84,14 +85,24 @@ func (e *engine) docker(ctx context.Context, args ...string) (string, error) {
 	return e.command(ctx, nil, append([]string{"docker"}, args...)...)
 }
 
-// command runs a program with these variables too, and gives what it prints. Its error has the end of what it said.
+// tidyTime is how long a program may take to end once it is told to.
+const tidyTime = 8 * time.Second
+
+// command runs a program with these variables too, and gives what it prints. Its error has the end of what it said. When the
+// context ends, it and all that it has started are told to end, and killed if they do not.
 func (e *engine) command(ctx context.Context, variables []string, line ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), variables...)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = tidyTime
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // those that SIGTERM has not ended
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", strings.Join(line, " "), err, tail(out.String()+said.String(), 30))
 	}
 	return strings.TrimSpace(out.String()), nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -16,6 +17,9 @@ var sizeLimits = map[string]int64{"metaflows": 40e6, "asterisk": 400e6}
 
 // pullTime is how long a registry may take to be reached and to deliver a base image.
 const pullTime = 90 * time.Second
+
+// image is the name of one of the lab's. No registry has it, nor can anybody offer it there: localhost is this machine.
+func image(name, tag string) string { return "localhost/metaflows-lab/" + name + ":" + tag }
 
 // build makes the images, on base images that are made here where they cannot be pulled.
 func (e *engine) build(ctx context.Context) error {
@@ -33,21 +37,32 @@ func (e *engine) bases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, image := range images {
-		if _, err := e.docker(ctx, "image", "inspect", image); err == nil {
+	for _, base := range images {
+		if _, err := e.docker(ctx, "image", "inspect", base); err == nil {
 			continue
 		}
 		short, cancel := context.WithTimeout(ctx, pullTime)
-		_, err := e.docker(short, "pull", "--quiet", image)
+		_, err := e.docker(short, "pull", "--quiet", base)
+		late := errors.Is(short.Err(), context.DeadlineExceeded)
 		cancel()
-		if err != nil {
-			e.say("  %s cannot be pulled here: docker/offline-images.sh makes the base images", image)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || !unreachable(err) && !late:
+			return err
+		default:
+			e.say("  no registry can be reached for %s: docker/offline-images.sh makes the base images", base)
 			_, err := e.command(ctx, nil, e.file("offline-images.sh"))
 			return err
 		}
 	}
 	return nil
 }
+
+var notReached = regexp.MustCompile(`dial tcp|i/o timeout|TLS handshake timeout|Client\.Timeout|/v2/": (EOF|Forbidden|Bad Gateway|Service Unavailable)`)
+
+// unreachable says whether a pull has failed because no registry answered, as far as the engine or a proxy says. What a registry
+// itself answers, as that it has no such image or that one has to wait, is another matter.
+func unreachable(err error) bool { return notReached.MatchString(err.Error()) }
 
 var baseImage = regexp.MustCompile(`(?m)^ARG [A-Z]+_IMAGE=(\S+)$`)
 
@@ -63,7 +78,7 @@ func (e *engine) baseImages() (images []string, err error) {
 // sizes prints what the images take, and looks at their labels.
 func (p *project) sizes(ctx context.Context) error {
 	for _, name := range []string{"metaflows", "asterisk", "nats", "lab"} {
-		text, err := p.docker(ctx, "image", "inspect", "metaflows-lab/"+name+":"+p.tag)
+		text, err := p.docker(ctx, "image", "inspect", image(name, p.tag))
 		if err != nil {
 			return err
 		}
@@ -74,13 +89,13 @@ func (p *project) sizes(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(text), &images); err != nil || len(images) != 1 {
 			return fmt.Errorf("image %s: %w", name, err)
 		}
-		image := images[0]
-		p.say("  %-9s %6.1f MB", name, float64(image.Size)/1e6)
-		if most := sizeLimits[name]; most > 0 && image.Size > most {
-			return fmt.Errorf("image %s has %d bytes, at most %d are allowed", name, image.Size, most)
+		made := images[0]
+		p.say("  %-9s %6.1f MB", name, float64(made.Size)/1e6)
+		if most := sizeLimits[name]; most > 0 && made.Size > most {
+			return fmt.Errorf("image %s has %d bytes, at most %d are allowed", name, made.Size, most)
 		}
 		for _, label := range []string{"version", "revision", "licenses"} {
-			if value := image.Config.Labels["org.opencontainers.image."+label]; value == "" || value == "unknown" {
+			if value := made.Config.Labels["org.opencontainers.image."+label]; value == "" || value == "unknown" {
 				return fmt.Errorf("image %s: label org.opencontainers.image.%s is %q", name, label, value)
 			}
 		}

@@ -43,7 +43,7 @@ type step struct {
 	run   func(context.Context) error
 }
 
-// usualLimit bounds a run, the building of all images included. Cleaning up comes on top.
+// usualLimit bounds a run, from the building of all images to the cleaning up.
 const usualLimit = 8 * time.Minute
 
 // prove is a command: it builds the images, and for each trial starts a project, takes its steps, and removes it. At the end
@@ -53,9 +53,13 @@ func prove(trials ...trial) command.Command {
 		root := flags.String("root", ".", "the `folder` of the repository")
 		tag := flags.String("tag", "", "take the images of this `tag`, which stay, instead of building")
 		keep := flags.Bool("keep", false, "leave everything of the last trial running, and the images")
-		limit := flags.Duration("limit", usualLimit, "the `time` that it may take, without the cleaning up")
+		limit := flags.Duration("limit", usualLimit, "the `time` that it may take, the cleaning up included")
 		return func(ctx context.Context) (err error) {
-			ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %s", *limit))
+			work := *limit - cleaningTime
+			if work <= 0 {
+				return fmt.Errorf("-limit %s: it has to be more than %s, which are kept for the cleaning up", *limit, cleaningTime)
+			}
+			ctx, cancel := context.WithTimeoutCause(ctx, work, fmt.Errorf("not done after %s; %s more are kept for the cleaning up", work, cleaningTime))
 			defer cancel()
 			e, err := newEngine(ctx, out, *root, *tag)
 			if err != nil {

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 )
 
 // project is one run of a compose file.
@@ -49,7 +48,7 @@ func (p *project) container(ctx context.Context, service string) (string, error)
 
 // evidence is what the services have printed last, for a failure.
 func (p *project) evidence() string {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), evidenceTime)
 	defer cancel()
 	var b strings.Builder
 	list, err := p.docker(ctx, "ps", "--all", "--filter", "label=com.docker.compose.project="+p.name, "--format", "{{.Names}}\t{{.Status}}")
