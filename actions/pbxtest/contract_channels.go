@@ -295,7 +295,7 @@ func partners(tr *trial) {
 // spared: the handler does not end a partner that talks to somebody else by now, but with whom it has talked.
 func spared(tr *trial) {
 	const handler = "metaflows-orphan,s,1"
-	a, b, _ := tr.talk()
+	a, b, bridge := tr.talk()
 	c := tr.create("PJSIP/carol", map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": b.Name})
 	tr.must(tr.Hangup(c.ID, 0))
 	tr.left(c)
@@ -304,6 +304,10 @@ func spared(tr *trial) {
 		tr.Error("who talks to alice was ended by carol's handler")
 	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_push)": handler, "METAFLOWS_PARTNER": b.Name}))
+	name := tr.id("acme/x/rec") // what records is in the bridge, too
+	tr.must(tr.Record(bridge, name, "wav"))
+	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	tr.must(tr.AddToBridge(bridge, b.ID, false))
 	tr.PutDown("alice")
 	tr.left(a)
 	tr.left(b)
