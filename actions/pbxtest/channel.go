@@ -218,7 +218,7 @@ func (p *PBX) runHandler(c *channel, handler string) {
 	if has {
 		partner = argument
 	}
-	if where != "metaflows-orphan,s,1" || partner == "" {
+	if where != orphanHandler || partner == "" {
 		return
 	}
 	p.do(time.Millisecond, partner, func() {

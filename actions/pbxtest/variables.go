@@ -28,7 +28,6 @@ func (p *PBX) Variables(id string, names ...string) (map[string]string, error) {
 		if c == nil || c.dead {
 			return flows.ErrGone
 		}
-
 		for _, name := range names {
 			values[name] = p.read(c, name)
 		}

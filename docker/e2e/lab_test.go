@@ -277,3 +277,29 @@ func (l *lab) asteriskSays(words ...string) {
 		}
 	}
 }
+
+// staysUp sees to it that a call does not end for a second, after something that must not end it.
+func (l *lab) staysUp(c *phone.Call) {
+	l.Helper()
+	select {
+	case <-c.Ended():
+		l.Fatalf("%s has ended, with somebody who has left it to others", c)
+	case <-time.After(time.Second):
+	}
+}
+
+// channelOf is the id of a phone's channel.
+func (l *lab) channelOf(phone string) string {
+	l.Helper()
+	_, text, err := l.ask("/channels")
+	l.must(err)
+	var channels []struct{ ID, Name string }
+	l.must(json.Unmarshal([]byte(text), &channels))
+	for _, c := range channels {
+		if strings.HasPrefix(c.Name, "PJSIP/"+phone+"-") {
+			return c.ID
+		}
+	}
+	l.Fatalf("%s has no channel", phone)
+	return ""
+}

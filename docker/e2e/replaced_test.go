@@ -27,11 +27,7 @@ func TestPhoneTransfers(t *testing.T) {
 			}
 			talk()
 			l.hangUp(goes)
-			select {
-			case <-stays.Ended():
-				t.Fatalf("%s has transferred the other party and hung up, and with that ended its call", c.transferor)
-			case <-time.After(time.Second):
-			}
+			l.staysUp(stays)
 			talk()
 			if c.target == "1003" { // else the extension does not end by itself
 				l.must(carol.Calls()[0].Hangup(l.soon(5 * time.Second)))
@@ -62,11 +58,7 @@ func TestPhoneTransfersAttended(t *testing.T) {
 			l.hangUp(goes)
 			l.hangUp(second)
 			for _, call := range []*phone.Call{stays, c} {
-				select {
-				case <-call.Ended():
-					t.Fatalf("%s has joined the others and hung up, and with that ended %s", transferor, call)
-				case <-time.After(time.Second):
-				}
+				l.staysUp(call)
 			}
 			l.talk(stays, c)
 			l.press(stays, "*9")
