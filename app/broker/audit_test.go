@@ -279,7 +279,7 @@ func TestPushReachesNobody(t *testing.T) {
 		t.Error("an event came to", in)
 	case <-time.After(200 * time.Millisecond):
 	}
-	conns, err := l.broker.server.Connz(&server.ConnzOptions{Subscriptions: true, Username: true, Account: "EVENTS"})
+	conns, err := l.broker.engine.ns.Connz(&server.ConnzOptions{Subscriptions: true, Username: true, Account: "EVENTS"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,17 +386,22 @@ func TestOnlyAuditMayLogIn(t *testing.T) {
 
 // The internal users' password does not help from outside.
 func TestInternalUsersStayInside(t *testing.T) {
-	b := &Broker{log: quiet()}
-	if err := b.serve(Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", AuditPassword: "secret", Log: quiet()}, "inside"); err != nil {
+	engine, err := startEngine(Config{Dir: t.TempDir(), AuditPassword: "secret", Log: quiet()}, "inside")
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.server.Shutdown()
+	b := &Broker{log: quiet(), engine: engine}
+	defer engine.end()
+	if b.gate, err = openGate("127.0.0.1:0", "secret", engine.InProcessConn, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	defer b.gate.close()
 	for _, user := range []string{eventsUser, documentsUser} {
 		if nc, err := login(b, nats.UserInfo(user, "inside")); err == nil {
 			nc.Close()
 			t.Errorf("%s logged in over TCP", user)
 		}
-		nc, err := nats.Connect("", nats.InProcessServer(b.server), nats.UserInfo(user, "inside"))
+		nc, err := nats.Connect("", nats.InProcessServer(engine), nats.UserInfo(user, "inside"))
 		if err != nil {
 			t.Error(user, err)
 			continue

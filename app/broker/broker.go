@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -32,7 +31,8 @@ type Config struct {
 // Broker is NATS as the process uses it.
 type Broker struct {
 	log       *slog.Logger
-	server    *server.Server // nil with an external server
+	engine    *engine // nil with an external server
+	gate      *gate   // nil: nobody may subscribe from outside
 	unlock    func()
 	events    *nats.Conn
 	documents *nats.Conn
@@ -94,17 +94,41 @@ func (b *Broker) Documents() *nats.Conn { return b.documents }
 
 // Addr is where the embedded server listens; "" when it does not, or the server is external.
 func (b *Broker) Addr() string {
-	if b.server == nil || b.server.Addr() == nil {
+	if b.gate == nil {
 		return ""
 	}
-	return b.server.Addr().String()
+	return b.gate.addr()
 }
 
 // Embedded says whether the server runs in this process.
-func (b *Broker) Embedded() bool { return b.server != nil }
+func (b *Broker) Embedded() bool { return b.engine != nil }
+
+// Failed is closed when the embedded server could not be opened again for five minutes after it could write no more;
+// Failure then says why. Nothing more is tried. With an external server it is never closed.
+func (b *Broker) Failed() <-chan struct{} {
+	if b.engine == nil {
+		return nil
+	}
+	return b.engine.failed
+}
+
+// Failure is why the embedded server is gone; nil as long as Failed is open.
+func (b *Broker) Failure() error {
+	select {
+	case <-b.Failed():
+		return b.engine.failure
+	default:
+		return nil
+	}
+}
 
 // Err says why NATS cannot be used now; nil when it can.
 func (b *Broker) Err() error {
+	if b.engine != nil {
+		if err := b.engine.err(); err != nil {
+			return fmt.Errorf("not connected: %w", err)
+		}
+	}
 	for _, nc := range []*nats.Conn{b.events, b.documents} {
 		if nc.IsConnected() {
 			continue
@@ -124,11 +148,16 @@ func (b *Broker) Err() error {
 
 // Close ends the connections and the embedded server. What is still to be sent must have been acknowledged before.
 func (b *Broker) Close() {
-	b.events.Close()
-	b.documents.Close()
-	if b.server != nil {
-		b.server.Shutdown()
-		b.server.WaitForShutdown()
+	for _, nc := range []*nats.Conn{b.events, b.documents} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+	if b.gate != nil {
+		b.gate.close()
+	}
+	if b.engine != nil {
+		b.engine.end()
 	}
 	if b.unlock != nil {
 		b.unlock()

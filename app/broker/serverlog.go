@@ -9,16 +9,26 @@ import (
 // serverLog puts what the embedded server says into our log. Its notices are details for us. Fatalf does not end the
 // process, as the server expects: the reason goes to whoever starts the server.
 type serverLog struct {
-	log   *slog.Logger
-	fatal chan<- string
+	log    *slog.Logger
+	fatal  chan<- string
+	broken func(why string) // the server can write no more
 }
 
 func (l serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
 }
-func (l serverLog) Debugf(string, ...any)          {}
-func (l serverLog) Tracef(string, ...any)          {}
-func (l serverLog) Errorf(format string, v ...any) { l.log.Error("nats: " + fmt.Sprintf(format, v...)) }
+func (l serverLog) Debugf(string, ...any) {}
+func (l serverLog) Tracef(string, ...any) {}
+
+// Errorf also hears when a write has failed, which nats-server tells nobody else.
+func (l serverLog) Errorf(format string, v ...any) {
+	line := fmt.Sprintf(format, v...)
+	if ends(line) {
+		l.broken(line)
+		return // who hears it says so, once
+	}
+	l.log.Error("nats: " + line)
+}
 
 func (l serverLog) Warnf(format string, v ...any) {
 	if strings.HasPrefix(format, "Plaintext passwords detected") {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -25,7 +26,8 @@ type Config struct {
 	Node     string        // the Asterisk node's name, in every event
 	MaxAge   time.Duration // limits of the stream; the oldest events go first
 	MaxBytes int64
-	Limit    int // notices that may wait; 0: 65,536
+	Limit    int    // notices that may wait; 0: 65,536
+	Pending  string // file in which Close leaves what it could not publish, for the next New; "" for none
 	Log      *slog.Logger
 }
 
@@ -40,6 +42,10 @@ type Publisher struct {
 	closed  bool
 	problem error // why the stream cannot be used; nil when it can
 
+	closing  sync.Once
+	end      error // of Close
+	leftover bool  // there is a file of what a stop has left
+
 	taken     atomic.Int64 // out of the queue, not in the stream yet
 	published atomic.Int64 // ever
 
@@ -52,6 +58,7 @@ type Publisher struct {
 type notice struct {
 	flows.Notice
 	Count int64 `json:"count,omitempty"`
+	again bool  // a process before this one may have published it
 }
 
 // New starts a Publisher; nothing waits for NATS.
@@ -67,6 +74,7 @@ func New(cfg Config) *Publisher {
 		cfg: cfg, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
 		problem: fmt.Errorf("stream %s: not looked at yet", streamName),
 	}
+	p.takeUp()
 	go p.run(ctx)
 	return p
 }
@@ -77,6 +85,9 @@ func (p *Publisher) Publish(n flows.Notice) {
 	n.Node = p.cfg.Node
 	if n.Time.IsZero() {
 		n.Time = time.Now()
+	}
+	if n.ID == "" {
+		n.ID = rand.Text()
 	}
 	p.mu.Lock()
 	full := len(p.queue) >= p.cfg.Limit
@@ -100,7 +111,7 @@ func (p *Publisher) confess() {
 	if p.lost == 0 {
 		return
 	}
-	lost := flows.Notice{Type: "events.lost", Time: time.Now(), Node: p.cfg.Node}
+	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node}
 	p.queue = append(p.queue, notice{Notice: lost, Count: p.lost})
 	p.cfg.Log.Error("events were lost", "count", p.lost)
 	p.lost = 0
@@ -133,9 +144,14 @@ func (p *Publisher) Lost() int64 {
 	return p.total
 }
 
-// Close publishes what waits and ends the Publisher; a notice given later is lost. When ctx ends first, the error says how
-// many were not published.
+// Close publishes what waits and ends the Publisher; a notice given later is lost. When ctx ends first, the rest is left in
+// Config.Pending, and where it cannot be, the error says how many are lost. A second Close says the same.
 func (p *Publisher) Close(ctx context.Context) error {
+	p.closing.Do(func() { p.end = p.close(ctx) })
+	return p.end
+}
+
+func (p *Publisher) close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
@@ -143,15 +159,11 @@ func (p *Publisher) Close(ctx context.Context) error {
 	defer p.stop()
 	select {
 	case <-p.done:
-		return nil
 	case <-ctx.Done():
 	}
 	p.stop()
 	<-p.done
-	if n := p.Waiting(); n > 0 {
-		return fmt.Errorf("%d events could not be published: %w", n, context.Cause(ctx))
-	}
-	return nil
+	return p.leave(cmp.Or(p.Err(), context.Cause(ctx)))
 }
 
 func (p *Publisher) signal() {

@@ -237,7 +237,7 @@ func TestCloseSaysWhatIsLeft(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := p.Close(ctx); err == nil || !strings.HasPrefix(err.Error(), "3 events could not be published") {
+	if err := p.Close(ctx); err == nil || !strings.HasPrefix(err.Error(), "3 events are lost: ") {
 		t.Error(err)
 	}
 }

@@ -21,6 +21,7 @@ const (
 
 // item is a notice ready to be sent.
 type item struct {
+	notice  notice
 	lane    string
 	message *nats.Msg
 	ack     jetstream.PubAckFuture
@@ -55,7 +56,7 @@ func (p *Publisher) run(ctx context.Context) {
 		window = p.fill(window)
 		p.taken.Store(int64(len(window)))
 		if len(window) == 0 {
-			if p.ended() {
+			if p.settled(); p.ended() {
 				return
 			}
 			select {
@@ -79,7 +80,7 @@ func (p *Publisher) run(ctx context.Context) {
 			ready = false // the stream may be gone; this also finds out when NATS is back
 		}
 	}
-	p.putBack(len(window))
+	p.putBack(window)
 }
 
 // gather lets what a code does go before what is told of it, where they share a machine: a code must act at once, its
@@ -135,7 +136,8 @@ func (p *Publisher) findForgotten(ctx context.Context, js jetstream.JetStream, w
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
 	for _, it := range window {
-		if it.done || it.sent.IsZero() || time.Since(it.sent) < p.remembered()*9/10 {
+		old := it.notice.again && it.sent.IsZero() || !it.sent.IsZero() && time.Since(it.sent) >= p.remembered()*9/10
+		if it.done || !old {
 			continue
 		}
 		var err error
@@ -187,7 +189,7 @@ func (p *Publisher) fill(window []*item) []*item {
 			p.cfg.Log.Error("an event cannot be encoded and is lost", "type", n.Type, "error", err)
 			continue
 		}
-		window = append(window, &item{lane: n.lane(), message: m})
+		window = append(window, &item{notice: n, lane: n.lane(), message: m})
 	}
 	return window
 }
@@ -210,11 +212,15 @@ func (p *Publisher) ended() bool {
 	return p.closed && len(p.queue) == 0 && p.lost == 0
 }
 
-// putBack counts what was taken and not published as waiting, for the error of Close.
-func (p *Publisher) putBack(n int) {
+// putBack queues what was taken and not published again, for Close.
+func (p *Publisher) putBack(window []*item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queue = append(p.queue, make([]notice, n)...)
+	left := make([]notice, 0, len(window)+len(p.queue))
+	for _, it := range window {
+		left = append(left, it.notice)
+	}
+	p.queue = append(left, p.queue...)
 	p.taken.Store(0)
 }
 

@@ -10,10 +10,13 @@ import (
 	"sync"
 	"time"
 
+	"metaflows/app/auth"
+	"metaflows/app/broker"
 	"metaflows/app/egress"
 	"metaflows/app/events"
 	"metaflows/app/rest"
 	"metaflows/app/schema"
+	"metaflows/app/store"
 )
 
 // loadSchemas gives the schemas of documents, with the addresses that these must not name.
@@ -67,7 +70,7 @@ func hostOf(address string) string {
 	return u.Host
 }
 
-// parts is what /readyz tells.
+// parts is what /readyz tells: also whether what is right in memory could be changed, as NATS answered a moment ago.
 func (s *process) parts() []rest.Part {
 	asterisk := error(nil)
 	if status := s.telephony.client.Status(); !status.Connected {
@@ -77,11 +80,22 @@ func (s *process) parts() []rest.Part {
 	}
 	nats := s.broker.Err()
 	if nats == nil {
-		nats = s.events.Err()
+		nats = first(s.events.Err(), s.probe.Err(broker.EventStream))
 	}
+	stored := s.probe.Err(store.Bucket)
 	return []rest.Part{
-		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: s.documents.Err()},
-		{Name: "directory", Err: s.records.Err()}, {Name: "logins", Err: s.logins.err()},
+		{Name: "asterisk", Err: asterisk}, {Name: "nats", Err: nats}, {Name: "documents", Err: first(s.documents.Err(), stored)},
+		{Name: "directory", Err: first(s.records.Err(), stored)}, {Name: "logins", Err: first(s.logins.err(), s.probe.Err(auth.Bucket))},
 		{Name: "calls", Err: s.live.Err()},
 	}
+}
+
+// first is the first of some errors that is one.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

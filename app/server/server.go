@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"metaflows/app/auth"
 	"metaflows/app/broker"
 	"metaflows/app/config"
 	"metaflows/app/directory"
@@ -53,8 +54,10 @@ type process struct {
 	log     *slog.Logger
 	addr    Addresses
 	keepsIn string // file of the documents known last; "" where none can be kept
+	pending string // file of the events that a stop could not publish; likewise
 
 	broker    *broker.Broker
+	probe     *broker.Probe
 	events    *events.Publisher
 	documents *store.Store
 	records   *store.Records // of the directory
@@ -70,7 +73,7 @@ type process struct {
 
 // Run runs metaflows until ctx ends, and then stops it: calls are left talking in Asterisk, requests are answered, and
 // what is being published is finished, in 10 seconds at most. An error is why it could not start, or what was lost at the
-// stop. Asterisk and an external NATS may be away at any time.
+// stop, or that the embedded NATS could not write for five minutes. Asterisk and an external NATS may be away at any time.
 func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -93,7 +96,8 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	}
 	defer s.broker.Close()
 	s.events = events.New(events.Config{
-		Conn: s.broker.Events(), Node: cfg.Node, MaxAge: cfg.Events.MaxAge, MaxBytes: int64(cfg.Events.MaxBytes), Log: s.log,
+		Conn: s.broker.Events(), Node: cfg.Node, MaxAge: cfg.Events.MaxAge, MaxBytes: int64(cfg.Events.MaxBytes),
+		Pending: s.pending, Log: s.log,
 	})
 	defer func() { _ = s.finishEvents(0) }() // when the start fails; else done below
 	s.documents, err = store.New(store.Config{
@@ -113,6 +117,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		return err
 	}
 	running.Go(func() { s.records.Run(life) })
+	s.probe = s.broker.NewProbe(store.Bucket, auth.Bucket)
 	if s.broker.Embedded() {
 		s.awaitLoaded(ctx, s.documents.Ready(), "documents")
 		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
@@ -121,6 +126,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err := s.loadSchemas(); err != nil {
 		return err
 	}
+	running.Go(func() { s.probe.Run(life) })
 	s.openLive()
 	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
@@ -145,8 +151,13 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if options.Listening != nil {
 		options.Listening(s.addr)
 	}
-	<-ctx.Done()
-	return s.stop()
+	select {
+	case <-ctx.Done():
+	case <-s.broker.Failed():
+		s.log.Error("metaflows ends: what it is to keep cannot be written", "error", s.broker.Failure())
+	}
+	err = s.stop()
+	return errors.Join(s.broker.Failure(), err)
 }
 
 // stop ends what Run has started, in reverse. Nothing is undone in Asterisk: the client refuses commands first of all.
@@ -163,19 +174,18 @@ func (s *process) stop() error {
 		_ = s.http.Close()
 	}
 	err := s.finishEvents(lastTimeout)
+	if err != nil {
+		s.log.Error("stopped", "error", err)
+		return err
+	}
 	s.log.Info("stopped")
-	return err
+	return nil
 }
 
 func (s *process) finishEvents(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	err := s.events.Close(ctx)
-	if err != nil && wait > 0 {
-		s.log.Error("events are lost at the stop", "error", err)
-		return err
-	}
-	return nil
+	return s.events.Close(ctx)
 }
 
 // dataFolder makes the folder for what is kept on disk. Where that would only be the documents known last, it goes on
@@ -190,7 +200,7 @@ func (s *process) dataFolder() error {
 	}
 	switch {
 	case err == nil:
-		s.keepsIn = filepath.Join(s.cfg.DataDir, "documents.json")
+		s.keepsIn, s.pending = filepath.Join(s.cfg.DataDir, "documents.json"), filepath.Join(s.cfg.DataDir, "events.pending")
 	case s.cfg.AdminToken != "" && s.cfg.NATS.URL != "":
 		s.log.Warn("METAFLOWS_DATA_DIR cannot be used: a start without NATS will have no codes", "folder", s.cfg.DataDir, "error", err)
 		return nil
