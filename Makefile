@@ -17,11 +17,12 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 # having PATTERN: the folders whose tests have a function that begins so.
 having = $$(grep -rlE '^func $(1)' --include=*_test.go . | xargs -r -n 1 dirname | sort -u)
 
+# Tests that fill disks, take descriptors or damage files have names that begin with TestChaos; make chaos-data runs them.
 # Tests run an Asterisk if they are in docker/pbx, in docker/e2e or in a folder asterisktest, or if their names begin with
 # TestAsterisk; no other test does. None is skipped where there is no Asterisk: they fail.
 whole := '/(docker/pbx|docker/e2e|asterisktest)$$'
 on_asterisk = $$($(GO) list ./... | grep -E $(whole))
-off_asterisk = -skip '^TestAsterisk' $$($(GO) list ./... | grep -vE $(whole))
+off_asterisk = -skip '^(TestAsterisk|TestChaos)' $$($(GO) list ./... | grep -vE $(whole))
 
 # What the tests of the real Asterisk said, in full.
 log := bin/end-to-end.log
@@ -121,6 +122,10 @@ docker-test: bin/stack ## the compose files on this machine's Docker engine: cal
 .PHONY: chaos
 chaos: build bin/chaos ## 200 kills at random instants of random calls: nobody lost, left over or served twice; FLAGS='-runs 20 -seed 7'
 	@bin/chaos -metaflows bin/metaflows $(FLAGS)
+
+.PHONY: chaos-data
+chaos-data: cc ## full disks, no descriptors, damaged files: what is kept is there again, in under 5 minutes; needs root
+	@export CGO_ENABLED=1; $(GO) test -race -count=1 -p 1 -timeout 5m -run '^TestChaos' $(call having,TestChaos)
 
 .PHONY: clean
 clean: ## removes what was built; the Asterisk in the cache stays

@@ -28,8 +28,8 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_NATS_URL", c.NATS.URL, c.NATS.URL == "" || areNATS(c.NATS.URL)},
 		{"METAFLOWS_NATS_CREDS", c.NATS.Creds, c.NATS.Creds == "" || isFile(c.NATS.Creds)},
 		{"METAFLOWS_NATS_LISTEN", c.NATS.Listen, c.NATS.Listen == "off" || isAddress(c.NATS.Listen)},
-		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second},
-		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20},
+		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second || !isSet("METAFLOWS_EVENTS_MAX_AGE")},
+		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20 || !isSet("METAFLOWS_EVENTS_MAX_BYTES")},
 		{"METAFLOWS_HTTP_ADDR", c.HTTP.Addr, isAddress(c.HTTP.Addr)},
 		{"METAFLOWS_PPROF_ADDR", c.Pprof.Addr, c.Pprof.Addr == "" || isLoopback(c.Pprof.Addr)},
 		{"METAFLOWS_AUTH_RATE_LIMIT", strconv.Itoa(c.Auth.RateLimit), c.Auth.RateLimit >= 0 && c.Auth.RateLimit <= 1_000_000},
@@ -117,6 +117,9 @@ func isLoopback(s string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
+
+// isSet: an empty variable is not.
+func isSet(name string) bool { return os.Getenv(name) != "" }
 
 func isFile(path string) bool {
 	f, err := os.Open(path)

@@ -30,8 +30,8 @@ type Config struct {
 		Listen string `default:"127.0.0.1:4222" about:"where the embedded server listens for subscribers; off: nowhere" accepts:"host:port or off"`
 	}
 	Events struct {
-		MaxAge   time.Duration `split_words:"true" default:"720h" about:"how long events are kept" accepts:"a duration of a second or more, as 720h"`
-		MaxBytes Size          `split_words:"true" default:"1GiB" about:"how much room events take" accepts:"1MiB or more, as 512MiB, 1GiB"`
+		MaxAge   time.Duration `split_words:"true" about:"how long events are kept; empty: 168h in a new stream, one that is there stays as it is" accepts:"a duration of a second or more, as 720h"`
+		MaxBytes Size          `split_words:"true" about:"how much room events take; empty: 256MiB in a new stream, one that is there stays as it is" accepts:"1MiB or more, as 512MiB, 1GiB"`
 	}
 	HTTP struct {
 		Addr string `default:"127.0.0.1:8000" about:"where the REST API listens" accepts:"host:port"`

@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err, warnings)
 	}
 	if c.ARI.URL != "http://127.0.0.1:8088/ari" || c.ARI.Username != "metaflows" || c.ARI.Application != "metaflows" ||
-		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 720*time.Hour || c.Events.MaxBytes != 1<<30 ||
+		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 0 || c.Events.MaxBytes != 0 ||
 		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 || c.Pprof.Addr != "" || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
 		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {

@@ -24,10 +24,10 @@ const defaultLimit = 65536
 type Config struct {
 	Conn     *nats.Conn    // its Close is its owner's; it must fail a publish rather than keep it while disconnected
 	Node     string        // the Asterisk node's name, in every event
-	MaxAge   time.Duration // limits of the stream; the oldest events go first
-	MaxBytes int64
-	Limit    int    // notices that may wait; 0: 65,536
-	Pending  string // file in which Close leaves what it could not publish, for the next New; "" for none
+	MaxAge   time.Duration // limits of the stream; the oldest events go first. 0: a new one has 7 days and 256 MiB,
+	MaxBytes int64         // one that is there keeps its own
+	Limit    int           // notices that may wait; 0: 65,536
+	Pending  string        // file in which Close leaves what it could not publish, for the next New; "" for none
 	Log      *slog.Logger
 }
 
@@ -48,6 +48,7 @@ type Publisher struct {
 
 	taken     atomic.Int64 // out of the queue, not in the stream yet
 	published atomic.Int64 // ever
+	memory    atomic.Int64 // how long the stream knows an id, a time.Duration
 
 	wake chan struct{} // one slot
 	stop context.CancelFunc

@@ -276,3 +276,39 @@ func BenchmarkPublish(b *testing.B) {
 		p.queue = p.queue[:0]
 	}
 }
+
+// A new stream has moderate limits; one that is there keeps its own, unless others are set.
+func TestLimitsOfTheStream(t *testing.T) {
+	b := embedded(t)
+	js, err := jetstream.New(b.Events())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := func(age time.Duration, size int64) jetstream.StreamConfig {
+		t.Helper()
+		p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: age, MaxBytes: size})
+		defer func() { _ = p.Close(t.Context()) }()
+		for deadline := time.Now().Add(10 * time.Second); p.Err() != nil; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal(p.Err())
+			}
+		}
+		s, err := js.Stream(t.Context(), streamName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CachedInfo().Config
+	}
+	if c := limits(0, 0); c.MaxAge != 7*24*time.Hour || c.MaxBytes != 256<<20 || c.Duplicates != duplicates {
+		t.Error("a new stream:", c.MaxAge, c.MaxBytes, c.Duplicates)
+	}
+	if c := limits(720*time.Hour, 1<<30); c.MaxAge != 720*time.Hour || c.MaxBytes != 1<<30 {
+		t.Error("limits that are set:", c.MaxAge, c.MaxBytes)
+	}
+	if c := limits(0, 0); c.MaxAge != 720*time.Hour || c.MaxBytes != 1<<30 || c.Duplicates != duplicates {
+		t.Error("limits that are there:", c.MaxAge, c.MaxBytes, c.Duplicates)
+	}
+	if c := limits(0, 2<<20); c.MaxAge != 720*time.Hour || c.MaxBytes != 2<<20 {
+		t.Error("one that is set:", c.MaxAge, c.MaxBytes)
+	}
+}

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ const (
 	// duplicates is how long the stream knows an event's id: longer than most outages in which an event may have been stored
 	// without our learning of it. After longer ones it is looked for.
 	duplicates = 10 * time.Minute
+	// Limits of a new stream where none are given: what the embedded server holds of a stream in memory grows with the stream.
+	defaultAge   = 7 * 24 * time.Hour
+	defaultBytes = 256 << 20
 )
 
 // ensureStream makes the stream, or gives an existing one our subjects and limits and leaves the rest of it (replicas,
@@ -30,6 +34,7 @@ func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) er
 	stream, err := js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		want := jetstream.StreamConfig{Name: streamName, Description: "what happened to calls", AllowDirect: true}
+		want.MaxAge, want.MaxBytes = defaultAge, defaultBytes
 		p.limits(&want)
 		_, err = js.CreateStream(ctx, want)
 		return wrapStream("create", err)
@@ -50,18 +55,23 @@ func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) er
 
 func (p *Publisher) limits(c *jetstream.StreamConfig) {
 	c.Subjects = []string{broker.EventSubjects}
-	c.MaxAge = p.cfg.MaxAge
-	c.MaxBytes = p.cfg.MaxBytes
+	if p.cfg.MaxAge > 0 {
+		c.MaxAge = p.cfg.MaxAge
+	}
+	if p.cfg.MaxBytes > 0 {
+		c.MaxBytes = p.cfg.MaxBytes
+	}
 	c.Discard = jetstream.DiscardOld
-	c.Duplicates = p.remembered()
+	c.Duplicates = duplicates
+	if c.MaxAge > 0 {
+		c.Duplicates = min(duplicates, c.MaxAge)
+	}
+	p.memory.Store(int64(c.Duplicates))
 }
 
 // remembered is how long the stream knows an event's id.
 func (p *Publisher) remembered() time.Duration {
-	if p.cfg.MaxAge > 0 {
-		return min(duplicates, p.cfg.MaxAge)
-	}
-	return duplicates
+	return cmp.Or(time.Duration(p.memory.Load()), duplicates)
 }
 
 func wrapStream(verb string, err error) error {

@@ -243,7 +243,7 @@ func (s *process) openBroker() error {
 		}
 		cfg.Dir = filepath.Join(s.cfg.DataDir, "nats")
 		cfg.Listen, cfg.AuditPassword = s.cfg.NATS.Listen, password
-		cfg.MaxStore = int64(s.cfg.Events.MaxBytes) + otherStore
+		cfg.MaxStore = maxStore
 	}
 	var err error
 	s.broker, err = broker.Open(cfg)
@@ -261,8 +261,9 @@ func (s *process) openBroker() error {
 	return nil
 }
 
-// otherStore is the room on disk for what is not events: a limit, nothing is set aside.
-const otherStore = 64 << 30
+// maxStore is more than any disk has: the event stream has a limit of its own, and where that is not set here it is the
+// one that the stream has. Nothing is set aside.
+const maxStore = 1 << 50
 
 // awaitLoaded waits until something is loaded from the embedded NATS.
 func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what string) {
