@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,7 @@ const (
 const (
 	eventsUser    = "metaflows-events"
 	documentsUser = "metaflows-documents"
+	consumersUser = "metaflows-consumers"
 )
 
 // auditMayPublish lists the requests of the login audit (design 3.2): it reads the stream, alone or with consumers of
@@ -30,9 +32,6 @@ var auditMayPublish = []string{
 	"$JS.API.STREAM.MSG.GET." + EventStream,
 	"$JS.API.DIRECT.GET." + EventStream,
 	"$JS.API.DIRECT.GET." + EventStream + ".>",
-	"$JS.API.CONSUMER.CREATE." + EventStream,
-	"$JS.API.CONSUMER.CREATE." + EventStream + ".>",
-	"$JS.API.CONSUMER.DURABLE.CREATE." + EventStream + ".*",
 	"$JS.API.CONSUMER.INFO." + EventStream + ".*",
 	"$JS.API.CONSUMER.LIST." + EventStream,
 	"$JS.API.CONSUMER.NAMES." + EventStream,
@@ -41,6 +40,13 @@ var auditMayPublish = []string{
 	"$JS.API.CONSUMER.UNPIN." + EventStream + ".*",
 	"$JS.API.CONSUMER.MSG.NEXT." + EventStream + ".*",
 	"$JS.ACK." + EventStream + ".>",
+}
+
+// auditMayCreate are the requests of audit for a consumer; see ration.
+var auditMayCreate = []string{
+	"$JS.API.CONSUMER.CREATE." + EventStream,
+	"$JS.API.CONSUMER.CREATE." + EventStream + ".>",
+	"$JS.API.CONSUMER.DURABLE.CREATE." + EventStream + ".*",
 }
 
 var auditMaySubscribe = []string{EventSubjects, AuditInbox + ".>"}
@@ -58,10 +64,14 @@ var auditMaySubscribe = []string{EventSubjects, AuditInbox + ".>"}
 // to a subject that can be guessed: the publisher's only subscription is its inbox, whose name is random. What acts on
 // messages (documents, commands, live calls) belongs into DOCUMENTS, which imports nothing and exports nothing.
 func accounts(inside, audit string) string {
-	var exports, imports strings.Builder
+	var exports, creations, imports strings.Builder
 	for _, s := range auditMayPublish {
 		fmt.Fprintf(&exports, "      {service: %q, response_type: Stream, accounts: [AUDIT]}\n", s)
 		fmt.Fprintf(&imports, "      {service: {account: EVENTS, subject: %q}}\n", s)
+	}
+	for _, s := range auditMayCreate {
+		fmt.Fprintf(&creations, "      {service: %q, response_type: Stream, accounts: [AUDIT]}\n", rationed+s)
+		fmt.Fprintf(&imports, "      {service: {account: CONSUMERS, subject: %q}, to: %q}\n", rationed+s, s)
 	}
 	for _, s := range auditMaySubscribe {
 		fmt.Fprintf(&exports, "      {stream: %q, accounts: [AUDIT]}\n", s)
@@ -71,6 +81,11 @@ func accounts(inside, audit string) string {
 accounts {
   EVENTS {
     jetstream: enabled
+    users: [{user: %q, password: %q, allowed_connection_types: ["IN_PROCESS"]}]
+    exports: [
+%s    ]
+  }
+  CONSUMERS {
     users: [{user: %q, password: %q, allowed_connection_types: ["IN_PROCESS"]}]
     exports: [
 %s    ]
@@ -85,7 +100,8 @@ accounts {
     users: [{user: %q, password: %q, allowed_connection_types: ["IN_PROCESS"]}]
   }
 }`, eventsUser, inside, exports.String(),
-		AuditUser, audit, quoted(auditMayPublish), quoted(auditMaySubscribe), imports.String(),
+		consumersUser, inside, creations.String(),
+		AuditUser, audit, quoted(slices.Concat(auditMayPublish, auditMayCreate)), quoted(auditMaySubscribe), imports.String(),
 		documentsUser, inside)
 }
 

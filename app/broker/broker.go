@@ -36,6 +36,7 @@ type Broker struct {
 	unlock    func()
 	events    *nats.Conn
 	documents *nats.Conn
+	consumers *nats.Conn // takes the auditors' requests for consumers; nil with an external server
 	away      *away
 }
 
@@ -148,7 +149,7 @@ func (b *Broker) Err() error {
 
 // Close ends the connections and the embedded server. What is still to be sent must have been acknowledged before.
 func (b *Broker) Close() {
-	for _, nc := range []*nats.Conn{b.events, b.documents} {
+	for _, nc := range []*nats.Conn{b.consumers, b.events, b.documents} {
 		if nc != nil {
 			nc.Close()
 		}

@@ -30,6 +30,12 @@ func embedded(cfg Config) (*Broker, error) {
 	if b.events, err = connect(eventsUser); err == nil {
 		b.documents, err = connect(documentsUser)
 	}
+	if err == nil {
+		b.consumers, err = connect(consumersUser)
+	}
+	if err == nil {
+		err = (&ration{events: b.events}).serve(b.consumers)
+	}
 	if err != nil {
 		b.Close()
 		return nil, fmt.Errorf("connect to the embedded NATS: %w", err)

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ func (r *Reader) Story(ctx context.Context, account, call string, from uint64, m
 		return nil, 0, fmt.Errorf("%w: NATS is not connected", ErrUnavailable)
 	}
 	cfg := jetstream.ConsumerConfig{
+		Name:          broker.OwnConsumer + rand.Text(),
 		FilterSubject: "metaflows.v1.event." + broker.Token(account) + "." + broker.Token(call) + ".>",
 		AckPolicy:     jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: consumerLife,
 	}

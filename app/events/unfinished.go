@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 		subjects = append(subjects, "metaflows.v1.event.*.*."+begin, "metaflows.v1.event.*.*."+end)
 	}
 	consumer, err := js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
-		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from,
+		NamePrefix: broker.OwnConsumer + rand.Text(), FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
