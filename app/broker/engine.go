@@ -30,6 +30,7 @@ type engine struct {
 	cfg    Config
 	inside string // password of the internal users, for this run only
 	log    *slog.Logger
+	giveUp time.Duration
 
 	mu      sync.Mutex
 	ns      *server.Server // nil while it is closed
@@ -45,7 +46,7 @@ type engine struct {
 
 func startEngine(cfg Config, inside string) (*engine, error) {
 	e := &engine{
-		cfg: cfg, inside: inside, log: cfg.Log, broken: make(chan string, 1),
+		cfg: cfg, inside: inside, log: cfg.Log, giveUp: giveUp, broken: make(chan string, 1),
 		stop: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
 	}
 	if err := e.open(); err != nil {
@@ -116,8 +117,8 @@ func (e *engine) run() {
 			}
 			e.close(err)
 			e.log.Debug("the embedded NATS cannot be opened again yet", "error", err)
-			if time.Since(since) > giveUp {
-				e.failure = fmt.Errorf("the embedded NATS could not be opened again for %s: %w", giveUp, err)
+			if time.Since(since) > e.giveUp {
+				e.failure = fmt.Errorf("the embedded NATS could not be opened again for %s: %w", e.giveUp, err)
 				close(e.failed)
 				return
 			}

@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,26 @@ func TestClosedSaysWhy(t *testing.T) {
 	defer cancel()
 	if _, err := js.AccountInfo(ctx); err == nil {
 		t.Error("JetStream answers")
+	}
+}
+
+// A server that cannot be opened again for too long is given up, and says why.
+func TestGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, Config{Dir: dir})
+	b.engine.giveUp = time.Second
+	b.engine.cfg.Dir = filepath.Join(dir, "missing") // as a folder that cannot be written; read after breaks only
+	b.engine.breaks("Critical write error")
+	select {
+	case <-b.Failed():
+	case <-time.After(15 * time.Second):
+		t.Fatal("it is not given up")
+	}
+	if err := b.Failure(); err == nil || !strings.Contains(err.Error(), "could not be opened again for 1s") || !strings.Contains(err.Error(), "no such file") {
+		t.Error(err)
+	}
+	if b.Err() == nil {
+		t.Error("it says that NATS can be used")
 	}
 }
 
