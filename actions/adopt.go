@@ -17,6 +17,7 @@ type adoption struct {
 	recordings []*flows.Recording
 	inBridge   map[*flows.Leg]bool
 	partners   map[*flows.Leg]string // METAFLOWS_PARTNER
+	nameless   []*flows.Leg          // without a state of their own: in the place of another leg
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
@@ -26,6 +27,9 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 		return a.notUnderstood(found, err)
 	}
 	a.call.TakeUp(a.legs, a.recordings)
+	if err := a.identifyNameless(); err != nil {
+		return err
+	}
 	a.takeUp()
 	a.tellAdopted()
 	switch {
@@ -45,7 +49,6 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 
 // read makes legs of the channels.
 func (a *adoption) read(found []flows.Found) error {
-	var nameless []*flows.Leg // in the place of another leg
 	for _, f := range found {
 		if f.Elsewhere && f.Bridge == "" { // somebody has sent it there meanwhile
 			a.takenAway = true
@@ -60,7 +63,7 @@ func (a *adoption) read(found []flows.Found) error {
 			leg = state.Leg(f.Channel, f.Vars[flows.VarRole])
 			a.recordings = append(a.recordings, state.RecordingsOf(a.call.ID)...)
 		} else {
-			nameless = append(nameless, leg)
+			a.nameless = append(a.nameless, leg)
 		}
 		leg.Called = f.Dialled
 		a.inBridge[leg], a.partners[leg] = f.Bridge == a.call.Bridge, f.Partner
@@ -75,7 +78,8 @@ func (a *adoption) read(found []flows.Found) error {
 			a.answeredAt = leg.Answered
 		}
 	}
-	for _, leg := range nameless {
+	for _, leg := range a.nameless {
+		leg.Owner, leg.Context = flows.Owner{}, "" // what its channel says may be another's
 		if leg.Role = flows.RoleCallee; a.caller == nil {
 			leg.Role = flows.RoleCaller
 		}
@@ -83,6 +87,16 @@ func (a *adoption) read(found []flows.Found) error {
 			leg.LinkedID = a.legs[0].LinkedID
 		}
 		leg.Answered, leg.Called = a.answeredAt, true
+	}
+	return nil
+}
+
+// identifyNameless asks whose the legs are that have no state.
+func (a *adoption) identifyNameless() error {
+	for _, leg := range a.nameless {
+		if err := a.askOwner(a.t, leg); err != nil {
+			return err
+		}
 	}
 	return nil
 }

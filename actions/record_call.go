@@ -28,7 +28,7 @@ func (s *Set) recordCall() flows.Module {
 }
 
 func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
-	account := t.Flow.Owner.Owner.Account
+	account := t.Flow.Account()
 	mine := slices.IndexFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Account == account })
 	action := data.Action
 	if action == "toggle" {

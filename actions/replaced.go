@@ -10,13 +10,16 @@ import (
 // partingTime is how long a phone that has transferred its call may take to hang up.
 const partingTime = 5 * time.Second
 
-// Replaced gives a channel that has taken a leg's place what that leg's channel had. left is that one. Where the leg was
-// picked up it leaves: Asterisk exchanges the insides of the two until it is out of the application, and what is set before
-// can end on the wrong one. A phone that has sent the others elsewhere (REFER) is there until it hangs up, and must not end
-// them by that.
+// Replaced gives a channel that has taken a leg's place what belongs to the place, and asks whose it is. left is the leg's
+// channel before. Where the leg was picked up it leaves: Asterisk exchanges the insides of the two until it is out of the
+// application, and what is set before can end on the wrong one. A phone that has sent the others elsewhere (REFER) is there
+// until it hangs up, and must not end them by that.
 func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
 	if leg.Phone() {
 		if err := awaitLeft(t, left, time.Second); err != nil && !errors.Is(err, flows.ErrTimeout) {
+			return err
+		}
+		if err := s.askOwner(t, leg); err != nil {
 			return err
 		}
 		return s.tieReplaced(t, leg)
@@ -46,13 +49,6 @@ func awaitLeft(t *flows.Task, channel string, d time.Duration) error {
 
 // tieReplaced tells the channel of a leg that was replaced whose it is and with whom it ends, and the other party's.
 func (s *Set) tieReplaced(t *flows.Task, leg *flows.Leg) error {
-	if leg.Context == "" && !leg.Outsider() {
-		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
-		if err != nil {
-			return err
-		}
-		leg.Context = own["TRANSFER_CONTEXT"]
-	}
 	vars := map[string]string{flows.VarCall: t.Call.ID, flows.VarRole: leg.Role, pushHandler: orphanHandler}
 	peer := t.Call.Peer(leg)
 	if peer != nil && t.Call.Answered() && !peer.Goes {

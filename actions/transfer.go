@@ -57,7 +57,7 @@ func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) 
 	}
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg), extension: data.extension(captures),
-		context: t.Flow.Owner.Context, ring: time.Duration(data.Timeout) * time.Second,
+		context: t.Flow.Context(), ring: time.Duration(data.Timeout) * time.Second,
 	}
 	if x.ring <= 0 {
 		x.ring = defaultRing * time.Second

@@ -401,15 +401,21 @@ func TestCallOverrun(t *testing.T) {
 	})
 }
 
-// TestCallReplace: a channel that takes a leg's place (pickup, REFER) has its identity and is heard; the old one is not.
+// TestCallReplace: a channel that takes a leg's place (pickup, REFER) has none of its codes, whatever it carries, until its
+// endpoint has said whose it is; the old one is not heard any more.
 func TestCallReplace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newCallRig(t, nil)
 		r.document("acme", "9")
 		r.module("test", func(*Task) (Next, error) { return Stop, nil })
+		r.cfg.Replaced = func(task *Task, leg *Leg, _ string) error {
+			err := task.AwaitFor(0, func(ev Event) bool { s, ok := ev.(Started); return ok && s.Channel.ID == "leg-a-1" })
+			task.Call.Identify(leg, rigChannel("leg-a-1", "acme"))
+			return err
+		}
 		r.start()
 		r.press("b", "*") // a sequence of the old channel does not go on in the new one
-		r.calls.Deliver("b", Started{Channel: rigChannel("c", ""), Replaces: "b"})
+		r.calls.Deliver("b", Started{Channel: rigChannel("c", "acme"), Replaces: "b"})
 		r.calls.Deliver("c", Entered{Channel: "c", Bridge: "mf-a", Stamp: time.Now()})
 		r.calls.Deliver("b", Left{Channel: "b"})
 		r.press("c", "9")
@@ -417,6 +423,12 @@ func TestCallReplace(t *testing.T) {
 			t.Error("the new channel goes on with the old one's sequence")
 		}
 		r.press("b", "*9")
+		r.press("c", "*9")
+		if got := r.told("code.matched"); got != "" {
+			t.Errorf("before its endpoint is asked: told %s", got)
+		}
+		r.calls.Deliver("c", Started{Channel: rigChannel("leg-a-1", "acme"), Args: []string{ArgLeg, "a"}})
+		time.Sleep(2 * time.Second) // what c has typed is over
 		r.press("c", "*9")
 		if got := r.told("code.matched"); got != "code.matched" {
 			t.Errorf("told %s", r.told("code."))

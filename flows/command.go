@@ -261,7 +261,7 @@ func (c *Call) recall(f *Flow) {
 
 // begin lets a task run a flow; body runs its nodes.
 func (c *Call) begin(f *Flow, body func(*Task) error) *Task {
-	f.since = c.clock.now()
+	f.since, f.whose, f.context, f.channel = c.clock.now(), f.Owner.Owner, f.Owner.Context, f.Presser.ID
 	c.flows = append(c.flows, f)
 	return c.spawn("flow "+f.Path, f.Presser, f, func(t *Task) (err error) {
 		defer func() { c.ended(f, cmp.Or(t.ending, err)) }()

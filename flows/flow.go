@@ -17,6 +17,9 @@ type Flow struct {
 	// Action is the id of the run of that node; deterministic.
 	Action string
 
+	whose    Owner  // the owner when the flow began: another may take the owner's place (pickup, REFER), not its rights
+	context  string // where that one may dial
+	channel  string // the presser's when it became that
 	run      string // begins the ids of the flow's actions
 	depth    int    // of the node that runs: its number in the flow
 	account  string // of the command that it is run by, "" for a code
@@ -50,8 +53,17 @@ func (t *Task) Continue(leg *Leg) {
 	if t.Flow.Owner == t.Flow.Presser {
 		t.Flow.Owner = leg
 	}
-	t.Flow.Presser, t.Leg = leg, leg
+	t.Flow.Presser, t.Leg, t.Flow.channel = leg, leg, leg.ID
 }
+
+// Account is whose rights hold: the owner's as it was when the flow began, else that of the program whose command it is.
+func (f *Flow) Account() string { return cmp.Or(f.whose.Account, f.account) }
+
+// Context is the dialplan context of that owner, "" for none.
+func (f *Flow) Context() string { return f.context }
+
+// left says that the presser is not there any more: it is gone, or somebody else has its place.
+func (f *Flow) left() bool { return f.Presser.Gone || f.Presser.ID != f.channel }
 
 // Captures are the captures of the code; nil for a number. The error is a Failure, no_captures, for a module to end with:
 // there were some, and a restart has lost them (FlowNote). Without them it would do something else than was asked for.
@@ -72,7 +84,7 @@ func (f *Flow) Captures() ([]string, error) {
 func (t *Task) Notice(kind string) Notice {
 	f := t.Flow
 	n := t.Call.NoticeAbout(f.Presser, kind)
-	n.ID, n.Account = f.Action+":"+kind, cmp.Or(f.Owner.Owner.Account, f.account)
+	n.ID, n.Account = f.Action+":"+kind, f.Account()
 	n.Action, n.Module, n.Path = f.Action, f.module, f.Path
 	n.Document, n.Digits = string(f.document), f.digits
 	if f.accepted && f.Presser == f.Owner {
@@ -107,7 +119,7 @@ func (c *Call) startFlow(m matched) {
 // runFlow runs the nodes from the present one to where they end.
 func (t *Task) runFlow() error {
 	for f := t.Flow; f.node != nil; {
-		if f.Presser.Gone || t.ending != nil { // no further node runs
+		if f.left() || t.ending != nil { // no further node runs
 			return nil
 		}
 		f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)

@@ -60,6 +60,8 @@ type Leg struct {
 	busy    int    // commands at the courier
 	since   []change
 	former  string // the channel whose place this one has taken
+
+	formerly []string // accounts whose leg it was, before others took its place
 }
 
 // change is a moment from which a leg's keys were or were not kept from the others, by Asterisk's clock.

@@ -23,8 +23,10 @@ func (c *Call) Add(leg *Leg) {
 func (c *Call) Accounts() []string {
 	var accounts []string
 	for _, leg := range c.all {
-		if !leg.Outsider() && !slices.Contains(accounts, leg.Owner.Account) {
-			accounts = append(accounts, leg.Owner.Account)
+		for _, account := range slices.Concat(leg.formerly, []string{leg.Owner.Account}) {
+			if account != "" && !slices.Contains(accounts, account) {
+				accounts = append(accounts, account)
+			}
 		}
 	}
 	if accounts == nil {
@@ -203,21 +205,36 @@ func (c *Call) lose(channel string) {
 	}
 }
 
-// replace gives a leg's place to another channel (pickup, REFER). It has that leg's identity unless it brings its own.
+// replace gives a leg's place to another channel (pickup, REFER): its role, its partner, who ends with whom. Whose it is and
+// where it may dial are not handed over: it is an outsider until Identify says what its own endpoint says, and what
+// listened for who has left does not listen any more.
 func (c *Call) replace(leg *Leg, ch Channel) {
 	c.Register(ch.ID)
 	bridged, former := leg.bridged, leg.ID
-	owner, context := leg.Owner, leg.Context
 	leg.stopKeys()
+	c.Disown(leg)
 	leg.reset(ch)
-	if leg.identify(ch); leg.Outsider() {
-		leg.Owner, leg.Context = owner, context
-	}
 	leg.bridged, leg.former = bridged, former
 	if leg.Dialled != "" && leg.Phone() {
 		leg.Dialled = ch.Endpoint()
 	}
 	leg.keypad = NewKeypad(keypadReport{c, leg}, c.calls.cfg.Absorb && leg.Phone())
+	c.rewire()
+}
+
+// Identify says whose the leg is by a new channel of its own endpoint, and lets its codes work. What else is on its own
+// channel is not asked: it may be inherited, or of the channel whose place it has taken.
+func (c *Call) Identify(leg *Leg, own Channel) {
+	leg.identify(own)
+	c.rewire()
+}
+
+// Disown makes an outsider of a leg until Identify says whose it is.
+func (c *Call) Disown(leg *Leg) {
+	if !leg.Outsider() {
+		leg.formerly = append(leg.formerly, leg.Owner.Account)
+	}
+	leg.Owner, leg.Context = Owner{}, ""
 	c.rewire()
 }
 

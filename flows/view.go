@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -79,7 +78,7 @@ func (c *Call) look() {
 	}
 	for _, f := range c.flows {
 		if f.Action != "" {
-			v.Actions = append(v.Actions, ActionView{f.Action, f.module, f.Path, f.Presser.ID, cmp.Or(f.Owner.Owner.Account, f.account), f.began})
+			v.Actions = append(v.Actions, ActionView{f.Action, f.module, f.Path, f.Presser.ID, f.Account(), f.began})
 		}
 	}
 	for _, rec := range c.Recordings {
