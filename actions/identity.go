@@ -16,6 +16,8 @@ func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) error {
 	if !leg.Phone() || leg.Vars["METAFLOWS_ACCOUNT"] == "" {
 		return nil
 	}
+	leg.Asked = true
+	defer func() { leg.Asked = false }()
 	channel := leg.ID
 	made, err := s.sample(t, leg)
 	if errors.Is(err, flows.ErrDetached) || errors.Is(err, flows.ErrCallEnded) {

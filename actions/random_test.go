@@ -1,14 +1,17 @@
 package actions_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
 	"metaflows/actions/pbxtest"
+	"metaflows/flows"
 )
 
 // randomDocument has a code for everything that there is.
@@ -73,6 +76,17 @@ func randomCall(r *rand.Rand) string {
 	return strings.Join(lines, "\n")
 }
 
+// rightful says what is wrong with an action by somebody who has no right to it: what an owner alone may do is done by the
+// phones of its account, whoever has come in their place.
+func rightful(n flows.Notice) error {
+	of := map[string][]string{"acme": {"PJSIP/alice", "PJSIP/bob", "PJSIP/carol", "PJSIP/dave"}, "evil": {"PJSIP/mallory"}}
+	allowed := n.Path == `patterns.2(\d{4})` && !slices.Contains(slices.Concat(of["acme"], of["evil"]), n.Endpoint) // an outsider: allow_peer
+	if n.Type == "action.started" && n.Module != "hangup" && n.Module != "none" && !allowed && !slices.Contains(of[n.Account], n.Endpoint) {
+		return fmt.Errorf("%s has run %s with the rights of account %q", n.Endpoint, n.Module, n.Account)
+	}
+	return nil
+}
+
 // TestRandomCalls plays made-up calls.
 func TestRandomCalls(t *testing.T) {
 	const calls = 500
@@ -83,7 +97,52 @@ func TestRandomCalls(t *testing.T) {
 			pbxtest.Play(t, &txtar.Archive{Files: []txtar.File{
 				{Name: "account acme", Data: []byte(randomDocument)}, {Name: "account evil", Data: []byte(randomDocument)},
 				{Name: "call", Data: []byte(call)},
-			}}, publishable)
+			}}, func(n flows.Notice) error { return errors.Join(publishable(n), rightful(n)) })
+		})
+		if failed {
+			t.Fatalf("the call was\n%s", call)
+		}
+	}
+}
+
+// replacedCall makes up a call in which phones send the other party elsewhere by their own means, everybody presses codes,
+// and the application is killed.
+func replacedCall(r *rand.Rand) string {
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	caller, callee := pick("alice", "outside", "mallory"), pick("bob", "outside", "mallory")
+	if caller == callee {
+		callee = "bob"
+	}
+	lines := []string{fmt.Sprintf("%s dials PJSIP/%s,30%s", caller, callee, pick("", ",g")), "wait 2s"}
+	for range 3 + r.IntN(6) {
+		switch r.IntN(5) {
+		case 0:
+			lines = append(lines, fmt.Sprintf("%s transfers to %s", pick(caller, callee), pick("carol", "mallory", "outside", "dave")), pick("wait 10ms", "wait 3s"))
+		case 1:
+			lines = append(lines, "wait "+pick("1ms", "300ms", "2s"))
+			if r.IntN(2) == 0 {
+				lines = append(lines, "the application is killed for "+pick("1ms", "200ms", "3s"), "wait 1s")
+			}
+		default:
+			lines = append(lines, fmt.Sprintf("%s presses %s", pick("alice", "bob", "carol", "mallory", "outside", "dave"), pick("*9", "*0", "*21234", "*5")), pick("wait 1ms", "wait 1s"))
+		}
+	}
+	for _, name := range []string{"alice", "bob", "carol", "dave", "mallory", "outside"} {
+		lines = append(lines, name+" hangs up", "wait 3s")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestRandomReplacements: who comes in the place of somebody else has none of the other's rights, whatever happens.
+func TestRandomReplacements(t *testing.T) {
+	const calls = 300
+	for seed := range uint64(calls) {
+		call := replacedCall(rand.New(rand.NewPCG(seed, 2)))
+		failed := !t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			pbxtest.Play(t, &txtar.Archive{Files: []txtar.File{
+				{Name: "account acme", Data: []byte(randomDocument)}, {Name: "account evil", Data: []byte(randomDocument)},
+				{Name: "call", Data: []byte(call)},
+			}}, rightful)
 		})
 		if failed {
 			t.Fatalf("the call was\n%s", call)

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -24,6 +25,10 @@ type recordData struct {
 func (s *Set) recordCall() flows.Module {
 	m := flows.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
 	m.Owned = true
+	m.Ends = func(raw json.RawMessage) bool {
+		var data recordData
+		return json.Unmarshal(raw, &data) == nil && data.Action == "stop"
+	}
 	return m
 }
 
@@ -147,6 +152,7 @@ func (s *Set) awaitRecording(t *flows.Task, rec *flows.Recording) error {
 
 // watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
 func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
+	t.Go("recording unattended", func(t *flows.Task) error { return s.tellUnattended(t, rec) })
 	err := s.recordingOver(t, rec, time.Until(rec.Until))
 	if errors.Is(err, flows.ErrDetached) {
 		return err
@@ -167,6 +173,20 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
 	if t.Ending() == nil {
 		s.tellOthers(t, nil)
 	}
+	return nil
+}
+
+// tellUnattended tells when a recording goes on although the last leg of its account has left: by a transfer, or since
+// somebody has taken its place. From then on only the account's programs can stop it. A transfer that is under way may
+// come back.
+func (s *Set) tellUnattended(t *flows.Task, rec *flows.Recording) error {
+	err := t.Until(0, func() bool {
+		return rec.Over || !t.Call.Attended(rec.Account) && !t.Call.Held() && !t.Call.Over()
+	})
+	if err != nil || rec.Over {
+		return err
+	}
+	t.Publish(recordingNotice(t, rec, "recording.unattended"))
 	return nil
 }
 
@@ -288,7 +308,7 @@ func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Not
 		}
 	}
 	n.Recording = rec.Name
-	if n.ID = id + ":" + rec.Name; kind == "recording.started" || kind == "recording.stored" {
+	if n.ID = id + ":" + rec.Name; kind != "recording.masked" && kind != "recording.unmasked" {
 		n.ID = flows.RecordingEventID(rec.Name, kind)
 	}
 	return n

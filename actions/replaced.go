@@ -16,6 +16,8 @@ const partingTime = 5 * time.Second
 // until it hangs up, and must not end them by that.
 func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
 	if leg.Phone() {
+		leg.Asked = true
+		defer func() { leg.Asked = false }()
 		if err := awaitLeft(t, left, time.Second); err != nil && !errors.Is(err, flows.ErrTimeout) {
 			return err
 		}

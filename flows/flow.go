@@ -150,11 +150,11 @@ func (t *Task) goOn(next Next, err error) bool {
 // runNode runs one node if the presser may.
 func (t *Task) runNode() (Next, error) {
 	f := t.Flow
-	module, err := t.Call.calls.cfg.Modules.permit(f.node, f.Presser.Outsider())
+	module, err := t.Call.calls.cfg.Modules.permit(f.node, f.Presser.Outsider() && !t.ends())
 	switch {
 	case err != nil:
 		return Stop, err
-	case f.account != "" && module.Owned && f.Presser.Outsider(): // allow_peer lends an owner's rights, and there is no owner
+	case f.account != "" && module.Owned && f.Presser.Outsider() && !t.ends(): // allow_peer lends an owner's rights, and there is no owner
 		return Stop, Fail("forbidden", errors.New("a party without an account may not do this"))
 	case !t.Call.up && !module.Early:
 		return Stop, Fail("not_answered", errors.New("the call is not answered yet"))
@@ -164,6 +164,13 @@ func (t *Task) runNode() (Next, error) {
 		t.Accept(f.target)
 	}
 	return next, err
+}
+
+// ends says of a node that a program has sent that it only ends what the program's account has begun.
+func (t *Task) ends() bool {
+	f := t.Flow
+	module := t.Call.calls.cfg.Modules[f.node.Module]
+	return f.account != "" && module.Ends != nil && module.Ends(f.node.Data)
 }
 
 // permit is the module that a node runs, or why that party may not run it (design 4, Who listens to whom).

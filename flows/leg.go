@@ -37,6 +37,8 @@ type Leg struct {
 	Gone bool
 	// Cause is the Q.850 cause it went with, where Asterisk has told it, TechCause the SIP status.
 	Cause, TechCause int
+	// Asked: its endpoint is being asked whose it is.
+	Asked bool
 	// Forward is where it was redirected to (302), if it was.
 	Forward string
 

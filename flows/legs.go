@@ -18,8 +18,8 @@ func (c *Call) Add(leg *Leg) {
 	c.rewire()
 }
 
-// Accounts are those of all legs that are or were on the call, in the order of their coming; "" only when there is no
-// other.
+// Accounts are those of all legs that are or were on the call, in the order of their coming, and those that record it; ""
+// only when there is no other.
 func (c *Call) Accounts() []string {
 	var accounts []string
 	for _, leg := range c.all {
@@ -29,10 +29,21 @@ func (c *Call) Accounts() []string {
 			}
 		}
 	}
+	for _, rec := range c.Recordings { // begun before a restart, by a leg that has left
+		if !slices.Contains(accounts, rec.Account) {
+			accounts = append(accounts, rec.Account)
+		}
+	}
 	if accounts == nil {
 		return []string{""}
 	}
 	return accounts
+}
+
+// Attended says whether an account has a leg on the call, or may have: whose a leg is that has taken another's place is
+// known a moment later.
+func (c *Call) Attended(account string) bool {
+	return slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l.Asked || l.Owner.Account == account })
 }
 
 // PublishAll publishes a notice about the call under each account on it, each with a leg of that account and without

@@ -25,6 +25,9 @@ type Module struct {
 	Name string
 	// Owned: an outsider may run it only on a node that says allow_peer (design 4, Who listens to whom).
 	Owned bool
+	// Ends: whether a run with this data only ends what the account has begun. Its program may run that on an outsider's leg,
+	// too, although the module is Owned: when the account's own legs have left, there is no other. nil: none does.
+	Ends func(data json.RawMessage) bool
 	// Early: a program may run it on a call that is not answered yet.
 	Early bool
 	// Run does it, on the call's goroutine. A Failure's reason chooses the child that runs next.

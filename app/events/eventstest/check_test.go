@@ -102,7 +102,7 @@ func TestTypes(t *testing.T) {
 	want := []string{
 		"action.failed", "action.finished", "action.started", "call.abandoned", "call.adopted", "call.answered", "call.ended", "call.started",
 		"code.armed", "code.matched", "code.unmatched", "document.changed", "event", "events.lost", "recording.delivered", "recording.masked",
-		"recording.started", "recording.stored", "recording.unmasked", "transfer.answered", "transfer.completed", "transfer.returned", "transfer.ringing",
+		"recording.started", "recording.stored", "recording.unattended", "recording.unmasked", "transfer.answered", "transfer.completed", "transfer.returned", "transfer.ringing",
 	}
 	if got := events.Schemas(); !slices.Equal(got, want) {
 		t.Error(got)
