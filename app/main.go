@@ -12,6 +12,7 @@ import (
 	"metaflows/app/cli"
 	"metaflows/app/config"
 	"metaflows/app/doctor"
+	"metaflows/app/documents"
 	"metaflows/app/server"
 )
 
@@ -24,6 +25,8 @@ const usage = `metaflows gives calls of an Asterisk codes.
   metaflows doctor    look at Asterisk's configuration and say which lines are missing
   metaflows health    ask the one that runs with this environment whether it is ready; exit code 0 if it is
   metaflows simulate  play keys through without a phone: what they run, and what the other party hears
+  metaflows documents recover --from file|bucket
+                      say which is right where NATS does not have what was known last; without --from: what is asked
   metaflows check     say what is wrong with documents, and where their codes are in each other's way
   metaflows version
   metaflows help
@@ -38,7 +41,7 @@ func run(args []string) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
-	if len(args) > 1 && command != "simulate" && command != "check" {
+	if len(args) > 1 && command != "simulate" && command != "check" && command != "documents" {
 		command = "?"
 	}
 	switch command {
@@ -48,6 +51,12 @@ func run(args []string) int {
 		return examine()
 	case "health":
 		return health()
+	case "documents":
+		cfg, ok := load()
+		if !ok {
+			return 1
+		}
+		return documents.Run(cfg.DataDir, args[1:], os.Stdout, os.Stderr)
 	case "simulate", "check":
 		return cli.Run(command, args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "version":

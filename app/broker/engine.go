@@ -163,6 +163,9 @@ func (e *engine) close(why error) {
 
 func (e *engine) open() error {
 	cfg := e.cfg
+	if err := verified(cfg.Dir); err != nil {
+		return fmt.Errorf("data folder %w: %w", ErrFolder, err)
+	}
 	opts := &server.Options{}
 	if err := opts.ProcessConfigString(accounts(e.inside, cfg.AuditPassword)); err != nil {
 		return fmt.Errorf("configure the embedded NATS: %w", err)

@@ -18,7 +18,6 @@ type kept struct {
 	Type   string       `json:"type"`
 	ID     string       `json:"id"`
 	Time   time.Time    `json:"time"`
-	Count  int64        `json:"count,omitempty"`
 	Notice flows.Notice `json:"notice"`
 }
 
@@ -44,7 +43,7 @@ func (p *Publisher) takeUp() {
 			continue
 		}
 		k.Notice.Type, k.Notice.ID, k.Notice.Time = k.Type, k.ID, k.Time
-		p.queue = append(p.queue, notice{Notice: k.Notice, Count: k.Count, again: true})
+		p.queue = append(p.queue, notice{Notice: k.Notice, again: true})
 	}
 	p.leftover = true
 	if damaged > 0 {
@@ -100,7 +99,7 @@ func (p *Publisher) keep(all []notice) (err error) {
 	w := bufio.NewWriter(f)
 	lines := json.NewEncoder(w)
 	for _, n := range all {
-		if err = lines.Encode(kept{Type: n.Type, ID: n.ID, Time: n.Time, Count: n.Count, Notice: n.Notice}); err != nil {
+		if err = lines.Encode(kept{Type: n.Type, ID: n.ID, Time: n.Time, Notice: n.Notice}); err != nil {
 			break
 		}
 	}

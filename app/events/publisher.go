@@ -55,11 +55,10 @@ type Publisher struct {
 	done chan struct{}
 }
 
-// notice is what waits. Count is of an events.lost.
+// notice is what waits.
 type notice struct {
 	flows.Notice
-	Count int64 `json:"count,omitempty"`
-	again bool  // a process before this one may have published it
+	again bool // a process before this one may have published it
 }
 
 // New starts a Publisher; nothing waits for NATS.
@@ -112,8 +111,8 @@ func (p *Publisher) confess() {
 	if p.lost == 0 {
 		return
 	}
-	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node}
-	p.queue = append(p.queue, notice{Notice: lost, Count: p.lost})
+	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node, Count: p.lost}
+	p.queue = append(p.queue, notice{Notice: lost})
 	p.cfg.Log.Error("events were lost", "count", p.lost)
 	p.lost = 0
 }

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"path/filepath"
-
 	"metaflows/app/directory"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
@@ -11,16 +9,13 @@ import (
 
 // openDirectory makes the directory over its records, which begin with what is known from a file, as documents do.
 func (s *process) openDirectory() error {
-	file := ""
-	if s.keepsIn != "" {
-		file = filepath.Join(filepath.Dir(s.keepsIn), "directory.json")
-	}
 	schemas, err := schema.Load(egress.Blocked{}) // entries have no URLs that are called
 	if err != nil {
 		return err
 	}
 	s.records, err = store.NewRecords(store.RecordsConfig{
-		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, What: "accounts, users and devices", Log: s.log, File: file, Own: s.broker.Embedded(),
+		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, What: "accounts, users and devices", Log: s.log, Publisher: s.events,
+		File: s.keptIn("directory.json"), Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"metaflows/app/store"
 )
 
-// logins are API keys and tokens, and where they are kept. Nothing of them is kept in files of ours: what a file would know
-// of what was revoked is old.
+// logins are API keys and tokens, and where they are kept. The file of them, in which keys are hashes as in NATS, only says
+// what NATS has lost: without NATS nobody logs in by it, since what it knows of what was revoked is old.
 type logins struct {
 	auth    *auth.Auth
 	records *store.Records
@@ -20,7 +20,8 @@ type logins struct {
 // openLogins makes them; nothing runs yet.
 func (s *process) openLogins(adminToken string) (*logins, error) {
 	records, err := store.NewRecords(store.RecordsConfig{
-		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, What: "API keys", Log: s.log, Own: s.broker.Embedded(),
+		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, What: "API keys", Log: s.log, Publisher: s.events,
+		File: s.keptIn("logins.json"), Secret: true, Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {
 		return nil, err

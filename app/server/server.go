@@ -53,7 +53,7 @@ type process struct {
 	options Options
 	log     *slog.Logger
 	addr    Addresses
-	keepsIn string // file of the documents known last; "" where none can be kept
+	keepsIn string // folder of what is known last; "" where none can be kept
 	pending string // file of the events that a stop could not publish; likewise
 
 	broker    *broker.Broker
@@ -101,7 +101,8 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	})
 	defer func() { _ = s.finishEvents(0) }() // when the start fails; else done below
 	s.documents, err = store.New(store.Config{
-		Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log, File: s.keepsIn, Own: s.broker.Embedded(),
+		Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log,
+		File: s.keptIn("documents.json"), Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {
 		return err
@@ -200,12 +201,28 @@ func (s *process) dataFolder() error {
 	}
 	switch {
 	case err == nil:
-		s.keepsIn, s.pending = filepath.Join(s.cfg.DataDir, "documents.json"), filepath.Join(s.cfg.DataDir, "events.pending")
+		s.keepsIn, s.pending = s.cfg.DataDir, filepath.Join(s.cfg.DataDir, "events.pending")
 	case s.cfg.AdminToken != "" && s.cfg.NATS.URL != "":
 		s.log.Warn("METAFLOWS_DATA_DIR cannot be used: a start without NATS will have no codes", "folder", s.cfg.DataDir, "error", err)
 		return nil
 	}
 	return s.folderError(err)
+}
+
+// keptIn is a file of what is known last, "" where none can be kept.
+func (s *process) keptIn(name string) string {
+	if s.keepsIn == "" {
+		return ""
+	}
+	return filepath.Join(s.keepsIn, name)
+}
+
+// natsFolder is where our own NATS keeps its streams, "" with an external one.
+func (s *process) natsFolder() string {
+	if s.cfg.NATS.URL != "" {
+		return ""
+	}
+	return filepath.Join(s.cfg.DataDir, "nats")
 }
 
 func (s *process) folderError(err error) error {
@@ -241,7 +258,7 @@ func (s *process) openBroker() error {
 		if err != nil {
 			return fmt.Errorf("password of the NATS user %s: %w", broker.AuditUser, err)
 		}
-		cfg.Dir = filepath.Join(s.cfg.DataDir, "nats")
+		cfg.Dir = s.natsFolder()
 		cfg.Listen, cfg.AuditPassword = s.cfg.NATS.Listen, password
 		cfg.MaxStore = maxStore
 	}

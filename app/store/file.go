@@ -5,53 +5,174 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
-// The values of a mirror as they were known last, on disk, for a start without NATS:
+// The values of a mirror as they were known last, on disk, for a start without NATS and for one with a NATS that has lost
+// some. Each line is a JSON object that begins with a checksum of the rest of it, so that what is damaged is known, and what
+// is not damaged counts:
 //
-//	{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[
-//	{"key":"metaflows.acme","document":{...as stored...}},
-//	...
-//	]}
+//	{"sum":"1c291ca3","version":2,"saved":"2026-03-04T05:06:07Z","bucket":"2026-01-02T03:04:05Z","told":17,"turn":"...","count":1}
+//	{"sum":"8a9136aa","key":"metaflows.acme","revision":12,"document":{...as stored...}}
 //
-// A value is there byte for byte, but for white space before and after it. Those that have no effect are left out.
+// After the first line and its count of values, changes are appended, each batch with a line as the first at its end. A value
+// is there byte for byte, but for white space before and after it; in base64 where it has lines of its own. Of one that has
+// no effect there is the key alone.
 
 const (
-	fileVersion = 1
+	fileVersion = 2
 	maxFile     = 1 << 30 // far above any number of values; a bigger file is a wrong one
 )
 
 // saved is what the file holds.
 type saved struct {
+	head
+	values  []savedValue // in the order of their keys
+	damaged int          // lines that are not as they were written, or are missing
+}
+
+// head is what holds for all of a file.
+type head struct {
 	at     time.Time
-	values []savedValue // in the order of their keys
+	bucket time.Time // when it was made, by NATS; zero: not known
+	told   uint64    // every change of the bucket below the prefix up to this revision is in the file
+	turn   string    // the same stands in the folder of our own NATS; "" for none
 }
 
 type savedValue struct {
-	key string
-	raw []byte
+	key      string
+	raw      []byte // nil: it has no effect, or is gone
+	revision uint64
+	gone     bool // it was deleted at the revision
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// putLine appends a line, whose JSON object lacks its first brace.
+func putLine(b *bytes.Buffer, rest []byte) {
+	fmt.Fprintf(b, "{\"sum\":\"%08x\",", crc32.Checksum(rest, castagnoli))
+	b.Write(rest)
+	b.WriteByte('\n')
+}
+
+const sumLength = len(`{"sum":"00000000",`)
+
+func intact(line []byte) bool {
+	return len(line) > sumLength && string(line[:sumLength]) == fmt.Sprintf("{\"sum\":\"%08x\",", crc32.Checksum(line[sumLength:], castagnoli))
+}
+
+// putHead appends a line of the head; count is of the values that follow, -1 at the end of changes.
+func (h head) put(b *bytes.Buffer, count int) {
+	line := fmt.Appendf(nil, `"version":%d,"saved":%q,"bucket":%q,"told":%d,"turn":%q`,
+		fileVersion, h.at.UTC().Format(time.RFC3339), h.bucket.UTC().Format(time.RFC3339Nano), h.told, h.turn)
+	if count >= 0 {
+		line = fmt.Appendf(line, `,"count":%d`, count)
+	}
+	putLine(b, append(line, '}'))
+}
+
+func (v savedValue) put(b *bytes.Buffer) {
+	line := fmt.Appendf(nil, `"key":%q,"revision":%d`, v.key, v.revision)
+	switch {
+	case v.gone:
+		line = append(line, `,"gone":true}`...)
+	case v.raw == nil:
+		line = append(line, '}')
+	case bytes.IndexByte(v.raw, '\n') >= 0:
+		text, _ := json.Marshal(v.raw)
+		line = append(append(append(line, `,"base64":`...), text...), '}')
+	default:
+		line = append(append(append(line, `,"document":`...), v.raw...), '}')
+	}
+	putLine(b, line)
 }
 
 func (s saved) encode() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\"version\":%d,\"saved\":%q,\"documents\":[", fileVersion, s.at.UTC().Format(time.RFC3339))
-	for i, d := range s.values {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "\n{\"key\":%q,\"document\":%s}", d.key, d.raw)
+	s.head.put(&b, len(s.values))
+	for _, v := range s.values {
+		v.put(&b)
 	}
-	b.WriteString("\n]}\n")
 	return b.Bytes()
 }
 
-// decodeSaved reads a file. All of it is refused where anything of its form is wrong, valid says of keys; what stands under
-// them is not looked into.
+// savedLine is any line.
+type savedLine struct {
+	Version  *int
+	Saved    time.Time
+	Bucket   time.Time
+	Told     uint64
+	Turn     string
+	Count    *int
+	Key      string
+	Revision uint64
+	Document json.RawMessage
+	Base64   []byte
+	Gone     bool
+}
+
+func (l savedLine) value() savedValue {
+	v := savedValue{key: l.Key, raw: l.Document, revision: l.Revision, gone: l.Gone}
+	if l.Base64 != nil {
+		v.raw = l.Base64
+	}
+	return v
+}
+
+// decodeSaved reads a file. It is refused where none of it is as it was written, and where what is written is not ours; valid
+// says so of keys; what stands under them is not looked into.
 func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
+	lines := bytes.Split(text, []byte("\n"))
+	if !slices.ContainsFunc(lines, intact) {
+		return decodeFirst(text, valid)
+	}
+	var s saved
+	values := map[string]savedValue{}
+	count, seen := -1, 0
+	for n, line := range lines {
+		last := n == len(lines)-1
+		if last && len(line) == 0 {
+			break
+		}
+		var l savedLine
+		switch {
+		case last && count >= 0 && seen >= count: // a change that was being written at the end: it is in NATS, or was not made
+			continue
+		case !intact(line) || json.Unmarshal(line, &l) != nil:
+			s.damaged++
+			seen++
+		case l.Version != nil && *l.Version != fileVersion:
+			return saved{}, fmt.Errorf("it has version %d, accepted are 1 and %d", *l.Version, fileVersion)
+		case l.Version != nil:
+			s.head = head{l.Saved, l.Bucket, l.Told, l.Turn}
+			if l.Count != nil {
+				count = *l.Count
+			}
+		case !valid(l.Key):
+			return saved{}, fmt.Errorf("key %.100q is not one of ours", l.Key)
+		default:
+			seen++
+			if values[l.Key] = l.value(); l.Gone {
+				delete(values, l.Key)
+			}
+		}
+	}
+	s.damaged += max(0, count-seen)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		s.values = append(s.values, values[key])
+	}
+	return s, nil
+}
+
+// decodeFirst reads a file of the first version, one JSON object.
+func decodeFirst(text []byte, valid func(key string) bool) (saved, error) {
 	var head struct {
 		Version *int `json:"version"`
 	}
@@ -60,8 +181,8 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 		return saved{}, fmt.Errorf("it is cut off or not ours: %w", err)
 	case head.Version == nil:
 		return saved{}, errors.New("it is not ours: it has no version")
-	case *head.Version != fileVersion:
-		return saved{}, fmt.Errorf("it has version %d, accepted is %d", *head.Version, fileVersion)
+	case *head.Version != 1:
+		return saved{}, fmt.Errorf("it has version %d, accepted are 1 and %d", *head.Version, fileVersion)
 	}
 	var body struct {
 		Saved     time.Time `json:"saved"`
@@ -76,7 +197,8 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 	if body.Saved.IsZero() {
 		return saved{}, errors.New("it does not say when it was saved")
 	}
-	s := saved{at: body.Saved}
+	var s saved
+	s.at = body.Saved
 	seen := map[string]bool{}
 	for _, d := range body.Documents {
 		switch {
@@ -86,8 +208,9 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 			return saved{}, fmt.Errorf("key %.100q stands twice", d.Key)
 		}
 		seen[d.Key] = true
-		s.values = append(s.values, savedValue{d.Key, d.Document})
+		s.values = append(s.values, savedValue{key: d.Key, raw: d.Document})
 	}
+	slices.SortFunc(s.values, func(a, b savedValue) int { return strings.Compare(a.key, b.key) })
 	return s, nil
 }
 
@@ -112,15 +235,21 @@ func readSaved(path string, valid func(key string) bool) (saved, error) {
 	return decodeSaved(text, valid)
 }
 
-// writeSaved puts the file at path, with mode 0600. Who reads it finds the old one or the new one, whole, also after a
-// power cut: it is written beside and renamed.
-func writeSaved(path string, s saved) error {
+// writeSaved puts the file at path, and gives its length.
+func writeSaved(path string, s saved) (size int, err error) {
+	text := s.encode()
+	return len(text), writeWhole(path, text)
+}
+
+// writeWhole puts a file at path, with mode 0600. Who reads it finds the old one or the new one, whole, also after a power
+// cut: it is written beside and renamed.
+func writeWhole(path string, text []byte) error {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, ".documents-*") // mode 0600
 	if err != nil {
 		return short(err)
 	}
-	_, err = f.Write(s.encode())
+	_, err = f.Write(text)
 	err = errors.Join(short(err), short(f.Sync()), short(f.Close()))
 	if err == nil {
 		err = short(os.Rename(f.Name(), path))
@@ -136,6 +265,21 @@ func writeSaved(path string, s saved) error {
 	return nil
 }
 
+// appendSaved adds changes to the file at path, and gives how long they are. The file must be as it was written.
+func appendSaved(path string, h head, changes []savedValue) (size int, err error) {
+	var b bytes.Buffer
+	for _, v := range changes {
+		v.put(&b)
+	}
+	h.put(&b, -1)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return 0, short(err)
+	}
+	_, err = f.Write(b.Bytes())
+	return b.Len(), errors.Join(short(err), short(f.Sync()), short(f.Close()))
+}
+
 // short is an error of the file system without the path, which stands beside it wherever it is told.
 func short(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
@@ -145,36 +289,4 @@ func short(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// recall takes what the file holds into memory, as the mirror is made. Every revision of the bucket is newer.
-func (m *mirror) recall() {
-	if m.file == "" {
-		m.standing = m.lack
-		return
-	}
-	name := filepath.Base(m.file)
-	last, err := readSaved(m.file, m.values.valid)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		m.standing = m.lack + ": " + name + " does not exist"
-		return
-	case err != nil:
-		m.standing = fmt.Sprintf("%s: %s cannot be used: %v", m.lack, name, err)
-		m.aside = true
-		m.log.Error("what was known last cannot be read; the file is kept aside as soon as NATS is there",
-			"file", m.file, "error", err)
-		return
-	}
-	for _, v := range last.values {
-		if err := m.values.set(v.key, v.raw, 0); err != nil {
-			m.log.Error("a value in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
-			_ = m.values.set(v.key, nil, 0)
-			continue
-		}
-		m.revisions[v.key] = 0
-	}
-	m.recalled = true
-	m.standing = fmt.Sprintf("%s are as of %s from %s", m.what, last.at.UTC().Format(time.RFC3339), name)
-	m.log.Info("what was known last is read from the file", "file", m.file, "as_of", last.at.UTC(), "count", len(last.values))
 }

@@ -16,7 +16,20 @@ import (
 
 var march = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-func document(p Place, raw string) savedValue { return savedValue{p.key(), []byte(raw)} }
+func document(p Place, raw string) savedValue { return savedValue{key: p.key(), raw: []byte(raw)} }
+
+func savedAt(at time.Time, values ...savedValue) saved {
+	return saved{head: head{at: at}, values: values}
+}
+
+// first is a file of the first version.
+func first(values ...savedValue) string {
+	text := `{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[`
+	for i, v := range values {
+		text += strings.Repeat(",", min(i, 1)) + fmt.Sprintf("\n{\"key\":%q,\"document\":%s}", v.key, v.raw)
+	}
+	return text + "\n]}\n"
+}
 
 // places are the keys of documents.
 func places(key string) bool {
@@ -33,12 +46,12 @@ func same(a, b saved) bool {
 // What is written is read again, byte for byte: the order of keys, spaces, characters that JSON encoders like to escape.
 func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "documents.json")
-	want := saved{march, []savedValue{
+	want := savedAt(march,
 		document(acme, `{"z":1, "a":  2,"numbers":{"9":{"module":"record_call"}}}`),
 		document(desk, "{\n\t\"patterns\": {\"2(\\\\d+)<&>\": {\"module\":\"none\"}}\n}"),
 		document(alice, "{\"x\":\"\u2028\xff\"}"),
-	}}
-	if err := writeSaved(path, want); err != nil {
+	)
+	if _, err := writeSaved(path, want); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readSaved(path, places)
@@ -50,10 +63,10 @@ func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 		t.Error(info.Mode(), err)
 	}
 	text, _ := os.ReadFile(path)
-	if !strings.HasPrefix(string(text), `{"version":1,"saved":"2026-03-04T05:06:07Z","documents":[`) {
+	if !strings.HasPrefix(string(text), `{"sum":"`) || !strings.Contains(string(text), `,"version":2,"saved":"2026-03-04T05:06:07Z",`) {
 		t.Errorf("%.80s", text)
 	}
-	if err := writeSaved(path, saved{at: march}); err != nil {
+	if _, err := writeSaved(path, savedAt(march)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := readSaved(path, places); err != nil || len(got.values) != 0 {
@@ -65,7 +78,7 @@ func TestFileHoldsDocumentsByteForByte(t *testing.T) {
 }
 
 func TestWrongFiles(t *testing.T) {
-	whole := string(saved{march, []savedValue{document(acme, `{"a":1}`), document(desk, `{}`)}}.encode())
+	whole := first(document(acme, `{"a":1}`), document(desk, `{}`))
 	for text, want := range map[string]string{
 		"":                                  "cut off or not ours",
 		"\x00\x00\x00":                      "cut off or not ours",
@@ -76,7 +89,7 @@ func TestWrongFiles(t *testing.T) {
 		`{}`:                                "no version",
 		`[]`:                                "not ours",
 		`{"version":"1"}`:                   "not ours",
-		`{"version":2,"documents":7}`:       "it has version 2, accepted is 1",
+		`{"version":2,"documents":7}`:       "it has version 2, accepted are 1 and 2",
 		`{"version":1}`:                     "when it was saved",
 		`{"version":1,"saved":"yesterday"}`: "not ours",
 		`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":{}}`:                                    "not ours",
@@ -105,14 +118,14 @@ func TestPathsThatAreNoFile(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if err := writeSaved(filepath.Join(dir, "none", "documents.json"), saved{}); err == nil || strings.Contains(err.Error(), dir) {
+	if _, err := writeSaved(filepath.Join(dir, "none", "documents.json"), saved{}); err == nil || strings.Contains(err.Error(), dir) {
 		t.Error(err)
 	}
 	// A folder stands where the file should be: nothing else is left beside it.
 	if err := os.MkdirAll(filepath.Join(dir, "documents.json", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeSaved(filepath.Join(dir, "documents.json"), saved{}); err == nil {
+	if _, err := writeSaved(filepath.Join(dir, "documents.json"), saved{}); err == nil {
 		t.Error("a folder was overwritten")
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".values-*")); left != nil {
@@ -122,8 +135,9 @@ func TestPathsThatAreNoFile(t *testing.T) {
 
 // Whatever is in the file: no crash, and what is accepted is written and read again as it was.
 func FuzzSavedFile(f *testing.F) {
-	f.Add(saved{march, []savedValue{document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`)}}.encode())
-	f.Add(saved{at: march}.encode())
+	f.Add(savedAt(march, document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`)).encode())
+	f.Add([]byte(first(document(acme, `{"numbers":{"9":{"module":"record_call"}}}`), document(alice, `{ }`))))
+	f.Add(savedAt(march).encode())
 	f.Add([]byte(`{"version":1,"saved":"2026-03-04T05:06:07Z","documents":null}`))
 	f.Add([]byte(`{"documents":[{"document": 7 ,"key":"metaflows.acme"}],"saved":"2026-03-04T05:06:07Z","version":1}`))
 	f.Add([]byte(`{"version":2}`))
@@ -138,7 +152,7 @@ func FuzzSavedFile(f *testing.F) {
 			}
 			_, _ = flows.ParseDocument(d.raw)
 		}
-		s.at = s.at.Truncate(time.Second)
+		s.at, s.damaged = s.at.Truncate(time.Second), 0
 		again, err := decodeSaved(s.encode(), places)
 		if err != nil || !same(s, again) {
 			t.Fatalf("%+v\n%+v\n%v", s, again, err)
@@ -147,7 +161,7 @@ func FuzzSavedFile(f *testing.F) {
 }
 
 func BenchmarkEncodeFile(b *testing.B) {
-	s := saved{at: march}
+	s := savedAt(march)
 	for i := range 10_000 {
 		s.values = append(s.values, document(Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount}, `{"numbers":{"9":{"module":"record_call"}}}`))
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/flows"
 )
 
 // mirror keeps what stands below one prefix of a KV bucket in memory, and where a file is given there too, and changes it.
@@ -23,10 +25,14 @@ type mirror struct {
 	what   string // for people: documents
 	lack   string // for people: what holds while nothing is known
 	file   string // "" for none
+	folder string // of our own NATS; "" where it is not ours, or is in no folder
 	own    bool   // nobody else writes the bucket
+	secret bool   // what the file holds is for nobody before the bucket has been looked at
 
-	values  values
-	changed func(key string) // after every change in memory, without the lock; may be nil
+	values    values
+	publisher flows.Publisher  // is told of losses; may be nil
+	changed   func(key string) // after every change in memory, without the lock; may be nil
+	restoring func(n int)      // for tests: so many values of a lost bucket are stored again; may be nil
 
 	mu        sync.Mutex        // guards what follows and changes of values
 	revisions map[string]uint64 // of every key that is known, also of one that was deleted; 0: of the file or of a bucket that is gone
@@ -37,9 +43,13 @@ type mirror struct {
 	loaded    bool
 	created   time.Time // of the bucket that the revisions are of
 	recalled  bool      // the file was read
+	partly    bool      // but not all of it
+	turn      string    // of the file
 	standing  string    // what holds as long as nothing is loaded
-	aside     bool      // the file that is there must not be overwritten
-	unwritten error     // why the file is not as it should be
+	kept      keeping   // how the file stands
+	restored  string    // the loss of which both copies are kept aside; of the watch's goroutine, as the next
+	doubted   string    // the loss that was told last
+	doubt     *doubt    // nobody knows what is right; nil: it is known
 
 	ready chan struct{} // closed when it is loaded for the first time
 	again chan struct{} // one slot: the bucket is gone, look anew
@@ -50,11 +60,10 @@ type mirror struct {
 type values interface {
 	// valid says whether there can be such a key.
 	valid(key string) bool
-	has(key string) bool
+	// get gives a value, and whether it has an effect.
+	get(key string) (raw []byte, effective, there bool)
 	// set takes a value, nil when there is none any more. The error says why it has no effect; it is kept all the same.
 	set(key string, raw []byte, revision uint64) error
-	// all are those that have an effect, in the order of their keys.
-	all() []savedValue
 }
 
 // begin readies a mirror whose first fields are set, with what the file holds.
@@ -86,10 +95,12 @@ func (m *mirror) Err() error {
 		return fmt.Errorf("%s; %w", m.standing, m.problem)
 	case m.problem != nil:
 		return m.problem
+	case m.doubt != nil:
+		return m.doubt
 	case !m.conn.IsConnected():
 		return fmt.Errorf("NATS is not connected; %s are as known last and cannot be changed", m.what)
 	}
-	return m.unwritten
+	return m.kept.err
 }
 
 // Revision is the highest revision of the bucket below the prefix that is known here. Where instances share a bucket, the
@@ -104,7 +115,20 @@ func (m *mirror) Revision() uint64 {
 func (m *mirror) known() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.loaded || m.recalled
+	return m.loaded || m.recalled && !m.secret
+}
+
+// closed says why nothing can be changed now, nil when it can: what is known must have been held against the bucket.
+func (m *mirror) closed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.doubt != nil:
+		return m.doubt
+	case m.recalled && !m.loaded:
+		return errors.New("not loaded from NATS yet")
+	}
+	return nil
 }
 
 // change stores a value, or with nil deletes it, and gives the bucket's new revision. Memory has it when change has
@@ -112,6 +136,9 @@ func (m *mirror) known() bool {
 func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
 	if !m.conn.IsConnected() { // the client would say something else: it does not know yet what the server can
 		return 0, fmt.Errorf("%w: store %s: NATS is not connected", ErrUnavailable, key)
+	}
+	if err := m.closed(); err != nil {
+		return 0, fmt.Errorf("%w: store %s: %w", ErrUnavailable, key, err)
 	}
 	if raw == nil && expect == Any && m.neverHeardOf(key) {
 		if revision, gone := m.learn(ctx, key); gone {
@@ -141,7 +168,7 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 		}
 		return 0, fmt.Errorf("%w: store %s: %w", ErrUnavailable, key, err)
 	case revision <= highest: // a bucket never counts back: this is another one
-		m.renounce(time.Time{})
+		m.renounce()
 		m.lookAnew()
 	}
 	m.apply(key, raw, revision)
@@ -162,18 +189,17 @@ func (m *mirror) lookAnew() {
 	}
 }
 
-// renounce forgets all revisions, which are not of the bucket that was made at the given time: a new one counts from 1
-// again.
-func (m *mirror) renounce(created time.Time) {
+// another is when a bucket was made of which nothing else is known than that it is another one.
+var another = time.Unix(0, 1)
+
+// renounce forgets all revisions: they are not of the bucket that is there, which counts from 1 again.
+func (m *mirror) renounce() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if created.Equal(m.created) && !created.IsZero() {
-		return
-	}
 	for key := range m.revisions {
 		m.revisions[key] = 0
 	}
-	m.created, m.highest, m.told = created, 0, 0
+	m.created, m.highest, m.told = another, 0, 0
 }
 
 // Settle waits until memory has every change that was made before a revision, whoever has made it. The error wraps
@@ -232,7 +258,8 @@ func conflict(key string, expect Expect) error {
 // memory knows better it refuses at once. highest is the highest revision known before the change.
 func (m *mirror) condition(key string, expect Expect) (opts []jetstream.PublishOpt, highest uint64, err error) {
 	m.mu.Lock()
-	last, there, highest := m.revisions[key], m.values.has(key), m.highest
+	last, highest := m.revisions[key], m.highest
+	_, _, there := m.values.get(key)
 	m.mu.Unlock()
 	switch {
 	case expect.kind == anything:
@@ -285,13 +312,8 @@ func (m *mirror) apply(key string, raw []byte, revision uint64) {
 		m.mu.Unlock()
 		return
 	}
-	m.revisions[key], m.highest = revision, max(m.highest, revision)
-	news := raw != nil || m.values.has(key)
-	var err error
-	if news {
-		err = m.values.set(key, raw, revision)
-		m.touch()
-	}
+	m.highest = max(m.highest, revision)
+	news, err := m.put(key, raw, revision)
 	m.mu.Unlock()
 	if err != nil {
 		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err)
@@ -299,4 +321,15 @@ func (m *mirror) apply(key string, raw []byte, revision uint64) {
 	if news && m.changed != nil {
 		m.changed(key)
 	}
+}
+
+// put sets a key in memory, and says whether that is a change of its value. The caller holds the lock.
+func (m *mirror) put(key string, raw []byte, revision uint64) (news bool, err error) {
+	_, _, there := m.values.get(key)
+	m.revisions[key] = revision
+	if news = raw != nil || there; news {
+		err = m.values.set(key, raw, revision)
+		m.touch(key)
+	}
+	return news, err
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
+
+	"metaflows/flows"
 )
 
 // Record is one small JSON record, as it is stored.
@@ -30,9 +32,13 @@ type RecordsConfig struct {
 	Prefix string // of the keys in the bucket, a word without dots
 	What   string // they are, for people, as in "API keys are not known"; "" for records of the prefix
 	Log    *slog.Logger
-	// File and Own are as those of Config.
-	File string
-	Own  bool
+	// Publisher, File, Own and Folder are as those of Config.
+	Publisher flows.Publisher
+	File      string
+	Own       bool
+	Folder    string
+	// Secret: what the file holds is for nobody before the bucket has been looked at. What it knows of what was revoked is old.
+	Secret bool
 }
 
 // Records are small JSON records under keys of ids ([A-Za-z0-9_-]{1,64}) joined by dots, the first of them the group, for
@@ -48,8 +54,8 @@ func NewRecords(cfg RecordsConfig) (*Records, error) {
 	what := cmp.Or(cfg.What, "records of "+cfg.Prefix)
 	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", groups: map[string]*group{}}}
 	r.mirror = &mirror{
-		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, values: r.shelf,
-		what: what, lack: what + " are not known",
+		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, folder: cfg.Folder, secret: cfg.Secret,
+		values: r.shelf, publisher: cfg.Publisher, what: what, lack: what + " are not known",
 	}
 	if err := r.begin(); err != nil {
 		return nil, err
@@ -70,7 +76,7 @@ func (r *Records) Get(key string) (record Record, ok bool, err error) {
 	if !r.known() {
 		return Record{}, false, ErrUnavailable
 	}
-	record, ok = r.shelf.get(key)
+	record, ok = r.shelf.record(key)
 	return record, ok, nil
 }
 
@@ -135,7 +141,7 @@ func groupOf(key string) string {
 	return name
 }
 
-func (s *shelf) get(key string) (Record, bool) {
+func (s *shelf) record(key string) (Record, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	g := s.groups[groupOf(key)]
@@ -221,9 +227,9 @@ func (s *shelf) valid(key string) bool {
 	return ours && recordKey.MatchString(key)
 }
 
-func (s *shelf) has(key string) bool {
-	_, ok := s.get(strings.TrimPrefix(key, s.prefix))
-	return ok
+func (s *shelf) get(key string) (raw []byte, effective, there bool) {
+	record, there := s.record(strings.TrimPrefix(key, s.prefix))
+	return record.Raw, there && json.Valid(record.Raw), there
 }
 
 func (s *shelf) set(key string, raw []byte, revision uint64) error {
@@ -251,13 +257,4 @@ func (s *shelf) set(key string, raw []byte, revision uint64) error {
 		s.sorted = nil
 	}
 	return nil
-}
-
-func (s *shelf) all() (all []savedValue) {
-	for _, r := range s.list("") {
-		if json.Valid(r.Raw) {
-			all = append(all, savedValue{s.prefix + r.Key, r.Raw})
-		}
-	}
-	return all
 }

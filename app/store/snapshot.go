@@ -3,8 +3,6 @@ package store
 import (
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"sync/atomic"
 
 	"metaflows/flows"
@@ -84,8 +82,8 @@ func (d *Document) document() *flows.Document {
 	return d.parsed
 }
 
-// get is nil where nothing is stored.
-func (s *snapshot) get(p Place) *Document {
+// at is nil where nothing is stored.
+func (s *snapshot) at(p Place) *Document {
 	d := s.documents(p.Account)
 	switch {
 	case d == nil:
@@ -156,35 +154,21 @@ func (s *snapshot) places(account string) (places []Place) {
 	return places
 }
 
-// all are the documents that have an effect, in the order of their keys.
-func (s *snapshot) all() (all []savedValue) {
-	take := func(p Place, d *Document) {
-		if d.document() != nil {
-			all = append(all, savedValue{p.key(), d.Raw})
-		}
-	}
-	for id, a := range *s.accounts.Load() {
-		d := a.now.Load()
-		take(Place{Account: id, Scope: flows.ScopeAccount}, d.own)
-		for user, doc := range d.users {
-			take(Place{Account: id, Scope: flows.ScopeUser, ID: user}, doc)
-		}
-		for device, doc := range d.devices {
-			take(Place{Account: id, Scope: flows.ScopeDevice, ID: device}, doc)
-		}
-	}
-	slices.SortFunc(all, func(a, b savedValue) int { return strings.Compare(a.key, b.key) })
-	return all
-}
-
 func (s *snapshot) valid(key string) bool {
 	_, ok := placeOf(key)
 	return ok
 }
 
-func (s *snapshot) has(key string) bool {
+func (s *snapshot) get(key string) (raw []byte, effective, there bool) {
 	p, ok := placeOf(key)
-	return ok && s.get(p) != nil
+	if !ok {
+		return nil, false, false
+	}
+	d := s.at(p)
+	if d == nil {
+		return nil, false, false
+	}
+	return d.Raw, d.parsed != nil, true
 }
 
 // set is place by the place's key.

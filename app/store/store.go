@@ -23,9 +23,10 @@ type Config struct {
 	Log       *slog.Logger
 	// File is where the documents are kept for a start without NATS; "" for nowhere. Its folder must be there.
 	File string
-	// Own: nobody else writes the bucket. One that has never held anything is then one that was lost, and is filled with
-	// the documents that are known.
+	// Own: nobody else writes the bucket. What it does not have as it is known was damaged, then, and is stored again.
 	Own bool
+	// Folder is where our own NATS keeps the bucket. One that was put back from a backup is told by a file in it; "" for none.
+	Folder string
 }
 
 // Store is the documents. Its methods may be called by any goroutine.
@@ -40,7 +41,7 @@ func New(cfg Config) (*Store, error) {
 	s := &Store{snap: newSnapshot(cfg.Settings), publisher: cfg.Publisher}
 	s.mirror = &mirror{
 		conn: cfg.Conn, log: cfg.Log, bucket: Bucket, prefix: keyPrefix, what: "documents", lack: "there are no codes",
-		file: cfg.File, own: cfg.Own, values: s.snap,
+		file: cfg.File, own: cfg.Own, folder: cfg.Folder, values: s.snap, publisher: cfg.Publisher,
 	}
 	if err := s.begin(); err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
 	if !s.known() {
 		return Document{}, false, ErrUnavailable
 	}
-	if d := s.snap.get(p); d != nil {
+	if d := s.snap.at(p); d != nil {
 		return *d, true, nil
 	}
 	return Document{}, false, nil
@@ -91,7 +92,7 @@ func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (re
 // Delete removes a document; with Any there need not be one, and the revision is 0 where there never was. The error wraps
 // ErrConflict or ErrUnavailable.
 func (s *Store) Delete(ctx context.Context, p Place, expect Expect) (revision uint64, err error) {
-	had := s.snap.get(p) != nil // asked before: the watch may tell of the change sooner than the answer
+	had := s.snap.at(p) != nil // asked before: the watch may tell of the change sooner than the answer
 	revision, err = s.change(ctx, p.key(), nil, expect)
 	if err == nil && had {
 		s.announce(p, revision, "removed")

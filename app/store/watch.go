@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -16,10 +15,10 @@ import (
 )
 
 const (
-	refillTimeout = 5 * time.Second
-	firstRetry    = 100 * time.Millisecond
-	lastRetry     = 2 * time.Second
-	lookInterval  = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
+	firstRetry   = 100 * time.Millisecond
+	lastRetry    = 2 * time.Second
+	askInterval  = time.Second     // between looks whether it was decided what is right
+	lookInterval = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
 )
 
 // Run loads everything and keeps it fresh, and the file too, until ctx ends. It tries for ever; Err says how it stands.
@@ -42,9 +41,12 @@ func (m *mirror) Run(ctx context.Context) {
 	}
 }
 
-// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything.
+// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything. What the bucket
+// holds when it begins is taken into memory at once, when all of it has come.
 func (m *mirror) watch(ctx context.Context) (loaded bool) {
-	before := m.seenLast()
+	m.mu.Lock()
+	look := &look{start: m.memory(), has: map[string]held{}}
+	m.mu.Unlock()
 	back := m.conn.StatusChanged(nats.CONNECTED)
 	defer m.conn.RemoveStatusListener(back)
 	kv, watcher, err := m.open(ctx)
@@ -55,9 +57,11 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 		return false
 	}
 	defer func() { _ = watcher.Stop() }()
-	look := time.NewTicker(lookInterval)
-	defer look.Stop()
-	seen := map[string]bool{}
+	look.bucket = kv
+	tick, second := time.NewTicker(lookInterval), time.NewTicker(askInterval)
+	defer tick.Stop()
+	defer second.Stop()
+	news := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -66,8 +70,12 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 			return loaded
 		case <-back: // what was missed meanwhile is told sooner by a new watch than by an old one that recovers
 			return true
-		case <-look.C:
-			if !kv.Same(ctx) {
+		case <-second.C:
+			if loaded && m.waits(news) {
+				return loaded
+			}
+		case <-tick.C:
+			if !kv.Same(ctx) || m.fewer(ctx, look) {
 				return loaded
 			}
 		case entry, open := <-watcher.Updates():
@@ -76,22 +84,73 @@ func (m *mirror) watch(ctx context.Context) (loaded bool) {
 				m.setProblem(fmt.Errorf("the watch of %s has ended", m.what))
 				return loaded
 			case entry == nil: // everything that was stored when the watch began has come
-				m.forgetOthers(before, seen)
-				seen, loaded = nil, true
+				again, err := m.settle(ctx, look)
+				if err != nil && ctx.Err() == nil {
+					m.setProblem(err)
+				}
+				if again || err != nil {
+					return again
+				}
+				loaded = true
 				m.setProblem(nil)
+			case !loaded:
+				m.collect(look, entry)
 			default:
-				if entry.Key() == m.mark() {
-					m.tell(entry.Revision())
-					continue
+				if news = true; entry.Key() != m.mark() {
+					m.take(entry)
 				}
-				if seen != nil {
-					seen[entry.Key()] = true
-				}
-				m.take(entry)
 				m.tell(entry.Revision())
 			}
 		}
 	}
+}
+
+// look is one look at all that a bucket holds.
+type look struct {
+	start    knowledge // what memory knew when it began
+	bucket   *broker.Bucket
+	has      map[string]held
+	to       uint64 // highest revision
+	messages uint64 // in the bucket when it was looked at last
+}
+
+// collect takes what the bucket holds before the watch has come to the end of it.
+func (m *mirror) collect(look *look, entry jetstream.KeyValueEntry) {
+	look.to = max(look.to, entry.Revision())
+	switch key := entry.Key(); {
+	case key == m.mark():
+	case !m.values.valid(key):
+		m.strange(key)
+	case entry.Operation() == jetstream.KeyValuePut:
+		look.has[key] = held{append([]byte{}, entry.Value()...), entry.Revision()} // never nil
+	default:
+		look.has[key] = held{nil, entry.Revision()}
+	}
+}
+
+// fewer says whether the bucket has fewer messages than before, or than there are keys: somebody has taken some away, of which a
+// watch tells nothing.
+func (m *mirror) fewer(ctx context.Context, look *look) bool {
+	m.mu.Lock()
+	keys := uint64(len(m.revisions)) // each has one message, if only the mark of its deletion
+	if m.doubt != nil {
+		keys = 0
+	}
+	m.mu.Unlock()
+	reach, err := m.extent(ctx)
+	if err != nil {
+		return false
+	}
+	keys, look.messages = max(keys, look.messages), reach.messages
+	return reach.messages < keys
+}
+
+// waits says whether there is something to be done for a doubt: it was decided, or the bucket has changed.
+func (m *mirror) waits(news bool) bool {
+	m.mu.Lock()
+	d := m.doubt
+	m.mu.Unlock()
+	return d != nil && (news || m.answer(d) != "")
 }
 
 // open finds the bucket, or makes it, and starts the watch.
@@ -102,14 +161,6 @@ func (m *mirror) open(ctx context.Context) (*broker.Bucket, jetstream.KeyWatcher
 	kv, err := broker.OpenBucket(ctx, m.js, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")})
 	if err != nil {
 		return nil, nil, err
-	}
-	m.renounce(kv.Made)
-	if m.own {
-		short, cancel := context.WithTimeout(ctx, refillTimeout)
-		defer cancel()
-		if err := m.refill(short, kv); err != nil {
-			return nil, nil, fmt.Errorf("refill bucket %s: %w", m.bucket, broker.Explain(err))
-		}
 	}
 	watcher, err := kv.Watch(ctx, m.prefix+".>")
 	if err != nil {
@@ -123,7 +174,7 @@ func (m *mirror) take(entry jetstream.KeyValueEntry) {
 	key := entry.Key()
 	switch {
 	case !m.values.valid(key):
-		m.log.Warn("a key of the bucket is not one of ours and is ignored", "bucket", m.bucket, "key", key)
+		m.strange(key)
 	case entry.Operation() == jetstream.KeyValuePut:
 		m.apply(key, append([]byte{}, entry.Value()...), entry.Revision()) // never nil
 	default:
@@ -131,41 +182,8 @@ func (m *mirror) take(entry jetstream.KeyValueEntry) {
 	}
 }
 
-// seenLast is the revisions in memory now.
-func (m *mirror) seenLast() map[string]uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.revisions)
-}
-
-// forgetOthers removes from memory what was there before a fresh look at the bucket and was not seen in it: it was
-// deleted during a gap so long that its mark is gone, or the bucket is a new one. What was put meanwhile stays.
-func (m *mirror) forgetOthers(before map[string]uint64, seen map[string]bool) {
-	var forgotten []string
-	m.mu.Lock()
-	if len(seen) == 0 && !m.own {
-		if count := len(m.values.all()); count > 0 {
-			m.aside = m.file != ""
-			m.log.Error("the bucket has never held anything: what was known last holds no longer", "bucket", m.bucket, "count", count)
-		}
-	}
-	for key, revision := range m.revisions {
-		if was, had := before[key]; !had || seen[key] || revision != was && revision != 0 {
-			continue
-		}
-		delete(m.revisions, key)
-		if m.values.has(key) {
-			_ = m.values.set(key, nil, 0)
-			m.touch()
-			forgotten = append(forgotten, key)
-		}
-	}
-	m.mu.Unlock()
-	for _, key := range forgotten {
-		if m.changed != nil {
-			m.changed(key)
-		}
-	}
+func (m *mirror) strange(key string) {
+	m.log.Warn("a key of the bucket is not one of ours and is ignored", "bucket", m.bucket, "key", key)
 }
 
 func (m *mirror) setProblem(err error) {
@@ -174,7 +192,7 @@ func (m *mirror) setProblem(err error) {
 	m.problem = err
 	first := err == nil && !m.loaded
 	if m.loaded = m.loaded || first; first {
-		m.touch() // the file says as of when it is
+		m.dirtied() // the file says as of when it is
 	}
 	count := len(m.revisions)
 	m.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // Server is a NATS server with JetStream and one account that needs no login. It can be stopped and started again at the
@@ -72,3 +73,6 @@ func (s *Server) Again() {
 	s.ns = ns
 	s.opts.Port = opts.Port
 }
+
+// Connect is a connection to it.
+func (s *Server) Connect() (*nats.Conn, error) { return nats.Connect(s.URL()) }
