@@ -6,12 +6,6 @@ import (
 	"strings"
 )
 
-// EventStream is the stream that holds the events (design 3.4).
-const EventStream = "METAFLOWS_EVENTS"
-
-// EventSubjects is what the stream collects and what an auditor may subscribe to.
-const EventSubjects = "metaflows.v1.event.>"
-
 // AuditUser is the login for subscribers, AuditInbox the inbox prefix that its clients set.
 const (
 	AuditUser  = "audit"
@@ -49,6 +43,7 @@ var auditMayCreate = []string{
 	"$JS.API.CONSUMER.DURABLE.CREATE." + EventStream + ".*",
 }
 
+// auditMaySubscribe lists what it hears.
 var auditMaySubscribe = []string{EventSubjects, AuditInbox + ".>"}
 
 // accounts is the embedded server's configuration of accounts and users, in the server's own notation. The internal
@@ -60,9 +55,10 @@ var auditMaySubscribe = []string{EventSubjects, AuditInbox + ".>"}
 // no stream listens.
 //
 // What permissions cannot forbid to who may make consumers: a push consumer has stored events sent to any literal subject
-// inside EVENTS. So EVENTS holds nothing but the stream and its publisher, and the rule is that nobody ever subscribes there
-// to a subject that can be guessed: the publisher's only subscription is its inbox, whose name is random. What acts on
-// messages (documents, commands, live calls) belongs into DOCUMENTS, which imports nothing and exports nothing.
+// inside EVENTS, also to one that a subscriber takes for new ones. So ration lets a consumer deliver to auditors' inboxes
+// alone. And EVENTS holds nothing but the stream and its publisher, and nobody subscribes there to a subject that can be
+// guessed: the publisher's only subscription is its inbox, whose name is random. What acts on messages (documents, commands,
+// live calls) belongs into DOCUMENTS, which imports nothing and exports nothing.
 func accounts(inside, audit string) string {
 	var exports, creations, imports strings.Builder
 	for _, s := range auditMayPublish {

@@ -56,6 +56,7 @@ func (r *ration) judge(m *nats.Msg) []byte {
 		Config struct {
 			Name    string `json:"name"`
 			Durable string `json:"durable_name"`
+			Deliver string `json:"deliver_subject"`
 		} `json:"config"`
 	}
 	_ = json.Unmarshal(m.Data, &asked) // the stream says what is wrong with it
@@ -70,6 +71,10 @@ func (r *ration) judge(m *nats.Msg) []byte {
 		if strings.HasPrefix(name, OwnConsumer) {
 			return refusal(400, 10105, "names that begin with "+OwnConsumer+" are not for auditors")
 		}
+	}
+	// The stream does not look at where a push consumer sends to: who hears events live would take those for new ones.
+	if to := asked.Config.Deliver; to != "" && !strings.HasPrefix(to, AuditInbox+".") {
+		return refusal(400, 10112, "events can be delivered to inboxes only, whose subjects begin with "+AuditInbox+".")
 	}
 	there, err := r.consumers()
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/app/broker"
 	"metaflows/flows"
 )
 
@@ -43,7 +45,7 @@ func TestForgotten(t *testing.T) {
 	first := made("1")
 	publish := func(it *item) (duplicate bool) {
 		t.Helper()
-		ack, err := js.PublishMsg(t.Context(), it.message)
+		ack, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: broker.PublishSubject(it.message.Subject), Header: it.message.Header, Data: it.message.Data})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -188,7 +188,7 @@ func (p *Publisher) setProblem(err error) {
 	}
 }
 
-// Message is what goes to the stream for a notice of an Asterisk node: CloudEvents in binary mode (design 3.4).
+// Message is a notice of an Asterisk node as the stream holds it and subscribers hear it: a CloudEvent in binary mode.
 func Message(n flows.Notice, node string) (*nats.Msg, error) {
 	n.Node = node
 	return notice{Notice: n}.message()

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
 )
 
 const (
@@ -106,7 +108,9 @@ func (p *Publisher) round(ctx context.Context, js jetstream.JetStream, window []
 		if it.sent.IsZero() {
 			it.sent = time.Now()
 		}
-		ack, err := js.PublishMsgAsync(it.message, jetstream.WithExpectStream(streamName))
+		sending := *it.message // the client sets the place for its answer
+		sending.Subject = broker.PublishSubject(it.message.Subject)
+		ack, err := js.PublishMsgAsync(&sending, jetstream.WithExpectStream(streamName))
 		if err != nil {
 			failed = p.judge(it, err, failed)
 			continue

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -45,7 +44,7 @@ func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) er
 	have := stream.CachedInfo().Config
 	want := have
 	p.limits(&want)
-	if slices.Equal(have.Subjects, want.Subjects) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
+	if broker.CollectsEvents(have) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
 		have.Discard == want.Discard && have.Duplicates == want.Duplicates {
 		return nil
 	}
@@ -54,7 +53,7 @@ func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) er
 }
 
 func (p *Publisher) limits(c *jetstream.StreamConfig) {
-	c.Subjects = []string{broker.EventSubjects}
+	broker.CollectEvents(c)
 	if p.cfg.MaxAge > 0 {
 		c.MaxAge = p.cfg.MaxAge
 	}

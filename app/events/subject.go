@@ -10,7 +10,7 @@ import (
 
 const streamName = broker.EventStream
 
-// subject is metaflows.v1.event.<account>.<call>.<type> (design 3.4). A type has two tokens and stands as it is.
+// subject is metaflows.v1.event.<account>.<call>.<type>. A type has two tokens and stands as it is.
 func subject(n flows.Notice) string {
 	return "metaflows.v1.event." + broker.Token(n.Account) + "." + broker.Token(n.Call) + "." + n.Type
 }

@@ -23,7 +23,7 @@ func TestStopWithWaitingEvents(t *testing.T) {
 	}
 	defer nc.Close()
 	js, _ := jetstream.New(nc)
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHERS", Subjects: []string{"metaflows.v1.event.>"}}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHERS", Subjects: []string{broker.PublishSubjects}}); err != nil {
 		t.Fatal(err)
 	}
 	cfg := settingsFor(filepath.Join(t.TempDir(), "data"))

@@ -42,9 +42,6 @@ func TestAccounts(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if eventStream != broker.EventStream || eventSubjects != broker.EventSubjects {
-		t.Error("the stream that is made in NATS is not the one that metaflows uses:", eventStream, eventSubjects)
-	}
 	want := []jetstream.KeyValueConfig{
 		{Bucket: store.Bucket}, {Bucket: auth.Bucket}, {Bucket: live.Bucket, TTL: live.Lifetime, Storage: jetstream.MemoryStorage},
 	}
@@ -96,7 +93,7 @@ func TestConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer heard.Close()
-	events, err := heard.SubscribeSync(eventSubjects)
+	events, err := heard.SubscribeSync(broker.EventSubjects)
 	if err != nil || heard.Flush() != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +106,7 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(t.Context(), "metaflows.v1.event.acme.c.call.started", []byte("{}")); err != nil {
+	if _, err := js.Publish(t.Context(), "metaflows.v1.publish.acme.c.call.started", []byte("{}")); err != nil {
 		t.Error(err)
 	}
 	for _, bucket := range buckets {

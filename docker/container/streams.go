@@ -10,15 +10,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
 )
 
 // What metaflows keeps in NATS. It makes all of it itself, with one replica; what is there already keeps its replicas. The live
 // calls are in memory, and each entry is gone when nobody refreshes it.
-const (
-	eventStream   = "METAFLOWS_EVENTS"
-	eventSubjects = "metaflows.v1.event.>"
-)
-
 var buckets = []jetstream.KeyValueConfig{
 	{Bucket: "metaflows_documents"},
 	{Bucket: "metaflows_auth"},
@@ -56,12 +53,14 @@ func makeStreams(ctx context.Context, out io.Writer, url string, replicas int) e
 	if err != nil {
 		return err
 	}
-	_, err = js.Stream(ctx, eventStream)
+	_, err = js.Stream(ctx, broker.EventStream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: eventStream, Subjects: []string{eventSubjects}, AllowDirect: true, Replicas: replicas})
+		events := jetstream.StreamConfig{Name: broker.EventStream, AllowDirect: true, Replicas: replicas}
+		broker.CollectEvents(&events)
+		_, err = js.CreateStream(ctx, events)
 	}
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", eventStream, err)
+		return fmt.Errorf("stream %s: %w", broker.EventStream, err)
 	}
 	for _, bucket := range buckets {
 		_, err := js.KeyValue(ctx, bucket.Bucket)
