@@ -27,6 +27,9 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 		return a.notUnderstood(found, err)
 	}
 	a.call.TakeUp(a.legs, a.recordings)
+	if !a.answeredAt.IsZero() { // before that nothing is absorbed
+		a.giveKeys()
+	}
 	if err := a.identifyNameless(); err != nil {
 		return err
 	}
@@ -115,7 +118,12 @@ func (a *adoption) alone(found []flows.Found) bool {
 func (a *adoption) notUnderstood(found []flows.Found, err error) error {
 	a.call.Log.Error("a call that another version of metaflows has left is not understood: it goes on without codes", "channel", found[0].Name, "error", err)
 	for _, f := range found {
-		a.call.TakeUp([]*flows.Leg{flows.NewLeg(f.Channel, f.Vars[flows.VarRole])}, nil)
+		leg := flows.NewLeg(f.Channel, f.Vars[flows.VarRole])
+		a.call.TakeUp([]*flows.Leg{leg}, nil)
+		a.inBridge[leg] = f.Bridge == a.call.Bridge
+	}
+	if len(found) > 1 { // to add who is alone there ends a recording, and nobody knows whether there is one
+		a.giveKeys()
 	}
 	a.t.PublishAll("call.abandoned", func(n *flows.Notice) { n.Reason = "not_understood" })
 	if err := a.t.Until(0, func() bool { return len(a.call.Legs) == 0 }); err != nil {
@@ -223,13 +231,13 @@ func (a *adoption) goOnTalking() error {
 	return a.talk()
 }
 
+// giveKeys lets the others hear the keys of every leg, before anything else is done.
+func (a *adoption) giveKeys() {
+	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *flows.Leg) bool { return !a.inBridge[l] }))
+}
+
 // takeUpTalk lets codes work again, and goes on with the recordings. An error is only the process's end.
 func (a *adoption) takeUpTalk() error {
-	for _, leg := range a.legs {
-		if a.inBridge[leg] {
-			a.call.Rejoin(leg)
-		}
-	}
 	a.call.Open()
 	return a.takeUpRecordings(a.t)
 }

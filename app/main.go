@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -22,7 +23,8 @@ var version = "0.1.0"
 const usage = `metaflows gives calls of an Asterisk codes.
 
   metaflows           run; ends with SIGTERM or SIGINT, and leaves calls talking
-  metaflows doctor    look at Asterisk's configuration and say which lines are missing
+  metaflows doctor    look at Asterisk's configuration and say which lines are missing; with --repair, after metaflows was
+                      killed: let the parties of its calls hear each other's keys again
   metaflows health    ask the one that runs with this environment whether it is ready; exit code 0 if it is
   metaflows simulate  play keys through without a phone: what they run, and what the other party hears
   metaflows documents recover --from file|bucket
@@ -41,14 +43,18 @@ func run(args []string) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
-	if len(args) > 1 && command != "simulate" && command != "check" && command != "documents" {
+	repair := len(args) == 2 && command == "doctor" && args[1] == "--repair"
+	if len(args) > 1 && !repair && command != "simulate" && command != "check" && command != "documents" {
 		command = "?"
 	}
 	switch command {
 	case "":
 		return serve()
 	case "doctor":
-		return examine()
+		if repair {
+			return consult(doctor.Repair)
+		}
+		return consult(doctor.Examine)
 	case "health":
 		return health()
 	case "documents":
@@ -87,14 +93,15 @@ func serve() int {
 	return 0
 }
 
-func examine() int {
+// consult lets the doctor do something.
+func consult(do func(context.Context, config.Config, io.Writer) bool) int {
 	cfg, ok := load()
 	if !ok {
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if !doctor.Examine(ctx, cfg, os.Stdout) {
+	if !do(ctx, cfg, os.Stdout) {
 		return 1
 	}
 	return 0

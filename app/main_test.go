@@ -48,6 +48,8 @@ func TestCommands(t *testing.T) {
 		{"METAFLOWS_HTTP_ADDR=127.0.0.1:1", "health", 1, "metaflows does not answer: "},
 		{"", "", 1, "METAFLOWS_ARI_PASSWORD is not set"},
 		{"METAFLOWS_ABSORB=always", "", 1, `METAFLOWS_ABSORB="always" is wrong; accepted is armed or off`},
+		{"METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "doctor --repair", 1, "nobody answers at http://127.0.0.1:1/ari"},
+		{"", "doctor --repair now", 2, "metaflows doctor"},
 		{"METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "doctor", 1, "nobody answers at http://127.0.0.1:1/ari"},
 	} {
 		env := []string{c.env}

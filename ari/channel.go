@@ -105,6 +105,13 @@ func (c *Client) Continue(channel string) error {
 	return fail("continue", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "continue"}}, nil))
 }
 
+// MoveChannel lets a channel of this application go into another, with arguments that contain no commas. flows.Left follows
+// if somebody is connected as that; else it stays.
+func (c *Client) MoveChannel(channel, application string, args ...string) error {
+	query := url.Values{"app": {application}, "appArgs": {strings.Join(args, ",")}}
+	return fail("move", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "move"}, query: query}, nil))
+}
+
 // SendDigits plays digits to a channel, 100 ms each with 100 ms between, and returns when they are played. The command
 // after them on the same channel waits for that (about 100 ms and 200 ms a digit), which is how we know. At most four
 // digits should go in one call: everything else for that channel waits meanwhile.

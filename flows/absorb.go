@@ -15,10 +15,10 @@ func (c *Call) turn(leg *Leg) {
 	if len(c.Recordings) > 0 && !accompanied {
 		return
 	}
-	if want := leg.keypad.Absorb(); want != leg.asked || leg.unknown {
+	if want := leg.keypad.Absorb() && !c.hurried; want != leg.asked || leg.unknown {
 		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
 		at := later(c.calm, c.keysUp(leg, want))
-		if !c.clock.now().Before(at) {
+		if c.hurried || !c.clock.now().Before(at) {
 			c.addAgain(leg, want)
 			return
 		}
@@ -44,11 +44,12 @@ func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
 	now := c.clock.now()
 	for _, leg := range c.Legs {
 		pause := typingPause
-		if leg == added {
-			pause = ownPause
-		}
-		if leg == added && on {
+		switch {
+		case leg != added:
+		case on:
 			continue
+		case !leg.keypad.closed: // else there is not so much time
+			pause = ownPause
 		}
 		if since := now.Sub(leg.released); since > justReleased && since < pause {
 			at = later(at, leg.released.Add(pause))

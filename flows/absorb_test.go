@@ -119,8 +119,8 @@ func TestTorn(t *testing.T) {
 				}
 				for _, leg := range task.Call.Legs {
 					leg.joins, leg.since = nil, nil
-					task.Call.Rejoin(leg)
 				}
+				task.Go("rejoin", func(t *Task) error { t.Call.Rejoin(t.Call.Legs); return nil })
 			}),
 			func(*callRig) {},
 			"1 pass a; 1 pass b",

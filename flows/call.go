@@ -43,6 +43,8 @@ type Call struct {
 	errands     map[string]*errand // commands by their run
 	errandOrder []string
 	stamp       time.Time     // of the digit that is looked at
+	handed      func()        // called when all keys pass again, before the process stops
+	hurried     bool          // that waits for no pause any more
 	calm        time.Time     // before that Asterisk may still be at a digit
 	offset      time.Duration // our clock less Asterisk's
 
@@ -140,6 +142,12 @@ func (c *Call) handle(ev Event) {
 		return
 	case resync:
 		c.resync(ev)
+		return
+	case handBack:
+		c.handBack(ev.done)
+		return
+	case hurryUp:
+		c.hurried = true
 		return
 	case Digit:
 		c.calls.cfg.Meter.Digit()
@@ -244,6 +252,7 @@ func (c *Call) settle() {
 	for _, leg := range c.Legs {
 		c.serveKeys(leg)
 	}
+	c.tellHanded()
 }
 
 // spawn makes a task; it runs when the present step is over.
@@ -283,13 +292,19 @@ func (c *Call) finish(rest []Event) {
 	detached := errors.Is(c.over, ErrDetached)
 	c.endTasks(nil, cmp.Or(c.over, ErrCallEnded))
 	for _, ev := range slices.Concat(rest, c.mail.close()) {
-		late, ok := ev.(execute)
-		switch {
-		case ok && detached:
-			late.told(Report{Call: c.ID, Over: true, Err: ErrDetached})
-		case ok:
-			late.told(Report{Call: c.ID, Over: true, Err: ErrNoLeg})
+		switch late := ev.(type) {
+		case execute:
+			why := ErrNoLeg
+			if detached {
+				why = ErrDetached
+			}
+			late.told(Report{Call: c.ID, Over: true, Err: why})
+		case handBack:
+			late.done()
 		}
+	}
+	if c.handed != nil {
+		c.handed()
 	}
 	for _, leg := range c.Legs {
 		leg.stopKeys()

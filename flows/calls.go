@@ -52,6 +52,7 @@ type Calls struct {
 	taken   map[string]bool // channels whose entry is known before its event
 	stopped bool
 	running sync.WaitGroup
+	handing atomic.Bool // see HandBack
 
 	legs atomic.Int64 // on all calls
 }
@@ -175,7 +176,7 @@ func (cs *Calls) Len() int {
 }
 
 // Shutdown leaves every call to Asterisk: waits end with ErrDetached. The PBX must refuse commands before it is called,
-// so that no defer undoes anything. It returns when all calls have ended in this process, or with ctx.
+// so that no defer undoes anything; HandBack comes before that. It returns when all calls have ended in this process, or with ctx.
 func (cs *Calls) Shutdown(ctx context.Context) error {
 	cs.mu.Lock()
 	cs.stopped = true

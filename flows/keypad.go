@@ -45,6 +45,7 @@ type Keypad struct {
 	held       []heldKey // fate undecided: from the first armed collector's binding digit on
 	outbox     []byte    // no code and not heard: to be relayed
 	relaying   bool
+	closed     bool // nobody listens any more
 }
 
 // heldKey is one key whose fate is open.
@@ -112,7 +113,10 @@ func (k *Keypad) Relay() string {
 	if k.relaying || len(k.outbox) == 0 {
 		return ""
 	}
-	n := min(len(k.outbox), relayBatch)
+	n := len(k.outbox)
+	if !k.closed { // else there may be no time for another
+		n = min(n, relayBatch)
+	}
 	digits := string(k.outbox[:n])
 	k.outbox = append(k.outbox[:0], k.outbox[n:]...)
 	k.relaying = true
@@ -137,6 +141,19 @@ func (k *Keypad) Drop() {
 		c.armed = false
 	}
 	k.held, k.outbox = k.held[:0], k.outbox[:0]
+}
+
+// Close ends every sequence for good, as no code: what was kept from the others, and what is pressed until they hear the
+// leg again, is to be relayed.
+func (k *Keypad) Close() {
+	for _, c := range k.collectors {
+		if c.armed && c.run.Len() > 0 {
+			k.report.Unmatched(c, c.run.Len())
+		}
+		c.armed = false
+	}
+	k.closed = true
+	k.Listen(nil)
 }
 
 // firstDue is the armed collector whose time is over first.

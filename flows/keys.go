@@ -64,7 +64,7 @@ func (c *Call) serveKeys(leg *Leg) {
 	}
 	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
 	// (ari-facts 15).
-	if leg.bridged && (!leg.asked || leg.unknown || leg.turning) {
+	if leg.bridged && !c.hurried && (!leg.asked || leg.unknown || leg.turning) {
 		return
 	}
 	if digits := leg.keypad.Relay(); digits != "" {

@@ -107,9 +107,27 @@ func (c *Call) Join(leg *Leg) error {
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
 func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
-// Rejoin says of a leg that was found that it is in the call's bridge. A process that was killed may have left its digits
-// absorbed, so it is added again as soon as that can be.
-func (c *Call) Rejoin(leg *Leg) { leg.bridged, leg.asked, leg.unknown = true, false, leg.Phone() }
+// Rejoin says of legs that were found that they are in the call's bridge. A process that was killed may have left their
+// digits absorbed, so they are added again, before it returns; where that fails or cannot be, as soon as it can.
+func (c *Call) Rejoin(legs []*Leg) {
+	for _, leg := range legs {
+		leg.bridged, leg.asked, leg.unknown = true, false, leg.Phone()
+	}
+	if len(legs) < 2 { // nobody hears it, and see turn
+		return
+	}
+	for _, leg := range legs {
+		if !leg.unknown {
+			continue
+		}
+		leg.joins = []bool{false}
+		if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
+			leg.joins = nil
+			continue
+		}
+		leg.unknown = false
+	}
+}
 
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
@@ -253,6 +271,10 @@ func (c *Call) Disown(leg *Leg) {
 // every other owner that may hear it. What owners have configured is looked at key by key.
 func (c *Call) rewire() {
 	for _, presser := range c.Legs {
+		if c.calls.handing.Load() {
+			presser.keypad.Listen(nil)
+			continue
+		}
 		var collectors []*Collector
 		for _, owner := range append([]*Leg{presser}, c.Peers(presser)...) {
 			if owner != presser && !owner.mayHear(presser) || owner.Outsider() {

@@ -254,12 +254,15 @@ func (s *scenario) fault(text string) error {
 	return nil
 }
 
-// stop is SIGTERM: commands are refused first, then every call is left to Asterisk.
+// stop is SIGTERM: the keys are given back, then commands are refused, then every call is left to Asterisk.
 func (s *scenario) stop() error {
 	s.stopped = true
-	s.pbx.Detach()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	if err := s.now().calls.HandBack(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	s.pbx.Detach()
 	if err := s.now().calls.Shutdown(ctx); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}

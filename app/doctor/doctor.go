@@ -45,20 +45,12 @@ func (p *patient) Deliver(_ string, ev flows.Event) {
 
 // Examine connects with the environment's values, prints what it finds, and says whether everything is there.
 func Examine(ctx context.Context, cfg config.Config, out io.Writer) bool {
-	p := &patient{cfg: cfg, out: out, events: make(chan flows.Event, 256), id: "metaflows-doctor-" + rand.Text()[:8], healthy: true}
-	var err error
-	p.client, err = ari.New(ari.Config{
-		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: p.id,
-		Log: slog.New(slog.DiscardHandler), Handler: p,
-	})
+	p, end, err := consult(ctx, cfg, out)
 	if err != nil {
 		p.bad(err.Error())
 		return false
 	}
-	ctx, end := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() { defer close(done); _ = p.client.Run(ctx) }()
-	defer func() { end(); <-done }()
+	defer end()
 	if p.connect(ctx) && p.channel(ctx) {
 		p.recording(ctx)
 		_ = p.client.Hangup(p.id, 0)
@@ -67,6 +59,22 @@ func Examine(ctx context.Context, cfg config.Config, out io.Writer) bool {
 		fmt.Fprintln(out, "Asterisk is ready for metaflows.")
 	}
 	return p.healthy
+}
+
+// consult begins to connect to a patient; end, which is nil with an error, ends that.
+func consult(ctx context.Context, cfg config.Config, out io.Writer) (p *patient, end func(), err error) {
+	p = &patient{cfg: cfg, out: out, events: make(chan flows.Event, 256), id: "metaflows-doctor-" + rand.Text()[:8], healthy: true}
+	p.client, err = ari.New(ari.Config{
+		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: p.id,
+		Log: slog.New(slog.DiscardHandler), Handler: p,
+	})
+	if err != nil {
+		return p, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = p.client.Run(ctx) }()
+	return p, func() { cancel(); <-done }, nil
 }
 
 // connect waits for the connection; Asterisk's version and the login are looked at on the way.

@@ -26,6 +26,7 @@ import (
 const (
 	loadTimeout = 10 * time.Second // for the embedded NATS to load the documents before HTTP listens
 	callTimeout = 5 * time.Second  // for calls and requests to end at a stop
+	keysTimeout = 3 * time.Second  // of these, for keys that are kept from the other party to be given back
 	lastTimeout = 5 * time.Second  // for what is being published to be stored at a stop
 )
 
@@ -161,12 +162,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	return errors.Join(s.broker.Failure(), err)
 }
 
-// stop ends what Run has started, in reverse. Nothing is undone in Asterisk: the client refuses commands first of all.
+// stop ends what Run has started, in reverse. The parties' keys are given back; apart from that nothing is undone in
+// Asterisk: the client refuses commands from then on.
 func (s *process) stop() error {
 	s.log.Info("stopping", "calls", s.telephony.calls.Len())
-	s.telephony.client.Detach()
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
+	s.giveKeysBack(ctx)
+	s.telephony.client.Detach()
 	if err := s.telephony.calls.Shutdown(ctx); err != nil {
 		s.log.Warn("calls did not let go in time", "calls", s.telephony.calls.Len(), "error", err)
 	}
@@ -181,6 +184,14 @@ func (s *process) stop() error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+func (s *process) giveKeysBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
+	defer cancel()
+	if err := s.telephony.calls.HandBack(ctx); err != nil {
+		s.log.Warn("some keys could not be given back in time: the other party may not hear them until metaflows runs again, or by metaflows doctor --repair", "error", err)
+	}
 }
 
 func (s *process) finishEvents(wait time.Duration) error {
