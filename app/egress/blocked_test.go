@@ -67,6 +67,23 @@ func TestURL(t *testing.T) {
 		{Default, "http://127.1", false},
 		{Default, "http://0x7f.0x1", false},
 		{Default, "http://0177.0.0.1", false},
+		{Default, "http://127。0。0。1/", false}, // ideographic dots, which clients of Unicode names take for dots
+		{Default, "http://127．0．0．1/", false}, // fullwidth
+		{Default, "http://127｡0｡0｡1/", false}, // halfwidth
+		{Default, "http://１２７.0.0.1/", false},
+		{Default, "http://①②⑦.⓪.⓪.①/", false},
+		{Default, "http://127%E3%80%820%E3%80%820%E3%80%821/", false},
+		{Default, "http://ⓛocalhost/", false},
+		{Default, "http://localhost。/", false},
+		{Default, "http://loc\u00adalhost/", false},
+		{Default, "http://bücher.example/", false},
+		{Default, "http://xn--bcher-kva.example/", true},
+		{Default, "http://exa%6dple.com/", false},
+		{Default, "http://a_b.example.com/", true},
+		{Default, "http://exam%20ple.com/", false},
+		{Default, "http://example.com%2f@127.0.0.1/", false},
+		{Default, "http://[fe80::1%251]/", false},
+		{"none", "http://127。0。0。1/", false},
 		{"none", "http://127.0.0.1", true},
 		{"none", "http://localhost", true},
 		{"none", "gopher://localhost", false},
