@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"metaflows/app/directory/endpoints"
 	"metaflows/app/egress"
 )
 
@@ -40,6 +41,7 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_DIRECTORY", c.Directory, c.Directory == "open" || c.Directory == "strict"},
 		{"METAFLOWS_PATTERN_SEARCH", c.PatternSearch, c.PatternSearch == "start" || c.PatternSearch == "anywhere"},
 		{"METAFLOWS_ABSORB", c.Absorb, c.Absorb == "armed" || c.Absorb == "off"},
+		{"METAFLOWS_DIRECTORY_ENDPOINTS", c.DirectoryEndpoints, areEndpoints(c.DirectoryEndpoints)},
 		{"METAFLOWS_BLOCKED_ADDRESSES", c.BlockedAddresses, areBlocked(c.BlockedAddresses)},
 		{"METAFLOWS_RECORDING_MAX", c.Recording.Max.String(), c.Recording.Max >= time.Second},
 		{"METAFLOWS_LOG_LEVEL", c.Log.Level, isLevel(c.Log.Level)},
@@ -92,6 +94,11 @@ func areNATS(list string) bool {
 		}
 	}
 	return true
+}
+
+func areEndpoints(list string) bool {
+	_, err := endpoints.Parse(list)
+	return err == nil
 }
 
 func areBlocked(list string) bool {

@@ -42,16 +42,17 @@ type Config struct {
 	Auth struct {
 		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client may make for an account, ten times as many at once; 0: any" accepts:"a whole number from 0 to 1000000"`
 	}
-	DataDir          string        `split_words:"true" default:"data" about:"folder for what is kept on disk" accepts:"a folder that can be written"`
-	AdminToken       string        `split_words:"true" secret:"true" about:"super-admin token; empty: made at first start" accepts:"16 to 512 printable characters without spaces"`
-	BindingDigit     string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`
-	DigitTimeout     time.Duration `split_words:"true" default:"800ms" about:"time between two digits of a code" accepts:"a duration of 1ms to 1m, as 800ms"`
-	Precedence       string        `default:"device" about:"device: account < user < device; kazoo: account < device < user" accepts:"device or kazoo"`
-	Directory        string        `default:"open" about:"open: documents for any well-formed id; strict: only for what is in the directory" accepts:"open or strict"`
-	PatternSearch    string        `split_words:"true" default:"start" about:"start: patterns match from the first digit; anywhere: as Kazoo" accepts:"start or anywhere"`
-	Absorb           string        `default:"armed" about:"armed: the other party hears nothing of a code; off: it hears everything" accepts:"armed or off"`
-	BlockedAddresses string        `split_words:"true" default:"loopback,link-local,private,unspecified" about:"what URLs in documents must not name" accepts:"loopback, link-local, private, unspecified, networks, addresses and names, separated by commas, or none"`
-	Recording        struct {
+	DataDir            string        `split_words:"true" default:"data" about:"folder for what is kept on disk" accepts:"a folder that can be written"`
+	AdminToken         string        `split_words:"true" secret:"true" about:"super-admin token; empty: made at first start" accepts:"16 to 512 printable characters without spaces"`
+	BindingDigit       string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`
+	DigitTimeout       time.Duration `split_words:"true" default:"800ms" about:"time between two digits of a code" accepts:"a duration of 1ms to 1m, as 800ms"`
+	Precedence         string        `default:"device" about:"device: account < user < device; kazoo: account < device < user" accepts:"device or kazoo"`
+	Directory          string        `default:"open" about:"open: documents for any well-formed id; strict: only for what is in the directory" accepts:"open or strict"`
+	DirectoryEndpoints string        `split_words:"true" about:"what devices of the directory may have as endpoint beside PJSIP/<endpoint>" accepts:"patterns (RE2) of whole dialstrings, separated by commas, as PJSIP/\\d{4,15}@trunk, or nothing"`
+	PatternSearch      string        `split_words:"true" default:"start" about:"start: patterns match from the first digit; anywhere: as Kazoo" accepts:"start or anywhere"`
+	Absorb             string        `default:"armed" about:"armed: the other party hears nothing of a code; off: it hears everything" accepts:"armed or off"`
+	BlockedAddresses   string        `split_words:"true" default:"loopback,link-local,private,unspecified" about:"what URLs in documents must not name" accepts:"loopback, link-local, private, unspecified, networks, addresses and names, separated by commas, or none"`
+	Recording          struct {
 		Max time.Duration `default:"2h" about:"longest recording" accepts:"a duration of a second or more, as 2h"`
 	}
 	Log struct {

@@ -112,6 +112,7 @@ func (d *Directory) valid(p store.Place, data *schema.Value, old *Entry) error {
 	case flows.ScopeUser:
 		err = d.usernameFree(p, textOf(data, "username"), problems)
 	case flows.ScopeDevice:
+		d.dialable(textOf(data, "endpoint"), old, problems)
 		err = d.ownerThere(p, textOf(data, "owner_id"), old, problems)
 	}
 	switch {

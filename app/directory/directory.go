@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"metaflows/app/directory/endpoints"
 	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/flows"
@@ -58,7 +59,8 @@ type Config struct {
 	Documents Documents // of the same bucket: their revisions are compared
 	Keys      Keys      // nil: there are none
 	Schemas   *schema.Schemas
-	Strict    bool // documents, users and devices only of what is in the directory
+	Endpoints endpoints.List // that devices may have beside phones'
+	Strict    bool           // documents, users and devices only of what is in the directory
 	Log       *slog.Logger
 }
 

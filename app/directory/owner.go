@@ -23,6 +23,17 @@ func (d *Directory) ownerThere(p store.Place, owner string, old *Entry, problems
 	return err
 }
 
+// dialable adds a problem where a device is given an endpoint that may not be dialled. old is the device as it was, nil for a
+// new one: what it had it keeps.
+func (d *Directory) dialable(endpoint string, old *Entry, problems *schema.Problems) {
+	if endpoint == "" || old != nil && textOf(old.Data, "endpoint") == endpoint || problems.Has("endpoint") || d.cfg.Endpoints.Allow(endpoint) {
+		return
+	}
+	problems.Add("endpoint", "forbidden", schema.Detail{
+		"message": "An endpoint is PJSIP/ and the name of a phone's endpoint, or what METAFLOWS_DIRECTORY_ENDPOINTS allows", "value": endpoint,
+	})
+}
+
 // OwnerMissing says whether nothing may be given this owner: who is not in the directory, where it is strict or has other
 // users of the account.
 func (d *Directory) OwnerMissing(account, owner string) (bool, error) {

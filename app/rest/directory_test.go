@@ -109,10 +109,10 @@ func TestDirectory(t *testing.T) {
 		{"PATCH", "/v2/accounts/acme/users/bob", `{"data":{"username":"bob"}}`, "", 200, `{"id":"bob","name":"Bob","username":"bob"}`},
 
 		{"PUT", "/v2/accounts/acme/devices", `{"data":{"id":"desk","name":"Desk","owner_id":"alice"}}`, "", 201, `{"id":"desk","name":"Desk","owner_id":"alice","endpoint":"PJSIP/desk"}`},
-		{"PUT", "/v2/accounts/acme/devices", `{"data":{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/0172@trunk"}}`, "", 201, `{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/0172@trunk"}`},
+		{"PUT", "/v2/accounts/acme/devices", `{"data":{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/bobs-cell"}}`, "", 201, `{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/bobs-cell"}`},
 		{"PUT", "/v2/accounts/acme/devices", `{"data":{"name":"x","owner_id":"nobody"}}`, "", 400, `{"owner_id":{"not_found":{"cause":"nobody","message":"The owner is not a user of this account"}}}`},
 		{"PUT", "/v2/accounts/acme/devices", `{"data":{"name":"x","endpoint":"PJSIP/a&PJSIP/b"}}`, "", 400, `~^\{"endpoint":\{"pattern":`},
-		{"GET", "/v2/accounts/acme/devices", "", "", 200, `[{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/0172@trunk"},{"id":"desk","name":"Desk","owner_id":"alice","endpoint":"PJSIP/desk"}]`},
+		{"GET", "/v2/accounts/acme/devices", "", "", 200, `[{"id":"cell","name":"Cell","owner_id":"bob","endpoint":"PJSIP/bobs-cell"},{"id":"desk","name":"Desk","owner_id":"alice","endpoint":"PJSIP/desk"}]`},
 		{"GET", "/v2/accounts/acme/users/alice/devices", "", "", 200, `[{"id":"desk","name":"Desk","owner_id":"alice","endpoint":"PJSIP/desk"}]`},
 		{"PATCH", "/v2/accounts/acme/devices/desk", `{"data":{"metaflows":{}}}`, "", 200, `{"id":"desk","name":"Desk","owner_id":"alice","metaflows":{},"endpoint":"PJSIP/desk"}`},
 		{"POST", "/v2/accounts/acme/users/alice/metaflows", `{"data":{"numbers":{"9":{"module":"hangup"}}}}`, "", 200, `~"9"`},

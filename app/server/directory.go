@@ -1,7 +1,10 @@
 package server
 
 import (
+	"fmt"
+
 	"metaflows/app/directory"
+	"metaflows/app/directory/endpoints"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -20,8 +23,13 @@ func (s *process) openDirectory() error {
 	if err != nil {
 		return err
 	}
+	allowed, err := endpoints.Parse(s.cfg.DirectoryEndpoints)
+	if err != nil { // config has looked at it
+		return fmt.Errorf("METAFLOWS_DIRECTORY_ENDPOINTS: %w", err)
+	}
 	s.directory = directory.New(directory.Config{
-		Records: s.records, Documents: s.documents, Keys: s.logins.auth, Schemas: schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
+		Endpoints: allowed,
+		Records:   s.records, Documents: s.documents, Keys: s.logins.auth, Schemas: schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
 	})
 	return nil
 }
