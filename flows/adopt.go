@@ -102,7 +102,8 @@ func (cs *Calls) do(what func(channel string), channel string) {
 	}
 }
 
-// take notes that a channel's entry is known: a StasisStart that is still on its way is not another.
+// take notes that a channel's entry is known, until it leaves: a StasisStart that is still on its way, or comes twice, is
+// not another.
 func (cs *Calls) take(channel string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

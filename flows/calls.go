@@ -49,7 +49,7 @@ type Calls struct {
 	mu      sync.RWMutex
 	ids     map[string]*Call
 	live    map[*Call]struct{}
-	taken   map[string]bool // channels whose entry is known before its event
+	taken   map[string]bool // channels that are inside, as far as an entry and no end was told: another entry is none
 	stopped bool
 	running sync.WaitGroup
 	handing atomic.Bool // see HandBack
@@ -72,14 +72,18 @@ func (cs *Calls) Deliver(id string, ev Event) {
 	c, taken := cs.ids[id], len(cs.taken) > 0 && cs.taken[id]
 	cs.mu.RUnlock()
 	started, entered := ev.(Started)
-	if _, left := ev.(Left); left && taken {
-		cs.mu.Lock()
-		delete(cs.taken, id)
-		cs.mu.Unlock()
+	switch ev.(type) {
+	case Left, Destroyed:
+		if taken {
+			cs.mu.Lock()
+			delete(cs.taken, id)
+			cs.mu.Unlock()
+		}
 	}
 	switch {
-	case entered && started.Replaces == "" && !ours(started) && taken: // found by a connect
+	case entered && started.Replaces == "" && !ours(started) && taken: // found by a connect, or told twice
 	case entered && started.Replaces == "" && !ours(started):
+		cs.take(id)
 		cs.begin(started, func() {}) // also a channel that was given back and enters again while its call is being closed
 	case c != nil:
 		c.mail.put(ev)

@@ -48,6 +48,37 @@ func TestCallsBegin(t *testing.T) {
 	}
 }
 
+// TestEntryToldTwice: a StasisStart that comes twice for a channel that lives begins no second call, which would fight the
+// first for it; when the channel has left, the next is another call.
+func TestEntryToldTwice(t *testing.T) {
+	for _, end := range []Event{Left{Channel: "x"}, Destroyed{Channel: "x"}} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := NewCalls(CallsConfig{Log: slog.New(slog.DiscardHandler), Enter: func(task *Task, _ Started) error {
+				return task.Await(func(ev Event) bool { return ev == end })
+			}})
+			enters := func(after time.Duration, want int) {
+				t.Helper()
+				calls.Deliver("x", Started{Channel: Channel{ID: "x"}, Stamp: time.Now().Add(after)})
+				synctest.Wait()
+				if calls.Len() != want {
+					t.Errorf("%d calls, want %d", calls.Len(), want)
+				}
+			}
+			enters(0, 1)
+			enters(0, 1)
+			enters(time.Millisecond, 1)
+			calls.Deliver("x", end)
+			synctest.Wait()
+			enters(time.Second, 1)
+			calls.Deliver("x", end)
+			synctest.Wait()
+			if len(calls.live) != 0 || len(calls.taken) != 0 {
+				t.Errorf("%d calls and %d entries are left", len(calls.live), len(calls.taken))
+			}
+		})
+	}
+}
+
 // TestCallsForget: an id that another call has taken over is not forgotten with the first one.
 func TestCallsForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
