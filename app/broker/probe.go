@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -87,7 +88,7 @@ func (p *Probe) look(ctx context.Context) {
 		return // at the end nobody answers
 	}
 	p.mu.Lock()
-	for i, of := range append(p.buckets[:len(p.buckets):len(p.buckets)], EventStream) {
+	for i, of := range append(slices.Clip(p.buckets), EventStream) {
 		p.problems[of] = errors.Join(writing, answers[i])
 		if writing != nil && answers[i] != nil { // one reason is enough
 			p.problems[of] = answers[i]

@@ -88,7 +88,7 @@ func (b Blocked) URL(s string) error {
 		return b.address(address)
 	}
 	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" { // 127。0。0。1: clients map such letters to others (UTS 46)
-		return errors.New("a host is written in letters, digits, - and _ of ASCII; a name in another script as xn--...")
+		return errors.New("a host is written in letters, digits, - and _ of ASCII; a name in another script as xn-- says it")
 	}
 	if endsInNumber(host) { // 127.1, 2130706433, 0x7f.1: some resolvers take them for addresses
 		return fmt.Errorf("%w: %s is not written as an address should be", ErrBlocked, host)
