@@ -20,6 +20,9 @@ import (
 	"metaflows/flows"
 )
 
+// errStoreFailed: a stream's files cannot be made, as where those of one of its name are still being removed.
+const errStoreFailed = jetstream.ErrorCode(10049)
+
 // site is a data folder: the files of an embedded server, and documents.json beside them.
 type site struct{ dir string }
 
@@ -310,7 +313,13 @@ func TestEmptiedBucketIsAskedAbout(t *testing.T) {
 			if err := js.DeleteKeyValue(ctx, kv.Bucket()); err != nil {
 				return err
 			}
-			kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: Bucket})
+			for deadline := time.Now().Add(10 * time.Second); ; { // the server removes the old one's files beside its answer
+				kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: Bucket})
+				var api *jetstream.APIError
+				if err == nil || !errors.As(err, &api) || api.ErrorCode != errStoreFailed || time.Now().After(deadline) {
+					break
+				}
+			}
 			if err != nil {
 				return err
 			}
