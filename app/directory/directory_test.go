@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"metaflows/app/broker/brokertest"
+	"metaflows/app/directory/endpoints"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -103,6 +104,29 @@ func TestInvalid(t *testing.T) {
 		t.Error("stored all the same:", got)
 	}
 	l.create(desks, `{"name":"Ünal's desk"}`)
+}
+
+// What DIRECTORY_ENDPOINTS allows may be given to a device; what it had before a list was made shorter it keeps.
+func TestEndpointsAllowed(t *testing.T) {
+	s := brokertest.Start(t)
+	trunk, err := endpoints.Parse(`PJSIP/\d{4,15}@trunk`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, narrow := open(t, s, func(c *Config) { c.Endpoints = trunk }), open(t, s)
+	old := wide.create(desks, `{"id":"desk","name":"x","endpoint":"PJSIP/0172555@trunk"}`)
+	if _, err := wide.Create(t.Context(), desks, object(t, `{"name":"x","endpoint":"PJSIP/0172555@other"}`)); !strings.Contains(said(err), `"endpoint":{"forbidden":`) {
+		t.Error("a trunk that no pattern names:", said(err))
+	}
+	if err := narrow.records.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := narrow.Replace(t.Context(), old.Place, object(t, `{"name":"y","endpoint":"PJSIP/0172555@trunk"}`), store.Any); err != nil || e.Endpoint() != "PJSIP/0172555@trunk" {
+		t.Error("what was stored under an older list:", e, said(err))
+	}
+	if _, err := narrow.Patch(t.Context(), old.Place, object(t, `{"endpoint":"PJSIP/0172556@trunk"}`), store.Any); !strings.Contains(said(err), `"endpoint":{"forbidden":`) {
+		t.Error("another of the trunk's numbers:", said(err))
+	}
 }
 
 // However often it is added to, an entry stays as short as its owner's look into it must be.

@@ -23,11 +23,11 @@ func Parse(list string) (List, error) {
 		if strings.ContainsFunc(pattern, unicode.IsSpace) {
 			return nil, fmt.Errorf("%q is no pattern of a dialstring: it has a space", pattern)
 		}
-		re, err := regexp.Compile(`^(?:` + pattern + `)$`)
-		if err != nil {
+		// By itself first: a parenthesis too many would close the group, and what follows would not be anchored.
+		if _, err := regexp.Compile(pattern); err != nil {
 			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
 		}
-		l = append(l, re)
+		l = append(l, regexp.MustCompile(`\A(?:`+pattern+`)\z`))
 	}
 	return l, nil
 }

@@ -19,13 +19,14 @@ func TestAllow(t *testing.T) {
 		{`PJSIP/\d{4,15}@trunk, IAX2/office/\d+`, "IAX2/office/12", true},
 		{`PJSIP/\d{4,15}@trunk, IAX2/office/\d+`, "xIAX2/office/12", false},
 		{`a|PJSIP/1@t`, "PJSIP/1@t/evil", false},
+		{`(?m)PJSIP/1@t`, "PJSIP/1@t\nPJSIP/2@t", false},
 	} {
 		e, err := Parse(c.list)
 		if err != nil || e.Allow(c.endpoint) != c.ok {
 			t.Errorf("%q, %q: %v %v", c.list, c.endpoint, !c.ok, err)
 		}
 	}
-	for _, bad := range []string{"PJSIP/(x", "PJSIP/a PJSIP/b"} {
+	for _, bad := range []string{"PJSIP/(x", "PJSIP/a PJSIP/b", `PJSIP/1@t)|(?:PJSIP/2@t`} {
 		if _, err := Parse(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
