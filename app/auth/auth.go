@@ -22,6 +22,9 @@ const (
 	Prefix = "auth"
 )
 
+// Counts is what the records count as in a store.Quota. Their bytes do not: a log-out must never be refused for them.
+var Counts = map[string][]store.Kind{keyRecords: {store.APIKeys}}
+
 // Records are where API keys and the signing key are kept. *store.Records is one. Get and List read memory only.
 type Records interface {
 	Ready() <-chan struct{}

@@ -61,7 +61,7 @@ func (e *entry) loggedOut(token string) bool {
 func recordOf(account, id string) string { return account + "." + keyRecords + "." + id }
 
 // CreateKey makes an API key for an account, or for a user of it, and gives it: it cannot be had again. Account and owner
-// are well formed. It waits for NATS; the error wraps ErrUnavailable.
+// are well formed. It waits for NATS; the error is a *store.LimitError, or wraps ErrUnavailable.
 func (a *Auth) CreateKey(ctx context.Context, account, owner, name string) (key Key, secret string, err error) {
 	id := make([]byte, idBytes)
 	_, _ = rand.Read(id) // never fails
@@ -71,7 +71,11 @@ func (a *Auth) CreateKey(ctx context.Context, account, owner, name string) (key 
 		Hash: hex.EncodeToString(hash[:]), Prefix: secret[:shownLength], Name: name, Owner: owner, Created: time.Now().UTC().Truncate(time.Second),
 	}
 	key = keyOf(account, hex.EncodeToString(id), k)
-	if err := a.put(ctx, recordOf(account, key.ID), k, store.Absent); err != nil {
+	err = a.put(ctx, recordOf(account, key.ID), k, store.Absent)
+	if limit, ok := errors.AsType[*store.LimitError](err); ok {
+		return Key{}, "", limit
+	}
+	if err != nil {
 		return Key{}, "", unavailable(err)
 	}
 	a.log.Info("API key made", "account", account, "owner", owner, "key_id", key.ID)

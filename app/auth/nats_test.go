@@ -15,7 +15,7 @@ import (
 )
 
 // instance runs an Auth on NATS until the test ends, or stop is called.
-func instance(t *testing.T, cfg broker.Config) (a *Auth, log *logtest.Log, stop func()) {
+func instance(t *testing.T, cfg broker.Config, quota ...*store.Quota) (a *Auth, log *logtest.Log, stop func()) {
 	t.Helper()
 	cfg.Node, cfg.Listen, cfg.AuditPassword, cfg.MaxStore = "n1", "off", "x", 1<<30
 	b, err := broker.Open(cfg)
@@ -24,7 +24,11 @@ func instance(t *testing.T, cfg broker.Config) (a *Auth, log *logtest.Log, stop 
 	}
 	log = &logtest.Log{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	records, err := store.NewRecords(store.RecordsConfig{Conn: b.Documents(), Bucket: Bucket, Prefix: Prefix, Log: logger})
+	c := store.RecordsConfig{Conn: b.Documents(), Bucket: Bucket, Prefix: Prefix, Log: logger}
+	if len(quota) > 0 {
+		c.Quota, c.Counts = quota[0], Counts
+	}
+	records, err := store.NewRecords(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,5 +131,48 @@ func TestRestart(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "a key to sign tokens was made") {
 		t.Error(log)
+	}
+}
+
+// An account has no more API keys than its limit, whoever's they are; a log-out needs no room, and a key that is gone makes some.
+func TestLimitOfKeys(t *testing.T) {
+	quota := store.NewQuota(map[store.Kind]int64{store.APIKeys: 2, store.Bytes: 1})
+	a, _, _ := instance(t, broker.Config{Dir: t.TempDir()}, quota)
+	waitFor(t, func() bool { return a.Err() == nil })
+	key, secret, err := a.CreateKey(t.Context(), "acme", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.CreateKey(t.Context(), "acme", "alice", ""); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = a.CreateKey(t.Context(), "acme", "", "")
+	if limit, ok := errors.AsType[*store.LimitError](err); !ok || errors.Is(err, ErrUnavailable) || limit.Use != 2 || limit.Limit != 2 || limit.Kind != store.APIKeys {
+		t.Fatal("a third key:", err)
+	}
+	if keys, err := a.Keys("acme"); err != nil || len(keys) != 2 {
+		t.Error(keys, err)
+	}
+	if _, _, err := a.CreateKey(t.Context(), "other", "", ""); err != nil {
+		t.Error("of another account:", err)
+	}
+	token, id, err := a.Login(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Logout(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Authenticate(token); !errors.Is(err, ErrExpired) {
+		t.Error(err)
+	}
+	if err := a.DeleteKey(t.Context(), "acme", key.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.CreateKey(t.Context(), "acme", "", ""); err != nil {
+		t.Error(err)
+	}
+	if high := quota.Highest(); high["api_keys"] != 2 || high["bytes"] != 0 {
+		t.Error(high)
 	}
 }

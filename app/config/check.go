@@ -34,6 +34,10 @@ func (c *Config) check(vars []variable) error {
 		{"METAFLOWS_HTTP_ADDR", c.HTTP.Addr, isAddress(c.HTTP.Addr)},
 		{"METAFLOWS_PPROF_ADDR", c.Pprof.Addr, c.Pprof.Addr == "" || isLoopback(c.Pprof.Addr)},
 		{"METAFLOWS_AUTH_RATE_LIMIT", strconv.Itoa(c.Auth.RateLimit), c.Auth.RateLimit >= 0 && c.Auth.RateLimit <= 1_000_000},
+		{"METAFLOWS_ACCOUNT_MAX_DOCUMENTS", strconv.Itoa(c.Account.MaxDocuments), isCount(c.Account.MaxDocuments)},
+		{"METAFLOWS_ACCOUNT_MAX_API_KEYS", strconv.Itoa(c.Account.MaxAPIKeys), isCount(c.Account.MaxAPIKeys)},
+		{"METAFLOWS_ACCOUNT_MAX_USERS", strconv.Itoa(c.Account.MaxUsers), isCount(c.Account.MaxUsers)},
+		{"METAFLOWS_ACCOUNT_MAX_DEVICES", strconv.Itoa(c.Account.MaxDevices), isCount(c.Account.MaxDevices)},
 		{"METAFLOWS_ADMIN_TOKEN", "", c.AdminToken == "" || isToken(c.AdminToken)},
 		{"METAFLOWS_BINDING_DIGIT", c.BindingDigit, len(c.BindingDigit) == 1 && strings.Contains("0123456789*#", c.BindingDigit)},
 		{"METAFLOWS_DIGIT_TIMEOUT", c.DigitTimeout.String(), c.DigitTimeout >= time.Millisecond && c.DigitTimeout <= time.Minute},
@@ -137,6 +141,8 @@ func isFile(path string) bool {
 	info, err := f.Stat()
 	return err == nil && !info.IsDir()
 }
+
+func isCount(n int) bool { return n >= 0 && n <= 1_000_000_000 }
 
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {

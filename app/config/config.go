@@ -42,6 +42,13 @@ type Config struct {
 	Auth struct {
 		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client may make for an account, ten times as many at once; 0: any" accepts:"a whole number from 0 to 1000000"`
 	}
+	Account struct {
+		MaxDocuments int  `split_words:"true" default:"25000" about:"documents that an account may have; 0: any number" accepts:"a whole number from 0 to 1000000000"`
+		MaxBytes     Size `split_words:"true" default:"64MiB" about:"bytes of an account's documents and directory entries, as stored; 0: any number" accepts:"a size, as 64MiB, 1GiB, or 0"`
+		MaxAPIKeys   int  `split_words:"true" default:"100" about:"API keys that an account may have; 0: any number" accepts:"a whole number from 0 to 1000000000"`
+		MaxUsers     int  `split_words:"true" default:"20000" about:"users that an account may have in the directory; 0: any number" accepts:"a whole number from 0 to 1000000000"`
+		MaxDevices   int  `split_words:"true" default:"20000" about:"devices that an account may have in the directory; 0: any number" accepts:"a whole number from 0 to 1000000000"`
+	}
 	DataDir            string        `split_words:"true" default:"data" about:"folder for what is kept on disk" accepts:"a folder that can be written"`
 	AdminToken         string        `split_words:"true" secret:"true" about:"super-admin token; empty: made at first start" accepts:"16 to 512 printable characters without spaces"`
 	BindingDigit       string        `split_words:"true" default:"*" about:"arms collection where no document says which" accepts:"one of 0-9 * #"`

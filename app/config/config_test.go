@@ -33,7 +33,9 @@ func TestDefaults(t *testing.T) {
 	}
 	if c.ARI.URL != "http://127.0.0.1:8088/ari" || c.ARI.Username != "metaflows" || c.ARI.Application != "metaflows" ||
 		c.NATS.URL != "" || c.NATS.Listen != "127.0.0.1:4222" || c.Events.MaxAge != 0 || c.Events.MaxBytes != 0 ||
-		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 || c.Pprof.Addr != "" || c.AdminToken != "" || c.BindingDigit != "*" ||
+		c.HTTP.Addr != "127.0.0.1:8000" || c.DataDir != "data" || c.Auth.RateLimit != 10 ||
+		c.Account.MaxDocuments != 25000 || c.Account.MaxBytes != 64<<20 || c.Account.MaxAPIKeys != 100 || c.Account.MaxUsers != 20000 || c.Account.MaxDevices != 20000 ||
+		c.Pprof.Addr != "" || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
 		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Log.Level != "info" || c.Log.Format != "text" {
 		t.Errorf("%+v", c)
@@ -46,8 +48,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 26 {
-		t.Errorf("%d variables, README.md has 26", n)
+	if n := len(variables()); n != 31 {
+		t.Errorf("%d variables, README.md has 31", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -115,6 +117,12 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_LOG_FORMAT", "xml", "text or json"},
 		{"METAFLOWS_AUTH_RATE_LIMIT", "-1", `METAFLOWS_AUTH_RATE_LIMIT="-1" is wrong; accepted is a whole number`},
 		{"METAFLOWS_AUTH_RATE_LIMIT", "10/s", "from 0 to 1000000"},
+		{"METAFLOWS_ACCOUNT_MAX_DOCUMENTS", "-1", `METAFLOWS_ACCOUNT_MAX_DOCUMENTS="-1" is wrong; accepted is a whole number from 0`},
+		{"METAFLOWS_ACCOUNT_MAX_BYTES", "64 megs", `METAFLOWS_ACCOUNT_MAX_BYTES="64 megs" is wrong; accepted is a size, as 64MiB, 1GiB, or 0`},
+		{"METAFLOWS_ACCOUNT_MAX_API_KEYS", "many", `METAFLOWS_ACCOUNT_MAX_API_KEYS="many" is wrong`},
+		{"METAFLOWS_ACCOUNT_MAX_USERS", "1e3", `METAFLOWS_ACCOUNT_MAX_USERS="1e3" is wrong`},
+		{"METAFLOWS_ACCOUNT_MAX_DEVICES", "2000000000", "from 0 to 1000000000"},
+		{"METAFLOWS_ACCOUNT_MAX_DEVICE", "10", "did you mean METAFLOWS_ACCOUNT_MAX_DEVICES?"},
 		{"METAFLOWS_ADMIN_TOKEN", "hunter2", "METAFLOWS_ADMIN_TOKEN has a wrong value (not shown); accepted is 16"},
 		{"METAFLOWS_ADMIN_TOKEN_FILE", "/nowhere", "no such file"},
 		{"METAFLOWS_ADMIN_TOKEN_FILE", empty, "the file is empty"},

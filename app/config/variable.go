@@ -18,14 +18,18 @@ type variable struct {
 // variables lists them in the order of Config. Their names follow envconfig's rules.
 func variables() []variable { return describe(prefix, reflect.TypeFor[Config]()) }
 
-var words = regexp.MustCompile(`([a-z])([A-Z])`)
+// A name is split after a small letter, and before the last of several capital ones: MaxAPIKeys is Max_API_Keys.
+var (
+	words    = regexp.MustCompile(`([a-z])([A-Z])`)
+	acronyms = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+)
 
 func describe(prefix string, t reflect.Type) []variable {
 	var list []variable
 	for f := range t.Fields() {
 		name := f.Name
 		if f.Tag.Get("split_words") == "true" {
-			name = words.ReplaceAllString(name, "${1}_${2}")
+			name = acronyms.ReplaceAllString(words.ReplaceAllString(name, "${1}_${2}"), "${1}_${2}")
 		}
 		name = prefix + "_" + strings.ToUpper(name)
 		if f.Type.Kind() == reflect.Struct {

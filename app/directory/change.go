@@ -126,16 +126,19 @@ func (d *Directory) valid(p store.Place, data *schema.Value, old *Entry) error {
 
 // store stores an entry that is valid, in place of old, nil for none, and looks whether it may stay.
 func (d *Directory) store(ctx context.Context, p store.Place, data *schema.Value, old *Entry, expect store.Expect) (Entry, error) {
-	undo := func() {}
+	raw, undo := data.Encode(), func() {}
+	if err := d.cfg.Records.Room(key(p), raw); err != nil { // before a username is taken and given back in vain
+		return Entry{}, err
+	}
 	if p.Scope == flows.ScopeUser {
 		var err error
 		if undo, err = d.claim(ctx, p, textOf(data, "username")); err != nil {
 			return Entry{}, err
 		}
 	}
-	revision, err := d.cfg.Records.Put(ctx, key(p), data.Encode(), expect)
+	revision, err := d.cfg.Records.Put(ctx, key(p), raw, expect)
 	if err != nil {
-		if errors.Is(err, store.ErrConflict) { // else it may have been stored all the same
+		if _, limit := errors.AsType[*store.LimitError](err); limit || errors.Is(err, store.ErrConflict) { // else it may have been stored all the same
 			undo()
 		}
 		return Entry{}, err

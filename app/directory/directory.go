@@ -19,7 +19,13 @@ import (
 // Prefix begins the keys of the directory's records in the bucket of documents.
 const Prefix = "directory"
 
-// ErrNotFound: there is no such entry. Other errors wrap store.ErrConflict or store.ErrUnavailable, or are an *InvalidError.
+// Counts is what the records count as in a store.Quota, by their kinds; of usernames there are no more than users.
+var Counts = map[string][]store.Kind{
+	string(flows.ScopeAccount): {store.Bytes}, string(flows.ScopeUser): {store.Users, store.Bytes}, string(flows.ScopeDevice): {store.Devices, store.Bytes},
+}
+
+// ErrNotFound: there is no such entry. Other errors wrap store.ErrConflict or store.ErrUnavailable, or are an
+// *InvalidError or a *store.LimitError.
 var ErrNotFound = errors.New("not in the directory")
 
 // InvalidError is why an entry cannot be stored.
@@ -33,6 +39,7 @@ type Records interface {
 	Get(key string) (store.Record, bool, error)
 	List(prefix string) ([]store.Record, error)
 	Groups() ([]string, error)
+	Room(key string, raw []byte) error
 	Put(ctx context.Context, key string, raw []byte, expect store.Expect) (revision uint64, err error)
 	Delete(ctx context.Context, key string, expect store.Expect) (revision uint64, err error)
 	Settle(ctx context.Context, revision uint64) error

@@ -56,10 +56,22 @@ type lab struct {
 
 type config func(*Config)
 
+// bounded is an instance whose accounts may have so much.
+func bounded(t *testing.T, limits map[store.Kind]int64) (*lab, *store.Quota) {
+	t.Helper()
+	quota := store.NewQuota(limits)
+	return openBounded(t, brokertest.Start(t), quota), quota
+}
+
 func strict(c *Config) { c.Strict = true }
 
 // open is an instance on a server; two of them see each other's changes.
 func open(t *testing.T, s *brokertest.Server, more ...config) *lab {
+	t.Helper()
+	return openBounded(t, s, nil, more...)
+}
+
+func openBounded(t *testing.T, s *brokertest.Server, quota *store.Quota, more ...config) *lab {
 	t.Helper()
 	conn, err := nats.Connect(s.URL())
 	if err != nil {
@@ -70,10 +82,10 @@ func open(t *testing.T, s *brokertest.Server, more ...config) *lab {
 	if l.js, err = jetstream.New(conn); err != nil {
 		t.Fatal(err)
 	}
-	if l.records, err = store.NewRecords(store.RecordsConfig{Conn: conn, Bucket: store.Bucket, Prefix: Prefix, Log: log}); err != nil {
+	if l.records, err = store.NewRecords(store.RecordsConfig{Conn: conn, Bucket: store.Bucket, Prefix: Prefix, Log: log, Quota: quota, Counts: Counts}); err != nil {
 		t.Fatal(err)
 	}
-	if l.documents, err = store.New(store.Config{Conn: conn, Log: log}); err != nil {
+	if l.documents, err = store.New(store.Config{Conn: conn, Log: log, Quota: quota}); err != nil {
 		t.Fatal(err)
 	}
 	schemas, err := schema.Load(egress.Blocked{})

@@ -34,7 +34,10 @@ func some() *Metrics {
 		Events:    publisher{},
 		NATS:      func() (bool, uint64) { return true, 1 },
 		Revisions: func() map[string]uint64 { return map[string]uint64{"documents": 42} },
-		Parts:     func() map[string]error { return map[string]error{"asterisk": nil, "nats": errors.New("away")} },
+		Highest: func() map[string]int64 {
+			return map[string]int64{"documents": 21, "bytes": 22, "api_keys": 23, "users": 24, "devices": 25}
+		},
+		Parts: func() map[string]error { return map[string]error{"asterisk": nil, "nats": errors.New("away")} },
 	}})
 }
 
@@ -77,6 +80,8 @@ func TestNumbers(t *testing.T) {
 		`metaflows_ari_events_total{kind="used"} 10`, `metaflows_ari_events_total{kind="broken"} 13`,
 		`metaflows_nats_connected 1`, `metaflows_nats_reconnects_total 1`,
 		`metaflows_publish_backlog_events 7`, `metaflows_events_published_total 8`, `metaflows_events_lost_total 9`,
+		`metaflows_account_documents_max 21`, `metaflows_account_bytes_max 22`, `metaflows_account_api_keys_max 23`,
+		`metaflows_account_users_max 24`, `metaflows_account_devices_max 25`,
 		`metaflows_store_revision{store="documents"} 42`, `metaflows_ready{part="asterisk"} 1`, `metaflows_ready{part="nats"} 0`,
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {

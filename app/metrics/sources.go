@@ -14,6 +14,7 @@ type Sources struct {
 	Events    Events
 	NATS      func() (connected bool, reconnects uint64)
 	Revisions func() map[string]uint64 // of what is mirrored from NATS, by its name
+	Highest   func() map[string]int64  // what the account has that has most of it, by what it is: those of uses
 	Parts     func() map[string]error  // why a part of the process is not ready, by its name; as /readyz
 }
 
@@ -55,6 +56,15 @@ var (
 	ready      = gauge("metaflows_ready", "1 when the part is ready, as /readyz says.", "part")
 )
 
+// uses are what accounts have limits of.
+var uses = map[string]looked{
+	"documents": gauge("metaflows_account_documents_max", "Documents of the account that has most of them; METAFLOWS_ACCOUNT_MAX_DOCUMENTS is the limit."),
+	"bytes":     gauge("metaflows_account_bytes_max", "Bytes of documents and directory entries of the account that has most of them; METAFLOWS_ACCOUNT_MAX_BYTES is the limit."),
+	"api_keys":  gauge("metaflows_account_api_keys_max", "API keys of the account that has most of them; METAFLOWS_ACCOUNT_MAX_API_KEYS is the limit."),
+	"users":     gauge("metaflows_account_users_max", "Users of the account that has most of them; METAFLOWS_ACCOUNT_MAX_USERS is the limit."),
+	"devices":   gauge("metaflows_account_devices_max", "Devices of the account that has most of them; METAFLOWS_ACCOUNT_MAX_DEVICES is the limit."),
+}
+
 // looker asks the sources, once for each look.
 type looker struct{ Sources }
 
@@ -63,6 +73,9 @@ func (l looker) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range []looked{
 		calls, legs, waiting, longest, connected, reconnects, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
 	} {
+		to <- m.desc
+	}
+	for _, m := range uses {
 		to <- m.desc
 	}
 }
@@ -92,6 +105,10 @@ func (l looker) Collect(to chan<- prometheus.Metric) {
 	tell(lost, float64(l.Events.Lost()))
 	for store, at := range l.Revisions() {
 		tell(revision, float64(at), store)
+	}
+	highest := l.Highest()
+	for of, m := range uses {
+		tell(m, float64(highest[of]))
 	}
 	for part, problem := range l.Parts() {
 		tell(ready, one(problem == nil), part)

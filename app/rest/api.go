@@ -14,8 +14,8 @@ import (
 	"metaflows/flows"
 )
 
-// Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid,
-// ErrConflict and ErrUnavailable.
+// Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid, ErrTooLarge, ErrConflict,
+// ErrUnavailable and *LimitError.
 type Documents interface {
 	Get(store.Place) (doc store.Document, ok bool, err error)
 	Put(ctx context.Context, p store.Place, raw []byte, expect store.Expect) (revision uint64, err error)

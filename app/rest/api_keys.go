@@ -72,7 +72,10 @@ func (a *API) createKey(x *exchange) {
 	ctx, cancel := context.WithTimeout(x.Context(), storeTimeout)
 	defer cancel()
 	key, secret, err := a.cfg.APIKeys.CreateKey(ctx, x.account, owner, name)
-	if err != nil {
+	switch {
+	case x.beyondLimit(err):
+		return
+	case err != nil:
 		x.unavailable(err)
 		return
 	}

@@ -195,6 +195,7 @@ func (x *exchange) noEntry(p store.Place, err error) {
 		x.invalid(refused.Problems)
 	case errors.Is(err, directory.ErrNotFound):
 		x.badIdentifier(idOf(p))
+	case x.beyondLimit(err):
 	case errors.Is(err, store.ErrTooLarge):
 		x.tooLarge(err)
 	case errors.Is(err, store.ErrConflict):

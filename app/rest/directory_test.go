@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"metaflows/app/auth"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/directory"
 	"metaflows/app/egress"
@@ -24,15 +25,22 @@ import (
 // directoryLab is the API over a directory and documents that are kept in NATS. Several on one server are instances.
 func directoryLab(t testing.TB, s *brokertest.Server, strict bool) *lab {
 	t.Helper()
+	keys, _ := newKeys(t)
+	return boundedLab(t, s, strict, keys, nil)
+}
+
+// boundedLab is a directoryLab with a quota.
+func boundedLab(t testing.TB, s *brokertest.Server, strict bool, keys *auth.Auth, quota *store.Quota) *lab {
+	t.Helper()
 	conn, err := nats.Connect(s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := store.NewRecords(store.RecordsConfig{Conn: conn, Bucket: store.Bucket, Prefix: directory.Prefix})
+	records, err := store.NewRecords(store.RecordsConfig{Conn: conn, Bucket: store.Bucket, Prefix: directory.Prefix, Quota: quota, Counts: directory.Counts})
 	if err != nil {
 		t.Fatal(err)
 	}
-	documents, err := store.New(store.Config{Conn: conn})
+	documents, err := store.New(store.Config{Conn: conn, Quota: quota})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,6 @@ func directoryLab(t testing.TB, s *brokertest.Server, strict bool) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, _ := newKeys(t)
 	dir := directory.New(directory.Config{Records: records, Documents: documents, Keys: keys, Schemas: schemas, Strict: strict})
 	l := &lab{TB: t, log: &strings.Builder{}}
 	l.api, err = New(Config{

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"metaflows/app/schema"
+	"metaflows/app/store"
 )
 
 // The answers that say no (kazoo-facts 1.6). because is the data of those that only say it again.
@@ -32,6 +34,19 @@ func (x *exchange) invalidMethod() {
 func (x *exchange) tooLarge(err error) {
 	x.api.cfg.Log.Warn("NATS takes smaller messages only", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
 	x.fail(http.StatusRequestEntityTooLarge, "validation error", schema.One("file", "maxSize", schema.Detail{"message": "The data is larger than can be stored"}))
+}
+
+// beyondLimit answers when an error says that the account would have more than it may.
+func (x *exchange) beyondLimit(err error) bool {
+	limit, ok := errors.AsType[*store.LimitError](err)
+	if ok {
+		x.api.cfg.Log.Info("an account is at a limit", "account", x.account, "of", limit.Kind.String(), "use", limit.Use, "limit", limit.Limit, "request", x.answer.RequestID)
+		message := limit.Error()
+		x.invalid(schema.One(limit.Kind.String(), "maximum", schema.Detail{
+			"message": strings.ToUpper(message[:1]) + message[1:], "target": limit.Limit, "value": limit.Use,
+		}))
+	}
+	return ok
 }
 
 // tooManyRequests says after what time there may be more.

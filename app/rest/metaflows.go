@@ -130,6 +130,7 @@ func (a *API) change(x *exchange, p store.Place, change func(context.Context, st
 		wrong := &schema.Problems{}
 		wrong.AddDocument(refused)
 		x.invalid(wrong)
+	case x.beyondLimit(err):
 	case errors.Is(err, store.ErrTooLarge):
 		x.tooLarge(err)
 	case errors.Is(err, store.ErrConflict):

@@ -18,6 +18,7 @@ func (s *process) openDirectory() error {
 	}
 	s.records, err = store.NewRecords(store.RecordsConfig{
 		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, What: "accounts, users and devices", Log: s.log, Publisher: s.events,
+		Quota: s.quota, Counts: directory.Counts,
 		File: s.keptIn("directory.json"), Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ type logins struct {
 // openLogins makes them; nothing runs yet.
 func (s *process) openLogins(adminToken string) (*logins, error) {
 	records, err := store.NewRecords(store.RecordsConfig{
-		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, What: "API keys", Log: s.log, Publisher: s.events,
+		Conn: s.broker.Documents(), Bucket: auth.Bucket, Prefix: auth.Prefix, What: "API keys", Log: s.log, Publisher: s.events, Quota: s.quota, Counts: auth.Counts,
 		File: s.keptIn("logins.json"), Secret: true, Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {

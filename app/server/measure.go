@@ -35,6 +35,7 @@ func (s *process) measure() {
 					"documents": s.documents.Revision(), "directory": s.records.Revision(), "logins": s.logins.records.Revision(),
 				}
 			},
+			Highest: s.quota.Highest,
 			Parts: func() map[string]error {
 				problems := map[string]error{}
 				for _, p := range s.parts() {

@@ -60,6 +60,7 @@ type process struct {
 	broker    *broker.Broker
 	probe     *broker.Probe
 	events    *events.Publisher
+	quota     *store.Quota
 	documents *store.Store
 	records   *store.Records // of the directory
 	directory *directory.Directory
@@ -101,8 +102,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		Pending: s.pending, Log: s.log,
 	})
 	defer func() { _ = s.finishEvents(0) }() // when the start fails; else done below
+	s.quota = quota(cfg)
 	s.documents, err = store.New(store.Config{
-		Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log,
+		Conn: s.broker.Documents(), Settings: settings(cfg), Publisher: s.events, Log: s.log, Quota: s.quota,
 		File: s.keptIn("documents.json"), Own: s.broker.Embedded(), Folder: s.natsFolder(),
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"metaflows/actions"
 	"metaflows/app/config"
 	"metaflows/app/simulate"
+	"metaflows/app/store"
 	"metaflows/ari"
 	"metaflows/flows"
 )
@@ -123,6 +124,14 @@ func simulator(cfg config.Config) simulate.Simulator {
 	return simulate.Simulator{
 		Settings: settings(cfg), Absorb: cfg.Absorb == "armed", Modules: actions.New(actions.Config{}).Modules(), // they are not run
 	}
+}
+
+// quota bounds what an account may have.
+func quota(cfg config.Config) *store.Quota {
+	return store.NewQuota(map[store.Kind]int64{
+		store.Documents: int64(cfg.Account.MaxDocuments), store.Bytes: int64(cfg.Account.MaxBytes), store.APIKeys: int64(cfg.Account.MaxAPIKeys),
+		store.Users: int64(cfg.Account.MaxUsers), store.Devices: int64(cfg.Account.MaxDevices),
+	})
 }
 
 // settings are the system-wide defaults for merged documents.

@@ -59,9 +59,9 @@ func (m *mirror) recall() {
 		if v.raw == nil {
 			continue
 		}
-		if err := m.values.set(v.key, v.raw, 0); err != nil {
+		if err := m.set(v.key, v.raw, 0); err != nil {
 			m.log.Error("a value in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
-			_ = m.values.set(v.key, nil, 0)
+			_ = m.set(v.key, nil, 0)
 		}
 	}
 	m.recalled, m.partly = true, last.damaged > 0

@@ -30,6 +30,7 @@ type mirror struct {
 	secret bool   // what the file holds is for nobody before the bucket has been looked at
 
 	values    values
+	quota     *Quota           // counts values; may be nil
 	publisher flows.Publisher  // is told of losses; may be nil
 	changed   func(key string) // after every change in memory, without the lock; may be nil
 	restoring func(n int)      // for tests: so many values of a lost bucket are stored again; may be nil
@@ -64,6 +65,8 @@ type values interface {
 	get(key string) (raw []byte, effective, there bool)
 	// set takes a value, nil when there is none any more. The error says why it has no effect; it is kept all the same.
 	set(key string, raw []byte, revision uint64) error
+	// counts says what a value counts as, and whose it is.
+	counts(key string) (account string, of []Kind)
 }
 
 // begin readies a mirror whose first fields are set, with what the file holds.
@@ -118,14 +121,15 @@ func (m *mirror) known() bool {
 	return m.loaded || m.recalled && !m.secret
 }
 
-// closed says why nothing can be changed now, nil when it can: what is known must have been held against the bucket.
+// closed says why nothing can be changed now, nil when it can: what is known must have been held against the bucket, and where
+// there is a quota, what the bucket holds must have been counted.
 func (m *mirror) closed() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.doubt != nil:
 		return m.doubt
-	case m.recalled && !m.loaded:
+	case !m.loaded && (m.recalled || m.quota != nil):
 		return errors.New("not loaded from NATS yet")
 	}
 	return nil
@@ -149,6 +153,11 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 	if err != nil {
 		return 0, err
 	}
+	giveBack, err := m.hold(key, raw)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { giveBack(err) }()
 	revision, err = m.publish(ctx, key, raw, opts...)
 	if wrongSequence(err) {
 		last, gone := m.learn(ctx, key)
@@ -173,6 +182,32 @@ func (m *mirror) change(ctx context.Context, key string, raw []byte, expect Expe
 	}
 	m.apply(key, raw, revision)
 	return revision, nil
+}
+
+// inDoubt is how long room is kept for what may have been stored, though nobody has said so: longer than the watch takes to
+// tell of it.
+const inDoubt = 10 * time.Second
+
+// hold keeps room for a value in the quota until it is given back, with what has become of the change. Memory must have it then.
+func (m *mirror) hold(key string, raw []byte) (giveBack func(error), err error) {
+	account, of := m.values.counts(key)
+	if m.quota == nil || raw == nil || len(of) == 0 {
+		return func(error) {}, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, _, _ := m.values.get(key)
+	free, err := m.quota.hold(account, key, weigh(of, stored), weigh(of, raw))
+	if err != nil {
+		return nil, err
+	}
+	return func(err error) {
+		if errors.Is(err, ErrUnavailable) {
+			time.AfterFunc(inDoubt, free)
+			return
+		}
+		free()
+	}, nil
 }
 
 func (m *mirror) neverHeardOf(key string) bool {
@@ -328,8 +363,17 @@ func (m *mirror) put(key string, raw []byte, revision uint64) (news bool, err er
 	_, _, there := m.values.get(key)
 	m.revisions[key] = revision
 	if news = raw != nil || there; news {
-		err = m.values.set(key, raw, revision)
+		err = m.set(key, raw, revision)
 		m.touch(key)
 	}
 	return news, err
+}
+
+// set is values' set, which is counted. The caller holds the lock, or is alone.
+func (m *mirror) set(key string, raw []byte, revision uint64) error {
+	was, _, _ := m.values.get(key)
+	err := m.values.set(key, raw, revision)
+	account, of := m.values.counts(key)
+	m.quota.changed(account, key, weigh(of, was), weigh(of, raw))
+	return err
 }

@@ -37,6 +37,10 @@ type RecordsConfig struct {
 	File      string
 	Own       bool
 	Folder    string
+	// Quota bounds the records of an account, by the second part of their keys: Counts says what they count as, those of other
+	// keys as nothing. nil: nothing does.
+	Quota  *Quota
+	Counts map[string][]Kind
 	// Secret: what the file holds is for nobody before the bucket has been looked at. What it knows of what was revoked is old.
 	Secret bool
 }
@@ -52,10 +56,10 @@ type Records struct {
 // NewRecords makes Records, with what the file holds if there is one; Run loads them from NATS.
 func NewRecords(cfg RecordsConfig) (*Records, error) {
 	what := cmp.Or(cfg.What, "records of "+cfg.Prefix)
-	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", groups: map[string]*group{}}}
+	r := &Records{shelf: &shelf{prefix: cfg.Prefix + ".", kinds: cfg.Counts, groups: map[string]*group{}}}
 	r.mirror = &mirror{
 		conn: cfg.Conn, log: cfg.Log, bucket: cfg.Bucket, prefix: cfg.Prefix, file: cfg.File, own: cfg.Own, folder: cfg.Folder, secret: cfg.Secret,
-		values: r.shelf, publisher: cfg.Publisher, what: what, lack: what + " are not known",
+		values: r.shelf, publisher: cfg.Publisher, quota: cfg.Quota, what: what, lack: what + " are not known",
 	}
 	if err := r.begin(); err != nil {
 		return nil, err
@@ -97,8 +101,8 @@ func (r *Records) Groups() ([]string, error) {
 	return r.shelf.names(), nil
 }
 
-// Put stores a record and gives the bucket's new revision. The error wraps ErrInvalid, ErrTooLarge, ErrConflict or
-// ErrUnavailable; with the last, the record may have been stored all the same.
+// Put stores a record and gives the bucket's new revision. The error is a *LimitError, or wraps ErrInvalid, ErrTooLarge,
+// ErrConflict or ErrUnavailable; with the last, the record may have been stored all the same.
 func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect) (revision uint64, err error) {
 	switch {
 	case !recordKey.MatchString(key):
@@ -107,6 +111,15 @@ func (r *Records) Put(ctx context.Context, key string, raw []byte, expect Expect
 		return 0, fmt.Errorf("%w: the record %s is not JSON", ErrInvalid, key)
 	}
 	return r.change(ctx, r.shelf.prefix+key, raw, expect)
+}
+
+// Room says whether Put would be refused now by a limit, with a *LimitError: for who has to store something else before.
+func (r *Records) Room(key string, raw []byte) error {
+	giveBack, err := r.hold(r.shelf.prefix+key, raw)
+	if err == nil {
+		giveBack(nil)
+	}
+	return err
 }
 
 // Delete removes a record; with Any there need not be one, and the revision is 0 where there never was. Its errors are those
@@ -123,6 +136,7 @@ var recordKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*
 // shelf is the records in memory.
 type shelf struct {
 	prefix string // with its dot
+	kinds  map[string][]Kind
 
 	mu     sync.RWMutex // the mirror's lock is held by writers only
 	groups map[string]*group
@@ -230,6 +244,12 @@ func (s *shelf) valid(key string) bool {
 func (s *shelf) get(key string) (raw []byte, effective, there bool) {
 	record, there := s.record(strings.TrimPrefix(key, s.prefix))
 	return record.Raw, there && json.Valid(record.Raw), there
+}
+
+func (s *shelf) counts(key string) (account string, of []Kind) {
+	account, rest, _ := strings.Cut(strings.TrimPrefix(key, s.prefix), ".")
+	second, _, _ := strings.Cut(rest, ".")
+	return account, s.kinds[second]
 }
 
 func (s *shelf) set(key string, raw []byte, revision uint64) error {

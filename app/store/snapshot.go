@@ -171,6 +171,13 @@ func (s *snapshot) get(key string) (raw []byte, effective, there bool) {
 	return d.Raw, d.parsed != nil, true
 }
 
+var ofDocuments = []Kind{Documents, Bytes}
+
+func (s *snapshot) counts(key string) (account string, of []Kind) {
+	p, _ := placeOf(key)
+	return p.Account, ofDocuments
+}
+
 // set is place by the place's key.
 func (s *snapshot) set(key string, raw []byte, revision uint64) error {
 	p, ok := placeOf(key)

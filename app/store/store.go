@@ -23,6 +23,8 @@ type Config struct {
 	Log       *slog.Logger
 	// File is where the documents are kept for a start without NATS; "" for nowhere. Its folder must be there.
 	File string
+	// Quota bounds the documents of an account, and their bytes; nil: nothing does.
+	Quota *Quota
 	// Own: nobody else writes the bucket. What it does not have as it is known was damaged, then, and is stored again.
 	Own bool
 	// Folder is where our own NATS keeps the bucket. One that was put back from a backup is told by a file in it; "" for none.
@@ -41,7 +43,7 @@ func New(cfg Config) (*Store, error) {
 	s := &Store{snap: newSnapshot(cfg.Settings), publisher: cfg.Publisher}
 	s.mirror = &mirror{
 		conn: cfg.Conn, log: cfg.Log, bucket: Bucket, prefix: keyPrefix, what: "documents", lack: "there are no codes",
-		file: cfg.File, own: cfg.Own, folder: cfg.Folder, values: s.snap, publisher: cfg.Publisher,
+		file: cfg.File, own: cfg.Own, folder: cfg.Folder, values: s.snap, publisher: cfg.Publisher, quota: cfg.Quota,
 	}
 	if err := s.begin(); err != nil {
 		return nil, err
@@ -75,8 +77,8 @@ func (s *Store) Places(account string) (places []Place, err error) {
 	return s.snap.places(account), nil
 }
 
-// Put stores a document and gives the bucket's new revision. Keys obey it when Put has returned. The error wraps
-// ErrInvalid, ErrTooLarge, ErrConflict or ErrUnavailable.
+// Put stores a document and gives the bucket's new revision. Keys obey it when Put has returned. The error is a
+// *LimitError, or wraps ErrInvalid, ErrTooLarge, ErrConflict or ErrUnavailable.
 func (s *Store) Put(ctx context.Context, p Place, raw []byte, expect Expect) (revision uint64, err error) {
 	parsed, err := flows.ParseDocument(raw)
 	if err != nil {

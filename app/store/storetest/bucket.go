@@ -125,6 +125,9 @@ func (r *Records) Settle(context.Context, uint64) error { return nil }
 // Refresh is store.Records' Refresh: likewise.
 func (r *Records) Refresh(context.Context) error { return nil }
 
+// Room is store.Records' Room: there are no limits here.
+func (r *Records) Room(string, []byte) error { return nil }
+
 // Put is store.Records' Put.
 func (r *Records) Put(_ context.Context, key string, raw []byte, expect store.Expect) (revision uint64, err error) {
 	return r.bucket.change(key, bytes.Clone(raw), expect)
