@@ -8,6 +8,10 @@
 //
 // A change may expect what is stored before it (Expect); NATS compares, so that this holds between instances too.
 //
+// A Quota counts what each account has, and refuses what would be more than it may have. What is being stored counts from
+// before it is sent until memory has it, so that many at once do not pass together; what nobody knows the fate of, because the
+// answer has not come, counts for a while. What is there already, by a larger limit or by others, stays.
+//
 // While an external NATS is away, everything is read from memory as it was known last, and changes fail. For a start
 // without NATS it is also kept in a file, where one is given: every change is written to it, and a new Store or Records
 // begin with what it holds, until the bucket has been loaded. From then on the bucket is the truth, also about what it does

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -389,4 +390,30 @@ func TestALostBucketCountsNothing(t *testing.T) {
 		_, err := l.Put(t.Context(), acme, sized(10), Any)
 		return err == nil
 	})
+}
+
+// An account as large as it may be costs little more to change, and so to load, than a small one.
+func TestALargeAccountIsChangedCheaply(t *testing.T) {
+	changing := func(documents int) (bytes uint64) {
+		s := newSnapshot(flows.Settings{})
+		doc := &Document{Raw: []byte(`{}`)}
+		for n := range documents {
+			s.place(userOf("acme", n), doc)
+		}
+		if got := len(s.places("acme")); got != documents {
+			t.Fatal(got, "documents of", documents)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		const changes = 100
+		for n := range changes {
+			s.place(userOf("acme", n), nil)
+			s.place(userOf("acme", documents+n), doc)
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / (2 * changes)
+	}
+	if bytes := changing(5000); bytes > 32<<10 {
+		t.Errorf("a change of one of 5000 documents allocates %d bytes", bytes)
+	}
 }

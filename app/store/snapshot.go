@@ -22,14 +22,14 @@ type snapshot struct {
 	accounts atomic.Pointer[map[string]*account]
 }
 
-// account is replaced in the map never, only its documents are, so that a change costs as much as its account is large.
+// account is replaced in the map never, only its documents are, so that a change costs nothing for the others.
 type account struct{ now atomic.Pointer[documents] }
 
 // documents are one account's: immutable, but for merged, which fills as owners press keys and is dropped with them.
 type documents struct {
 	own     *Document
-	users   map[string]*Document
-	devices map[string]*Document
+	users   *byID
+	devices *byID
 	merged  atomic.Pointer[map[flows.Owner]*flows.Effective]
 }
 
@@ -53,7 +53,7 @@ func (s *snapshot) effective(owner flows.Owner) *flows.Effective {
 	if d == nil {
 		return s.nobody
 	}
-	user, device := d.users[owner.User], d.devices[owner.Device]
+	user, device := d.users.get(owner.User), d.devices.get(owner.Device)
 	if user == nil {
 		owner.User = ""
 	}
@@ -89,9 +89,9 @@ func (s *snapshot) at(p Place) *Document {
 	case d == nil:
 		return nil
 	case p.Scope == flows.ScopeUser:
-		return d.users[p.ID]
+		return d.users.get(p.ID)
 	case p.Scope == flows.ScopeDevice:
-		return d.devices[p.ID]
+		return d.devices.get(p.ID)
 	}
 	return d.own
 }
@@ -104,9 +104,9 @@ func (s *snapshot) place(p Place, doc *Document) {
 	}
 	switch p.Scope {
 	case flows.ScopeUser:
-		next.users = with(next.users, p.ID, doc)
+		next.users = next.users.with(p.ID, doc)
 	case flows.ScopeDevice:
-		next.devices = with(next.devices, p.ID, doc)
+		next.devices = next.devices.with(p.ID, doc)
 	default:
 		next.own = doc
 	}
@@ -124,18 +124,6 @@ func (s *snapshot) place(p Place, doc *Document) {
 	a.now.Store(&next)
 }
 
-// with is a copy of the documents with one put in, or with nil left out.
-func with(docs map[string]*Document, id string, doc *Document) map[string]*Document {
-	next := make(map[string]*Document, len(docs)+1)
-	maps.Copy(next, docs)
-	if doc == nil {
-		delete(next, id)
-	} else {
-		next[id] = doc
-	}
-	return next
-}
-
 // places are where documents of an account are.
 func (s *snapshot) places(account string) (places []Place) {
 	d := s.documents(account)
@@ -145,10 +133,10 @@ func (s *snapshot) places(account string) (places []Place) {
 	if d.own != nil {
 		places = append(places, Place{Account: account, Scope: flows.ScopeAccount})
 	}
-	for user := range d.users {
+	for user := range d.users.ids() {
 		places = append(places, Place{Account: account, Scope: flows.ScopeUser, ID: user})
 	}
-	for device := range d.devices {
+	for device := range d.devices.ids() {
 		places = append(places, Place{Account: account, Scope: flows.ScopeDevice, ID: device})
 	}
 	return places
