@@ -22,10 +22,7 @@ func TestForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.ensureStream(t.Context(), js); err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), streamName)
+	s, err := p.ensureStream(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,26 +31,27 @@ func TestForgotten(t *testing.T) {
 	if _, err := js.UpdateStream(t.Context(), short); err != nil {
 		t.Fatal(err)
 	}
-	made := func(id string) *item {
+	made := func(id string) (notice, *nats.Msg) {
 		n := notice{Notice: flows.Notice{Type: "code.armed", ID: id, Account: "acme", Call: "c", Time: time.Now()}}
 		m, err := n.message()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &item{lane: n.lane(), message: m}
+		return n, m
 	}
-	first := made("1")
-	publish := func(it *item) (duplicate bool) {
+	publish := func(m *nats.Msg) (duplicate bool) {
 		t.Helper()
-		ack, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: broker.PublishSubject(it.message.Subject), Header: it.message.Header, Data: it.message.Data})
+		ack, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: broker.PublishSubject(m.Subject), Header: m.Header, Data: m.Data})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return ack.Duplicate
 	}
-	publish(first)
-	probe := made("probe")
-	probe.message.Subject += ".probe" // of another lane
+	first, message := made("1")
+	second, _ := made("2")
+	publish(message)
+	_, probe := made("probe")
+	probe.Subject += ".probe" // of another lane
 	publish(probe)
 	for !publish(probe) { // it is known at first
 	}
@@ -64,25 +62,33 @@ func TestForgotten(t *testing.T) {
 			t.Fatal("the stream does not forget")
 		}
 	}
-	first.sent = time.Now().Add(-duplicates)
-	second := made("2")
-	for range 2 { // it is in the same lane
-		if err := p.round(ctx, js, []*item{first, second}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !first.done || !second.done {
-		t.Errorf("sent: the first %v, the second %v", first.done, second.done)
-	}
-	last, err := s.GetLastMsgForSubject(ctx, first.message.Subject)
+	d, err := newDelivery(ctx, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(first.message.Subject))
+	d.stream = s
+	for _, n := range []notice{first, second} {
+		d.enqueue(n)
+	}
+	d.takeIn()
+	l := d.lanes.byKey[laneKey{call: "c"}]
+	l.sent = time.Now().Add(-duplicates)
+	for d.Backlog() > 0 && ctx.Err() == nil {
+		d.send(ctx)
+		d.wait(ctx, nil)
+	}
+	if d.Published() != 1 {
+		t.Errorf("%d were published, want the second", d.Published())
+	}
+	last, err := s.GetLastMsgForSubject(ctx, message.Subject)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.State.Subjects[first.message.Subject]; got != 2 || last.Header.Get(jetstream.MsgIDHeader) != "2" {
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(message.Subject))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.State.Subjects[message.Subject]; got != 2 || last.Header.Get(jetstream.MsgIDHeader) != "2" {
 		t.Errorf("there are %d, the last is %s; want 2, and the last 2", got, last.Header.Get(jetstream.MsgIDHeader))
 	}
 }

@@ -43,7 +43,7 @@ func (p *Publisher) takeUp() {
 			continue
 		}
 		k.Notice.Type, k.Notice.ID, k.Notice.Time = k.Type, k.ID, k.Time
-		p.queue = append(p.queue, notice{Notice: k.Notice, again: true})
+		p.enqueue(notice{Notice: k.Notice, again: true})
 	}
 	p.leftover = true
 	if damaged > 0 {
@@ -68,12 +68,20 @@ func (p *Publisher) settled() {
 	p.leftover = false
 }
 
+// putBack queues what was not published again, for Close.
+func (d *delivery) putBack() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queue = append(d.lanes.all(), d.queue...)
+	d.inFlight.Store(0)
+}
+
 // leave keeps what is not in the stream for the next start, after the last attempt to publish it. The error says how much
 // is lost.
 func (p *Publisher) leave(why error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.confess()
+	p.reportLoss()
 	if len(p.queue) == 0 {
 		p.settled()
 		return nil

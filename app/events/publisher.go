@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,18 +34,20 @@ type Config struct {
 type Publisher struct {
 	cfg Config
 
-	mu      sync.Mutex
-	queue   []notice
-	lost    int64 // since the last events.lost
-	total   int64 // lost ever
-	closed  bool
-	problem error // why the stream cannot be used; nil when it can
+	mu       sync.Mutex
+	queue    []notice  // given, not in the lanes yet
+	lost     int64     // since the last events.lost
+	total    int64     // lost ever
+	reported time.Time // the last events.lost
+	closed   bool
+	problem  error // why the stream cannot be used; nil when it can
 
 	closing  sync.Once
 	end      error // of Close
 	leftover bool  // there is a file of what a stop has left
 
-	taken     atomic.Int64 // out of the queue, not in the stream yet
+	backlog   atomic.Int64 // given, not in the stream yet
+	inFlight  atomic.Int64 // of these, on their way
 	published atomic.Int64 // ever
 	memory    atomic.Int64 // how long the stream knows an id, a time.Duration
 
@@ -58,7 +59,8 @@ type Publisher struct {
 // notice is what waits.
 type notice struct {
 	flows.Notice
-	again bool // a process before this one may have published it
+	again  bool   // a process before this one may have published it
+	number uint64 // of all that were given
 }
 
 // New starts a Publisher; nothing waits for NATS.
@@ -90,34 +92,29 @@ func (p *Publisher) Publish(n flows.Notice) {
 		n.ID = rand.Text()
 	}
 	p.mu.Lock()
-	full := len(p.queue) >= p.cfg.Limit
-	first := full && p.lost == 0
+	full := p.Backlog() >= p.cfg.Limit
+	var first bool
 	if full || p.closed {
-		p.lost++
-		p.total++
+		first = p.loseLocked()
 	} else {
-		p.confess()
-		p.queue = append(p.queue, notice{Notice: n})
+		p.reportLoss()
+		p.enqueue(notice{Notice: n})
 	}
 	p.mu.Unlock()
-	if first {
+	if full && first {
 		p.cfg.Log.Error("events are being lost: too many wait for NATS", "waiting", p.cfg.Limit)
 	}
 	p.signal()
 }
 
-// confess queues an events.lost for what was lost before. The caller holds the lock.
-func (p *Publisher) confess() {
-	if p.lost == 0 {
-		return
-	}
-	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node, Count: p.lost}
-	p.queue = append(p.queue, notice{Notice: lost})
-	p.cfg.Log.Error("events were lost", "count", p.lost)
-	p.lost = 0
+// enqueue takes a notice. The caller holds the lock.
+func (p *Publisher) enqueue(n notice) {
+	p.queue = append(p.queue, n)
+	p.backlog.Add(1)
 }
 
-// Err says why events cannot be published now; nil when they can.
+// Err says why no events can be published now; nil when they can. That some are refused while others pass is no such
+// reason: the log tells it of each call, and they are part of Backlog.
 func (p *Publisher) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,17 +122,13 @@ func (p *Publisher) Err() error {
 }
 
 // Backlog is the number of notices that the stream does not have yet.
-func (p *Publisher) Backlog() int { return p.Waiting() + int(p.taken.Load()) }
+func (p *Publisher) Backlog() int { return int(p.backlog.Load()) }
 
 // Published is the number of notices that the stream has been given since the start.
 func (p *Publisher) Published() int64 { return p.published.Load() }
 
-// Waiting is the number of notices in the queue.
-func (p *Publisher) Waiting() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.queue)
-}
+// Waiting is the number of notices that are not on their way to the stream.
+func (p *Publisher) Waiting() int { return int(p.backlog.Load() - p.inFlight.Load()) }
 
 // Lost is the number of notices that were lost since the start.
 func (p *Publisher) Lost() int64 {
@@ -178,8 +171,8 @@ func (p *Publisher) setProblem(err error) {
 	p.mu.Lock()
 	was := p.problem
 	p.problem = err
-	waiting := len(p.queue)
 	p.mu.Unlock()
+	waiting := p.Waiting()
 	switch {
 	case err != nil && (was == nil || was.Error() != err.Error()):
 		p.cfg.Log.Warn("events wait", "waiting", waiting, "error", err)
@@ -217,12 +210,4 @@ func (n notice) message() (*nats.Msg, error) {
 		m.Header["ce-subject"] = []string{n.Call}
 	}
 	return m, nil
-}
-
-// lane is what keeps its order: a call, or for notices of no call what they are about.
-func (n notice) lane() string {
-	if n.Call != "" {
-		return "c" + n.Call
-	}
-	return "a" + strconv.Itoa(len(n.Account)) + n.Account
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
@@ -24,32 +25,42 @@ const (
 
 // ensureStream makes the stream, or gives an existing one our subjects and limits and leaves the rest of it (replicas,
 // placement) to its administrator.
-func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) error {
+func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
 	if !p.cfg.Conn.IsConnected() {
-		return errors.New("NATS is not connected")
+		return nil, errors.New("NATS is not connected")
 	}
 	stream, err := js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		want := jetstream.StreamConfig{Name: streamName, Description: "what happened to calls", AllowDirect: true}
 		want.MaxAge, want.MaxBytes = defaultAge, defaultBytes
 		p.limits(&want)
-		_, err = js.CreateStream(ctx, want)
-		return wrapStream("create", err)
+		stream, err = js.CreateStream(ctx, want)
+		return stream, wrapStream("create", err)
 	}
 	if err != nil {
-		return wrapStream("look up", err)
+		return nil, wrapStream("look up", err)
 	}
 	have := stream.CachedInfo().Config
 	want := have
 	p.limits(&want)
 	if broker.CollectsEvents(have) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
 		have.Discard == want.Discard && have.Duplicates == want.Duplicates {
-		return nil
+		return stream, nil
 	}
-	_, err = js.UpdateStream(ctx, want)
-	return wrapStream("update", err)
+	stream, err = js.UpdateStream(ctx, want)
+	return stream, wrapStream("update", err)
+}
+
+// holds asks the stream for a message that it may have, though it would take it once more: after a long outage of NATS some
+// are sent again that arrived just before it. A lane keeps its order, so that such a message is the last of its subject.
+// Where the stream does not say, it is rather there twice than not at all.
+func holds(ctx context.Context, stream jetstream.Stream, m *nats.Msg) bool {
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	last, err := stream.GetLastMsgForSubject(ctx, m.Subject)
+	return err == nil && last.Header.Get(jetstream.MsgIDHeader) == m.Header.Get(jetstream.MsgIDHeader)
 }
 
 func (p *Publisher) limits(c *jetstream.StreamConfig) {

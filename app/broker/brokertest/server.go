@@ -39,15 +39,40 @@ func Plain(t *testing.T) string {
 // host:port.
 func Configured(t *testing.T, accounts string) string {
 	t.Helper()
-	s := &Server{t: t}
-	if err := s.opts.ProcessConfigString(accounts); err != nil {
-		t.Fatal(err)
-	}
-	s.opts.Host, s.opts.Port, s.opts.JetStream, s.opts.StoreDir, s.opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir(), true
+	return WithAccounts(t, accounts).Addr()
+}
+
+// WithAccounts is Configured for who changes the accounts later.
+func WithAccounts(t testing.TB, accounts string) *Server {
+	t.Helper()
+	s := &Server{t: t, opts: server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true}}
+	s.configure(accounts)
 	s.Again()
 	t.Cleanup(s.Stop)
-	return s.ns.Addr().String()
+	return s
 }
+
+// Restart stops the server and starts it with other accounts or permissions: while it runs, its own code races with what is
+// loaded anew.
+func (s *Server) Restart(accounts string) {
+	s.t.Helper()
+	s.Stop()
+	s.configure(accounts)
+	s.Again()
+}
+
+func (s *Server) configure(accounts string) {
+	s.t.Helper()
+	var opts server.Options
+	if err := opts.ProcessConfigString(accounts); err != nil {
+		s.t.Fatal(err)
+	}
+	opts.Host, opts.Port, opts.JetStream, opts.StoreDir, opts.NoSigs = s.opts.Host, s.opts.Port, true, s.opts.StoreDir, true
+	s.opts = opts
+}
+
+// Addr is where it listens, host:port.
+func (s *Server) Addr() string { return s.ns.Addr().String() }
 
 // URL is where it listens.
 func (s *Server) URL() string { return s.ns.ClientURL() }
