@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 )
 
 // Config says which NATS to use. An empty URL is the embedded server.
@@ -218,7 +219,20 @@ func connection(cfg Config) []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("NATS connected", "url", nc.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "error", err) }),
+		nats.ErrorHandler(complain(log)),
+	}
+}
+
+// complain logs what a server says of us. What may not be published is tried again and again, and by every call: of that
+// some are told, then one a minute.
+func complain(log *slog.Logger) nats.ErrHandler {
+	refusals := rate.Sometimes{First: 10, Interval: time.Minute}
+	return func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if warn := func() { log.Warn("NATS", "error", err) }; errors.Is(err, nats.ErrPermissionViolation) {
+			refusals.Do(warn)
+		} else {
+			warn()
+		}
 	}
 }
 

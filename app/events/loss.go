@@ -54,7 +54,7 @@ func (d *delivery) drop(account string) {
 
 // discard gives up a notice that no stream will ever take.
 func (d *delivery) discard(l *lane, why string) {
-	d.cfg.Log.Error("an event is lost: "+why, "subject", subject(l.waiting[0].Notice))
+	d.cfg.Log.Error("an event is lost", "reason", why, "subject", subject(l.waiting[0].Notice))
 	d.lose()
 	d.done(l)
 	d.signal() // for events.lost
