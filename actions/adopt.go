@@ -18,6 +18,7 @@ type adoption struct {
 	inBridge   map[*flows.Leg]bool
 	partners   map[*flows.Leg]string // METAFLOWS_PARTNER
 	nameless   []*flows.Leg          // without a state of their own: in the place of another leg
+	refused    error                 // what parseDial says of the caller's arguments
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
@@ -74,7 +75,7 @@ func (a *adoption) read(found []flows.Found) error {
 		if leg.Role == flows.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
 			a.caller = leg
 			if len(f.Args) > 0 {
-				a.args, _ = parseDial(f.Args) // one that is not understood has dialled nobody
+				a.args, a.refused = parseDial(f.Args)
 			}
 		}
 		if a.answeredAt.IsZero() {
@@ -172,8 +173,8 @@ func (a *adoption) goOnDialling() error {
 		}
 	}
 	switch {
-	case a.args.targets == nil:
-		return a.giveBack(statusInvalid)
+	case a.refused != nil:
+		return a.refuse(a.refused)
 	case a.args.single() && len(callees) > 0:
 		return a.conclude(a.ringIn(callees[0]))
 	case a.args.single() && a.partners[a.caller] != "" && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile

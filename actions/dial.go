@@ -47,8 +47,7 @@ type dialling struct {
 func (d *dialling) dial(words []string) error {
 	var err error
 	if d.args, err = parseDial(words); err != nil {
-		d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Name, "error", err)
-		return d.giveBack(statusInvalid)
+		return d.refuse(err)
 	}
 	if err := d.prepare(true); err != nil {
 		return d.abandon(err)

@@ -10,6 +10,16 @@ import (
 	"metaflows/flows"
 )
 
+// refuse ends a call with which nothing is done because of what parseDial says.
+func (d *dialling) refuse(err error) error {
+	if errors.Is(err, errNobody) {
+		d.call.Log.Info("nothing is dialled", "channel", d.caller.Name, "error", err)
+		return d.giveBack(statusUnavailable)
+	}
+	d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Name, "error", err)
+	return d.giveBack(statusInvalid)
+}
+
 // giveBack ends a call whose callee was not reached: the caller goes on at the next priority with DIALSTATUS.
 func (d *dialling) giveBack(status string) error {
 	d.t.EndOthers()
@@ -30,6 +40,7 @@ func (d *dialling) giveBack(status string) error {
 			for _, name := range ofEarlierCall {
 				vars[name] = ""
 			}
+			vars["METAFLOWS_HANGUPCAUSE"] = "0"
 		}
 		d.leave(d.caller, vars)
 	}

@@ -24,20 +24,27 @@ func (a dialArgs) single() bool { return len(a.targets) == 1 && !a.ringing && !a
 // defaultDial is how long it rings where the dialplan does not say.
 const defaultDial = 30 * time.Second
 
-// parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. An option
-// that is not known is not dropped but an error, so that nobody relies on what does not happen.
+// errNobody: the list has nothing but empty elements, as that of a phone's contacts when it is not registered.
+var errNobody = errors.New("there is nobody to dial: the list of dialstrings is empty")
+
+// parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. Empty
+// elements of the list are passed over, as by Dial(); where no other is left the error is errNobody. An option that is not
+// known is not dropped but an error, so that nobody relies on what does not happen.
 func parseDial(args []string) (dialArgs, error) {
 	a := dialArgs{seconds: defaultDial}
 	if args[0] != "dial" {
 		return a, fmt.Errorf("%q is not known: accepted is dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]], or nothing", args[0])
 	}
-	if len(args) < 2 || args[1] == "" {
+	if len(args) < 2 {
 		return a, errors.New("dial needs a dialstring, as in dial,PJSIP/alice")
 	}
 	if len(args) > 4 {
 		return a, fmt.Errorf("dial takes at most three arguments, it got %d", len(args)-1)
 	}
 	for target := range strings.SplitSeq(args[1], "&") {
+		if target = strings.TrimSpace(target); target == "" {
+			continue
+		}
 		if tech, rest, ok := strings.Cut(target, "/"); !ok || tech == "" || rest == "" {
 			return a, fmt.Errorf("dialstring %q is not of the form TECHNOLOGY/resource", target)
 		}
@@ -54,6 +61,9 @@ func parseDial(args []string) (dialArgs, error) {
 		if err := a.options(args[3]); err != nil {
 			return a, err
 		}
+	}
+	if len(a.targets) == 0 {
+		return a, errNobody
 	}
 	return a, nil
 }

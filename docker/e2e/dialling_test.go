@@ -28,7 +28,7 @@ type behaviours map[string]phone.Behaviour
 
 // TestDialling: every ending of a call that is dialled is as Dial() has it, but for the differences that are named here.
 func TestDialling(t *testing.T) {
-	cases := slices.Concat(notReached(), several(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities())
+	cases := slices.Concat(notReached(), several(), emptyElements(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities())
 	var known []string
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func notReached() []diallingCase {
 			"HANGUPCAUSE: 3, Dial(): 66", "SIP status after Hangup(): 404, Dial(): 503", "SIP status after Hangup(cause): 404, Dial(): 503",
 		}, because: "ARI does not tell an unknown technology from an unknown endpoint"},
 		{name: "unknown option", phones: behaviours{"bob": phone.Busy()}, dial: "PJSIP/bob,30,Z", differs: []string{
-			"DIALSTATUS: INVALIDARGS, Dial(): BUSY", "HANGUPCAUSE: -, Dial(): 17", "SIP status after Hangup(): 603, Dial(): 486",
+			"DIALSTATUS: INVALIDARGS, Dial(): BUSY", "HANGUPCAUSE: 0, Dial(): 17", "SIP status after Hangup(): 603, Dial(): 486",
 			"SIP status after Hangup(cause): 603, Dial(): 486", "SIP status at the extension's end: 603, Dial(): 486",
 		}, because: "nobody shall rely on an option that does nothing: nothing is dialled"},
 		{name: "busy, then not answered", phones: behaviours{"bob": phone.Busy(), "carol": phone.RingForever()}, then: "PJSIP/carol,1", differs: []string{
@@ -111,6 +111,17 @@ func several() []diallingCase {
 			}},
 		{name: "two answer at once", phones: behaviours{"bob": phone.Manual(), "carol": phone.Manual()}, dial: "PJSIP/bob&PJSIP/carol,30", play: answerAtOnce},
 	}
+}
+
+// emptyElements are lists as they come of variables that are empty: of ${PJSIP_DIAL_CONTACTS(erin)}, erin not being registered.
+func emptyElements() (cases []diallingCase) {
+	for _, list := range []string{"PJSIP/bob&", "&PJSIP/bob", "PJSIP/bob&&PJSIP/carol", "& &PJSIP/bob&", "&PJSIP/bob/sip:bob@127.0.0.1:1"} {
+		cases = append(cases, diallingCase{name: "empty elements, " + list, dial: list + ",1", phones: behaviours{"bob": phone.Busy(), "carol": phone.RingForever()}})
+	}
+	for _, list := range []string{"", "&", "&&", " & "} {
+		cases = append(cases, diallingCase{name: "nothing but empty elements, " + list, dial: list + ",1"})
+	}
+	return cases
 }
 
 // mixedCauses are all pairs of the ways in which a callee is not reached. The later one decides the cause: hence the steps.
