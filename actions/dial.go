@@ -1,7 +1,9 @@
 package actions
 
 import (
+	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +43,7 @@ type dialling struct {
 	made              bool // several callees: all that can be dialled have a channel, and are dialled from here on
 	resumed           bool // a process before this one began it
 	takenAway         bool // a leg of it was found elsewhere in the dialplan
+	silent            bool // nothing was heard of the callees in the time for that
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
@@ -104,17 +107,15 @@ func (d *dialling) prepare(rings bool) error {
 		flows.VarCall: d.call.ID, flows.VarRole: flows.RoleCaller, pushHandler: orphanHandler,
 	}
 	if rings {
-		guard := d.args.seconds + guardTime
-		if own := d.ownTimeout(); own > 0 {
-			guard = min(guard, own)
-		}
 		for _, name := range ofEarlierCall {
 			vars[name] = ""
 		}
 		vars["DIALSTATUS"] = statusCancel
 		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari-facts 14)
 		vars["CHANNEL(namedcallgroup)"] = ""
-		vars["TIMEOUT(absolute)"] = seconds(guard)
+		if d.args.answer > 0 {
+			vars["TIMEOUT(absolute)"] = seconds(d.guard())
+		}
 	}
 	d.pushed++
 	err = d.tell(vars)
@@ -136,17 +137,28 @@ func (d *dialling) ownTimeout() time.Duration {
 	return time.Duration(s * float64(time.Second))
 }
 
+// guard is the caller's TIMEOUT(absolute) while it is dialled. Where the dialling has no limit its own stays as it is.
+func (d *dialling) guard() time.Duration {
+	guard := d.args.answer + guardTime
+	if own := d.ownTimeout(); own > 0 {
+		guard = min(guard, own)
+	}
+	return guard
+}
+
 // restore is what puts the caller's own values back.
 func (d *dialling) restore() map[string]string {
-	rest := "0"
-	if own := d.ownTimeout(); own > 0 {
-		rest = seconds(max(time.Second, own-time.Since(d.began)))
-	}
-	return map[string]string{
-		"TIMEOUT(absolute)":       rest,
+	vars := map[string]string{
 		"CHANNEL(callgroup)":      d.own["CHANNEL(callgroup)"],
 		"CHANNEL(namedcallgroup)": d.own["CHANNEL(namedcallgroup)"],
 	}
+	if d.args.answer > 0 {
+		vars["TIMEOUT(absolute)"] = "0"
+		if own := d.ownTimeout(); own > 0 {
+			vars["TIMEOUT(absolute)"] = seconds(max(time.Second, own-time.Since(d.began)))
+		}
+	}
+	return vars
 }
 
 // callee makes the channel of a dialstring and waits until it is in the application. A nil leg without an error says that
@@ -192,10 +204,12 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 			return nil, "", err
 		}
 	}
-	if err := d.t.Until(d.rest()+guardTime, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
+	if err := d.await([]*flows.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
 		return nil, "", err
 	}
 	switch {
+	case d.silent:
+		return nil, statusUnavailable, nil
 	case d.caller.Gone:
 		return nil, statusCancel, nil
 	case callee.Up():
@@ -205,12 +219,38 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 	return nil, d.statusOf(callee), nil
 }
 
-// rest is what is left of the dial time; it is the whole of it but after a restart.
+// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart.
 func (d *dialling) rest() time.Duration {
-	if !d.resumed {
-		return d.args.seconds
+	if !d.resumed || d.args.answer == 0 {
+		return d.args.answer
 	}
-	return max(time.Second, d.args.seconds-time.Since(d.began))
+	return max(time.Second, d.args.answer-time.Since(d.began))
+}
+
+// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. It is over, too,
+// and silent, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
+// it, so it lets them ring on.
+func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
+	if d.args.sign > 0 && !d.resumed {
+		heard := func(leg *flows.Leg) bool { return leg.Heard }
+		err := d.t.Until(d.args.sign, func() bool { return over() || slices.ContainsFunc(rung, heard) })
+		if d.silent = errors.Is(err, flows.ErrTimeout); d.silent {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	limit := d.rest()
+	if limit > 0 {
+		limit += guardTime
+	}
+	return d.t.Until(limit, over)
+}
+
+// overdue says whether the ringing has ended for the time alone.
+func (d *dialling) overdue() bool {
+	return d.silent || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.

@@ -34,7 +34,7 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(hangupCause(d.call.Left(), time.Since(d.began) >= d.args.seconds))
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(hangupCause(d.call.Left(), d.overdue()))
 			maps.Copy(vars, d.restore())
 		} else {
 			for _, name := range ofEarlierCall {

@@ -60,7 +60,7 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 		}
 	}
 	var first *flows.Leg
-	err := d.t.Until(d.rest()+guardTime, func() bool {
+	err := d.await(rung, func() bool {
 		left := len(rung)
 		for _, callee := range rung {
 			if callee.Up() {
@@ -76,6 +76,9 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 		return nil, "", err
 	}
 	stop()
+	if d.silent {
+		return nil, statusUnavailable, nil
+	}
 	if d.caller.Gone {
 		return nil, statusCancel, nil
 	}

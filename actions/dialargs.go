@@ -3,6 +3,7 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -11,10 +12,11 @@ import (
 // dialArgs is what Stasis(metaflows,dial,...) was given.
 type dialArgs struct {
 	targets []string
-	seconds time.Duration
-	goOn    bool // g: the caller goes on in the dialplan when an answered callee hangs up
-	ringing bool // r: ringing to the caller, no early media
-	music   bool // m(class): music instead of ringing
+	answer  time.Duration // how long it rings; 0: until it ends by itself
+	sign    time.Duration // how long it may take until something is heard of a callee; 0: as long as it rings
+	goOn    bool          // g: the caller goes on in the dialplan when an answered callee hangs up
+	ringing bool          // r: ringing to the caller, no early media
+	music   bool          // m(class): music instead of ringing
 	class   string
 }
 
@@ -31,7 +33,7 @@ var errNobody = errors.New("there is nobody to dial: the list of dialstrings is 
 // elements of the list are passed over, as by Dial(); where no other is left the error is errNobody. An option that is not
 // known is not dropped but an error, so that nobody relies on what does not happen.
 func parseDial(args []string) (dialArgs, error) {
-	a := dialArgs{seconds: defaultDial}
+	a := dialArgs{answer: defaultDial}
 	if args[0] != "dial" {
 		return a, fmt.Errorf("%q is not known: accepted is dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]], or nothing", args[0])
 	}
@@ -50,12 +52,10 @@ func parseDial(args []string) (dialArgs, error) {
 		}
 		a.targets = append(a.targets, target)
 	}
-	if len(args) > 2 && args[2] != "" {
-		seconds, err := strconv.ParseFloat(args[2], 64)
-		if err != nil || !(seconds > 0 && seconds <= 86400) {
-			return a, fmt.Errorf("%q is no dial time: accepted are seconds above 0 and up to 86400", args[2])
+	if len(args) > 2 {
+		if err := a.times(args[2]); err != nil {
+			return a, err
 		}
-		a.seconds = time.Duration(seconds * float64(time.Second))
 	}
 	if len(args) > 3 {
 		if err := a.options(args[3]); err != nil {
@@ -66,6 +66,31 @@ func parseDial(args []string) (dialArgs, error) {
 		return a, errNobody
 	}
 	return a, nil
+}
+
+// longest is the longest time that Dial() counts, in milliseconds; what is longer has no limit, as there.
+const longest = math.MaxInt32 * time.Millisecond
+
+// times reads <answer>[^<progress>]: seconds, 0 and less for no limit.
+func (a *dialArgs) times(s string) error {
+	answer, sign, _ := strings.Cut(s, "^")
+	for _, part := range []struct {
+		text string
+		into *time.Duration
+	}{{answer, &a.answer}, {sign, &a.sign}} {
+		text := strings.TrimSpace(part.text)
+		if text == "" {
+			continue
+		}
+		seconds, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0) {
+			return fmt.Errorf("%q is no dial time: accepted are seconds, as 30 or 1.5, 0 or less for no limit, and after a ^ those for the first sign of the callee, as 30^5", s)
+		}
+		if *part.into = 0; seconds > 0 && seconds <= longest.Seconds() {
+			*part.into = time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return nil
 }
 
 // options reads the option letters as Dial() writes them.

@@ -33,6 +33,8 @@ type Leg struct {
 	Answered time.Time
 	// Ending: its channel was told to hang up, and will be gone in a moment.
 	Ending bool
+	// Heard: it rings, or sends early media.
+	Heard bool
 	// Gone: the channel has left the application.
 	Gone bool
 	// Cause is the Q.850 cause it went with, where Asterisk has told it, TechCause the SIP status.
@@ -106,7 +108,9 @@ func (l *Leg) dialed(ev Dialed) {
 	}
 	switch ev.Status {
 	case "RINGING":
-		l.State = "Ringing"
+		l.State, l.Heard = "Ringing", true
+	case "PROGRESS":
+		l.Heard = true
 	case "ANSWER":
 		l.State = "Up"
 	case "BUSY": // an extension that says so and stays, as Busy() does through a Local channel

@@ -136,6 +136,8 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 		case "unregistered":
 			p.end(c, 20, 0)
 			return
+		case "mute":
+			return
 		}
 		c.state = "Ringing"
 		p.say(Phone, "%s rings", c.party)

@@ -10,7 +10,7 @@ import (
 
 // Behaviour is what a phone does when it is called; the functions below make them.
 type Behaviour struct {
-	Does  string // answers, busy, rejects, silent, unregistered, redirects
+	Does  string // answers, busy, rejects, silent, mute, unregistered, redirects
 	After time.Duration
 	To    string // where a phone redirects to
 }
@@ -26,6 +26,9 @@ func Rejects(d time.Duration) Behaviour { return Behaviour{Does: "rejects", Afte
 
 // Silent: it rings for ever.
 func Silent() Behaviour { return Behaviour{Does: "silent"} }
+
+// Mute: nothing is heard of it, not even that it rings.
+func Mute() Behaviour { return Behaviour{Does: "mute"} }
 
 // Unregistered: it cannot be called.
 func Unregistered() Behaviour { return Behaviour{Does: "unregistered"} }

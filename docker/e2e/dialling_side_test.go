@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -141,6 +142,12 @@ func (s *scene) talk(a, b *phone.Call) {
 // toldAnswer says whether a caller's channel knows that it is answered.
 func (s *scene) toldAnswer(c *phone.Call) bool {
 	s.Helper()
+	return s.variable(c, "DIALSTATUS") == "ANSWER"
+}
+
+// variable reads a variable or function of a phone's channel.
+func (s *scene) variable(c *phone.Call, name string) string {
+	s.Helper()
 	var channels []struct {
 		ID         string
 		ProtocolID string `json:"protocol_id"`
@@ -150,13 +157,15 @@ func (s *scene) toldAnswer(c *phone.Call) bool {
 	s.must(json.Unmarshal([]byte(text), &channels))
 	for _, ch := range channels {
 		if ch.ProtocolID == c.ID() {
-			_, text, err := s.ask("/channels/" + ch.ID + "/variable?variable=DIALSTATUS")
+			_, text, err := s.ask("/channels/" + ch.ID + "/variable?variable=" + url.QueryEscape(name))
 			s.must(err)
-			return strings.Contains(text, `"ANSWER"`)
+			var answer struct{ Value string }
+			s.must(json.Unmarshal([]byte(text), &answer))
+			return answer.Value
 		}
 	}
 	s.Fatalf("%s has no channel", c)
-	return false
+	return ""
 }
 
 // over waits for the end of a call and notes what its dialplan learned.
