@@ -22,6 +22,7 @@ type Set struct {
 	pbx          PBX
 	log          *slog.Logger
 	recordingMax time.Duration
+	warned       daily // extensions whose options have been warned of
 }
 
 // New makes the actions.

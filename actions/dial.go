@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -52,6 +53,7 @@ func (d *dialling) dial(words []string) error {
 	if d.args, err = parseDial(words); err != nil {
 		return d.refuse(err)
 	}
+	d.warn()
 	if err := d.prepare(true); err != nil {
 		return d.abandon(err)
 	}
@@ -178,7 +180,15 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 
 // started tells every account on the call, once, that there is one.
 func (d *dialling) started() {
-	d.t.PublishAll("call.started", func(n *flows.Notice) { n.Time = d.began })
+	d.t.PublishAll("call.started", func(n *flows.Notice) { n.Time, n.Warnings = d.began, d.args.warnings })
+}
+
+// warn says once a day for each extension what of its options has no effect; the event says it for every call.
+func (d *dialling) warn() {
+	extension := d.caller.Channel.Extension + "@" + d.caller.Channel.Context
+	if len(d.args.warnings) > 0 && d.warned.first(extension) {
+		d.call.Log.Warn("options of the dialplan's Stasis() are not as Dial()'s", "extension", extension, "warnings", strings.Join(d.args.warnings, "; "))
+	}
 }
 
 // ringOne dials a single callee inside the bridge: ringing, early media and the answer reach the caller without us, also

@@ -14,10 +14,7 @@ type dialArgs struct {
 	targets []string
 	answer  time.Duration // how long it rings; 0: until it ends by itself
 	sign    time.Duration // how long it may take until something is heard of a callee; 0: as long as it rings
-	goOn    bool          // g: the caller goes on in the dialplan when an answered callee hangs up
-	ringing bool          // r: ringing to the caller, no early media
-	music   bool          // m(class): music instead of ringing
-	class   string
+	dialOptions
 }
 
 // single: one callee, who is dialled inside the bridge.
@@ -30,8 +27,7 @@ const defaultDial = 30 * time.Second
 var errNobody = errors.New("there is nobody to dial: the list of dialstrings is empty")
 
 // parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. Empty
-// elements of the list are passed over, as by Dial(); where no other is left the error is errNobody. An option that is not
-// known is not dropped but an error, so that nobody relies on what does not happen.
+// elements of the list are passed over, as by Dial(); where no other is left the error is errNobody.
 func parseDial(args []string) (dialArgs, error) {
 	a := dialArgs{answer: defaultDial}
 	if args[0] != "dial" {
@@ -88,33 +84,6 @@ func (a *dialArgs) times(s string) error {
 		}
 		if *part.into = 0; seconds > 0 && seconds <= longest.Seconds() {
 			*part.into = time.Duration(seconds * float64(time.Second))
-		}
-	}
-	return nil
-}
-
-// options reads the option letters as Dial() writes them.
-func (a *dialArgs) options(s string) error {
-	for s != "" {
-		option := s[0]
-		s = s[1:]
-		var param string
-		if strings.HasPrefix(s, "(") {
-			end := strings.IndexByte(s, ')')
-			if end < 0 {
-				return fmt.Errorf("option %c has no closing parenthesis", option)
-			}
-			param, s = s[1:end], s[end+1:]
-		}
-		switch option {
-		case 'g':
-			a.goOn = true
-		case 'r':
-			a.ringing = true
-		case 'm':
-			a.music, a.class = true, param
-		default:
-			return fmt.Errorf("option %q is not known: accepted are g, r, m(class)", string(option))
 		}
 	}
 	return nil

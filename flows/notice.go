@@ -36,7 +36,8 @@ type Notice struct {
 	Result        string   `json:"result,omitempty"`
 	Reason        string   `json:"reason,omitempty"`
 	Duration      int64    `json:"duration_ms,omitempty"`
-	Count         int64    `json:"count,omitempty"` // of what was lost
+	Count         int64    `json:"count,omitempty"`    // of what was lost
+	Warnings      []string `json:"warnings,omitempty"` // what the dialplan asks for and does not get
 }
 
 // Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.

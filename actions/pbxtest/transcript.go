@@ -91,7 +91,7 @@ func (tr *transcript) words(n flows.Notice) string {
 	}{
 		{"path", n.Path}, {"module", n.Module}, {"document", n.Document}, {"digits", n.Digits}, {"collected", n.Collected},
 		{"captures", strings.Join(n.Captures, " ")}, {"target", n.Target}, {"recording", n.Recording}, {"result", n.Result},
-		{"reason", n.Reason}, {"ms", n.Duration},
+		{"reason", n.Reason}, {"ms", n.Duration}, {"warnings", strings.Join(n.Warnings, "; ")},
 	} {
 		if says := fmt.Sprint(field.says); says != "" && (says != "0" || field.name == "collected") {
 			fmt.Fprintf(&b, " %s=%s", field.name, says)

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"strings"
+	"testing"
 	"time"
 
 	"metaflows/docker/phone"
@@ -44,4 +46,44 @@ func times() []diallingCase {
 			"SIP status after Hangup(cause): 603, Dial(): 486", "SIP status at the extension's end: 603, Dial(): 486",
 		}, because: "Dial() rings without a limit instead"},
 	}
+}
+
+// withoutEffect are options that are accepted, since every dialplan has them.
+func withoutEffect() []diallingCase {
+	const letters = "tTkKwWxXhHI"
+	return []diallingCase{
+		{name: "options without an effect, busy", dial: "PJSIP/bob,30," + letters, phones: behaviours{"bob": phone.Busy()}},
+		{name: "options without an effect, answered", dial: "PJSIP/bob,30,g" + letters, phones: behaviours{"bob": phone.Answer()}, play: func(s *scene) {
+			a := s.call()
+			b := s.answered("bob")
+			s.talk(a, b)
+			s.hangUp(b)
+			s.over(a)
+			if s.side == appSide {
+				if got := s.event("call.started", 1).Warnings; len(got) != len(letters) {
+					s.Errorf("call.started warns of %q", got)
+				}
+			}
+		}},
+		{name: "option i, busy", dial: "PJSIP/bob,30,i", phones: behaviours{"bob": phone.Busy()}},
+	}
+}
+
+// An option that the application does not have: Dial() takes over, and Asterisk's log says why.
+func TestDialTakesOverAnUnknownOption(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", twoCodes)
+	bob := l.phone("bob")
+	a, err := l.phone("alice").Dial(l.ctx, "bad-bob")
+	l.must(err)
+	b := l.incoming(bob)
+	l.talk(a, b)
+	if e := l.event("call.ended", 1); e.Reason != "invalid_args" {
+		t.Errorf("call.ended says %q", e.Reason)
+	}
+	if log := l.Server.Log()[l.lines:]; !strings.Contains(log, "metaflows refuses the arguments of this line and Dial takes over") {
+		t.Error("Asterisk's log does not say that Dial() has taken over")
+	}
+	l.hangUp(b)
+	l.ended(a)
 }
