@@ -10,7 +10,7 @@ import (
 // forgets to allow. Every origin is allowed; a token is never sent by a browser on its own.
 const (
 	corsAllowed = "content-type, depth, user-agent, x-http-method-override, x-file-size, x-requested-with, if-modified-since, x-file-name, " +
-		"cache-control, x-auth-token, x-kazoo-cluster-id, if-match, if-none-match, authorization, x-request-id, x-pretty-print, idempotency-key"
+		"cache-control, x-auth-token, x-kazoo-cluster-id, if-match, if-none-match, authorization, x-request-id, x-pretty-print, idempotency-key, last-event-id"
 	corsExposed = "content-type, x-auth-token, x-request-id, x-kazoo-cluster-id, location, etag, retry-after"
 )
 

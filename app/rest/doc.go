@@ -21,7 +21,9 @@
 //     object with data, which is an object or an array; an empty body is empty data. Private keys are dropped. Of other
 //     methods a body may have parameters, and is not looked at otherwise.
 //
-// Then the route's handler has the exchange and answers, once.
+// Then the route's handler has the exchange and answers, once. The answer of a feed of events goes on until its listener
+// goes, its token holds no longer or EndFeeds is called; it takes a goroutine and a consumer of the event stream, of which
+// there is a limited number, and a listener that does not read is cut.
 //
 // # Adding routes
 //

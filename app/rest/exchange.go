@@ -23,6 +23,7 @@ type exchange struct {
 	method  string        // what is asked for: a POST may mean another (tunnel)
 	methods []string      // that there are at this URI
 	who     auth.Identity // the zero one on open routes
+	secret  string        // the token that was used
 	account string        // that the path is about; "" on routes without one
 	data    *schema.Value // of the body: an object or an array, never nil; private keys are gone
 

@@ -61,7 +61,7 @@ func (x *exchange) authenticate() bool {
 	}
 	switch {
 	case err == nil:
-		x.answer.AuthToken, x.answer.Version = token, x.api.cfg.Version
+		x.secret, x.answer.AuthToken, x.answer.Version = token, token, x.api.cfg.Version
 		if x.who.Role == auth.SuperAdmin {
 			x.answer.AuthToken = "admin"
 		}

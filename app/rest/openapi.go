@@ -104,6 +104,10 @@ func (o operation) describe(method string, r route) object {
 		"allOf":      []object{reference("schemas", "envelope")},
 		"properties": object{"status": object{"const": "success"}, "data": reference("schemas", o.answer), "error": false, "message": false},
 	})}
+	if o.is&follows != 0 {
+		refer("last_event_id")
+		answer["content"] = object{"text/event-stream": object{"schema": reference("schemas", o.answer)}}
+	}
 	status := "200"
 	if method == http.MethodPut {
 		status = "201"

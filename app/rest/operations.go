@@ -16,6 +16,7 @@ const (
 	pages    traits = 1 << iota // the answer is a page of a list
 	tagged                      // it takes conditions, and its answer may have an entity tag
 	ofDevice                    // it may be told whose the device is
+	follows                     // the answer goes on, and tells events as they come
 	acts                        // it runs something on a live call, whose outcome may be waited for
 )
 
@@ -37,6 +38,8 @@ var operations = map[string]operation{
 	"POST /v2/accounts/{account}/users/{user}/metaflows/simulate":     {"Plays keys through; nothing is stored and no call is touched", "simulation_request", "simulation", 0},
 	"POST /v2/accounts/{account}/devices/{device}/metaflows/simulate": {"Plays keys through; nothing is stored and no call is touched", "simulation_request", "simulation", ofDevice},
 	"GET /v2/accounts/{account}/calls/{call}/events":                  {"The story of one call, running or past; a user's own only", "", "story", pages},
+	"GET /v2/accounts/{account}/events":                               {"The account's events as they come, as server-sent events", "", "event_stream", follows},
+	"GET /v2/events":                                                  {"All events as they come, as server-sent events", "", "event_stream", follows},
 	"GET /v2/accounts/{account}/channels":                             {"The account's live channels; for a user those that he may act on", "", "channel_list", 0},
 	"GET /v2/accounts/{account}/users/{user}/channels":                {"The user's live channels", "", "channel_list", 0},
 	"GET /v2/accounts/{account}/devices/{device}/channels":            {"The device's live channels", "", "channel_list", 0},

@@ -41,6 +41,7 @@ func (a *API) routes() []route {
 		a.channelRoutes(),
 		a.schemaRoutes(),
 		a.storyRoutes(),
+		a.feedRoutes(),
 	)
 }
 

@@ -17,9 +17,10 @@ const (
 	longestCall  = 200  // characters of a call's id
 )
 
-// Stories are what was published about calls. *events.Reader is one; its error is events.ErrUnavailable.
+// Stories are what was published. *events.Reader is one; its error is events.ErrUnavailable, see there.
 type Stories interface {
 	Story(ctx context.Context, account, call string, from uint64, most int) (page []events.Event, next uint64, err error)
+	Follow(ctx context.Context, account string, after uint64) (feed events.Feed, at uint64, err error)
 }
 
 // storyRoutes tell what has happened on a call. A user may read of the calls in which he took part.

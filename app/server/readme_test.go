@@ -82,6 +82,10 @@ func TestReadmeAccounts(t *testing.T) {
 		t.Error("the story of a call cannot be looked for:", status, body)
 	}
 
+	if line := next(l.listen("/v2/accounts/acme/events", "0"), "data: "); !strings.Contains(line, "document.changed") {
+		t.Error("events cannot be followed:", line)
+	}
+
 	login := func(user string, opts ...nats.Option) jetstream.JetStream {
 		nc, err := nats.Connect("nats://"+address, append(opts, nats.UserInfo(user, "secret"))...)
 		if err != nil {
