@@ -40,6 +40,9 @@ var arrows = map[string]struct {
 		may: []string{"metaflows/flows", "metaflows/actions", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/egress"},
 		why: "simulate and check need no NATS, no Asterisk and no settings",
 	},
+	"metaflows/app/client": {
+		why: "what is asked of a metaflows that runs is asked over its API, so that it can be any, and is what the API says",
+	},
 	"metaflows/app/auth": {
 		may: []string{"metaflows/app/store", "github.com/golang-jwt/jwt/v5", "golang.org/x/time/rate"},
 		why: "who somebody is depends on nothing that he asks for; where keys are kept is behind an interface",

@@ -17,17 +17,17 @@ import (
 var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // check is what a type cannot say of a value. It stops at the first wrong one, in the order of Config.
-func (c *Config) check(vars []variable) error {
+func (c *Config) check(vars []variable, asterisk bool) error {
 	rules := []struct {
 		name, value string
 		ok          bool
 	}{
 		{"METAFLOWS_ARI_URL", c.ARI.URL, isARI(c.ARI.URL)},
-		{"METAFLOWS_ARI_PASSWORD", "", c.ARI.Password != ""},
+		{"METAFLOWS_ARI_PASSWORD", "", c.ARI.Password != "" || !asterisk},
 		{"METAFLOWS_ARI_APPLICATION", c.ARI.Application, word.MatchString(c.ARI.Application)},
 		{"METAFLOWS_NODE", c.Node, word.MatchString(c.Node)},
 		{"METAFLOWS_NATS_URL", c.NATS.URL, c.NATS.URL == "" || areNATS(c.NATS.URL)},
-		{"METAFLOWS_NATS_CREDS", c.NATS.Creds, c.NATS.Creds == "" || isFile(c.NATS.Creds)},
+		{"METAFLOWS_NATS_CREDS", c.NATS.Creds, c.NATS.Creds == "" || isFile(c.NATS.Creds) || !asterisk},
 		{"METAFLOWS_NATS_LISTEN", c.NATS.Listen, c.NATS.Listen == "off" || isAddress(c.NATS.Listen)},
 		{"METAFLOWS_EVENTS_MAX_AGE", c.Events.MaxAge.String(), c.Events.MaxAge >= time.Second || !isSet("METAFLOWS_EVENTS_MAX_AGE")},
 		{"METAFLOWS_EVENTS_MAX_BYTES", c.Events.MaxBytes.String(), c.Events.MaxBytes >= 1<<20 || !isSet("METAFLOWS_EVENTS_MAX_BYTES")},

@@ -72,7 +72,11 @@ type Config struct {
 // one line for people that names the variable, its value unless it is a secret, and what is accepted.
 //
 // Empty variables are removed from the process's environment, and a secret's file is not read again.
-func Load() (cfg Config, warnings []string, err error) {
+func Load() (cfg Config, warnings []string, err error) { return load(true) }
+
+// load is Load; without asterisk, the password of ARI is not needed, and what would be read from files is not read, but for
+// the token.
+func load(asterisk bool) (cfg Config, warnings []string, err error) {
 	vars := variables()
 	for _, v := range vars {
 		for _, name := range []string{v.Name, v.Name + "_FILE"} {
@@ -90,13 +94,13 @@ func Load() (cfg Config, warnings []string, err error) {
 		}
 		return Config{}, warnings, err
 	}
-	if err := cfg.secrets(vars); err != nil {
+	if err := cfg.secrets(vars, asterisk); err != nil {
 		return Config{}, warnings, err
 	}
 	if cfg.Node == "" {
 		cfg.Node = hostNode()
 	}
-	err = cfg.check(vars)
+	err = cfg.check(vars, asterisk)
 	return cfg, warnings, err
 }
 

@@ -14,12 +14,12 @@ var errMissingPassword = errors.New("METAFLOWS_ARI_PASSWORD is not set; accepted
 // secretLimit is far above any token; a bigger file is a wrong path.
 const secretLimit = 64 << 10
 
-// secrets reads the values that are given as files.
-func (c *Config) secrets(vars []variable) error {
+// secrets reads the values that are given as files, or only the token's.
+func (c *Config) secrets(vars []variable, all bool) error {
 	target := map[string]*string{"METAFLOWS_ARI_PASSWORD": &c.ARI.Password, "METAFLOWS_ADMIN_TOKEN": &c.AdminToken, "METAFLOWS_NATS_URL": &c.NATS.URL}
 	for _, v := range vars {
 		path := os.Getenv(v.Name + "_FILE")
-		if !v.File || path == "" {
+		if !v.File || path == "" || !all && v.Name != "METAFLOWS_ADMIN_TOKEN" {
 			continue
 		}
 		if *target[v.Name] != "" {

@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -63,4 +64,9 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Nearest is the one of some names that is most like a name that is none of them.
+func Nearest(name string, names []string) string {
+	return slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
 }

@@ -1,10 +1,12 @@
-// Package documents is the command documents: it decides which of two copies of what is stored is right.
+// Package documents is the command documents recover: it decides which of two copies of what is stored is right.
 package documents
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"metaflows/app/store"
@@ -32,27 +34,36 @@ const (
 	misusing = 2
 )
 
-// Run runs the command over a data folder and returns the process's exit code. It waits until a process that runs has acted
-// on what was decided, for 20 s at most.
-func Run(folder string, args []string, out, err io.Writer) int {
-	return decide(folder, args, out, err, actTime)
+// Run runs the command over the data folder that find gives, once what was typed is understood, and returns the process's
+// exit code. It waits until a process that runs has acted on what was decided, for 20 s at most.
+func Run(args []string, find func() (folder string, err error), out, errs io.Writer) int {
+	return decide(args, find, out, errs, actTime)
 }
 
-func decide(folder string, args []string, out, errs io.Writer, wait time.Duration) int {
+func decide(args []string, find func() (string, error), out, errs io.Writer, wait time.Duration) int {
 	flags := flag.NewFlagSet("metaflows documents recover", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	flags.Usage = func() { fmt.Fprint(errs, usage) }
+	flags.Usage = func() {}
 	from := flags.String("from", "", "file or bucket")
-	if len(args) == 0 || args[0] != "recover" {
-		flags.Usage()
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(out, usage)
+		return 0
+	case err == nil && flags.NArg() > 0:
+		fmt.Fprintf(errs, "metaflows documents recover takes no arguments, and these are some: %s\n", strings.Join(flags.Args(), " "))
 		return misusing
-	}
-	if flags.Parse(args[1:]) != nil || flags.NArg() > 0 {
+	case err != nil:
+		fmt.Fprintln(errs, "metaflows documents recover --help tells what there is")
 		return misusing
 	}
 	if *from != "" && *from != "file" && *from != "bucket" {
 		fmt.Fprintln(errs, "accepted are --from file and --from bucket")
 		return misusing
+	}
+	folder, err := find()
+	if err != nil {
+		fmt.Fprintln(errs, err)
+		return failed
 	}
 	questions, err := store.Questions(folder)
 	switch {

@@ -2,6 +2,7 @@ package live
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -147,6 +148,13 @@ func (x *index) find(account, channel string, now time.Time) (e *Entry, leg *Leg
 		return p.Entry, &p.Legs[i], true
 	}
 	return p.Entry, &p.Past[slices.IndexFunc(p.Past, named)], false
+}
+
+// accounts are those that have calls, sorted.
+func (x *index) accounts() []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Sorted(maps.Keys(x.books))
 }
 
 // list is the channels of an account that are wanted, the oldest first.

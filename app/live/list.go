@@ -17,6 +17,24 @@ func (l *Live) Channels(account string, f Filter) []Channel {
 	})
 }
 
+// Listed is a channel with the account under which it is listed.
+type Listed struct {
+	Account string `json:"account_id"`
+	Channel
+}
+
+// All are the channels of all accounts, account by account and in each the oldest first, from memory. An outsider's is
+// listed under each account on its call.
+func (l *Live) All() []Listed {
+	all := []Listed{}
+	for _, account := range l.index.accounts() {
+		for _, c := range l.Channels(account, Filter{}) {
+			all = append(all, Listed{account, c})
+		}
+	}
+	return all
+}
+
 // Channel is all that is known of one; ok is false where the account has no such channel.
 func (l *Live) Channel(account, channel string) (d Details, ok bool) {
 	e, leg, there := l.index.find(account, channel, time.Now())

@@ -10,6 +10,7 @@ import (
 
 // Live is the live calls of all instances. *live.Live is one.
 type Live interface {
+	All() []live.Listed
 	Channels(account string, f live.Filter) []live.Channel
 	Channel(account, channel string) (d live.Details, ok bool)
 	// His says whether a user may act on a channel; known is false where the account has no such channel.
@@ -25,6 +26,7 @@ func (a *API) channelRoutes() []route {
 		return nil
 	}
 	return []route{
+		{"GET", "/v2/channels", superAdmin, 1, a.listAllChannels},
 		{"GET", "/v2/accounts/{account}/channels", members, 1, a.listChannels},
 		{"GET", "/v2/accounts/{account}/users/{user}/channels", owners, 1, a.listChannels},
 		{"GET", "/v2/accounts/{account}/devices/{device}/channels", owners, 1, a.listChannels},
@@ -33,6 +35,9 @@ func (a *API) channelRoutes() []route {
 		{"PUT", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.runOnChannel},
 	}
 }
+
+// listAllChannels gives those of all accounts.
+func (a *API) listAllChannels(x *exchange) { x.succeed(a.cfg.Live.All()) }
 
 // listChannels gives an account's channels, or those of the user or device that the path names; to a user those that he
 // may act on.

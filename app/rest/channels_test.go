@@ -49,6 +49,14 @@ func (c *calls) Channels(account string, f live.Filter) []live.Channel {
 	})
 }
 
+func (c *calls) All() []live.Listed {
+	all := []live.Listed{}
+	for _, x := range c.all("acme") {
+		all = append(all, live.Listed{Account: "acme", Channel: x})
+	}
+	return all
+}
+
 func (c *calls) Channel(account, id string) (live.Details, bool) {
 	for _, x := range c.all(account) {
 		if x.UUID == id {
@@ -304,3 +312,29 @@ type listOf struct {
 }
 
 func (l listOf) Channels(string, live.Filter) []live.Channel { return l.list }
+
+// TestAllChannels: the super-admin sees those of all accounts, each with its account; nobody else does.
+func TestAllChannels(t *testing.T) {
+	l := newLab(t)
+	w := l.do("GET", "/v2/channels", "")
+	var answer struct {
+		Data []struct {
+			Account string `json:"account_id"`
+			UUID    string
+			Call    string
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 || len(answer.Data) != 3 {
+		t.Fatal(err, w.Code, w.Body)
+	}
+	for _, c := range answer.Data {
+		if c.Account != "acme" || c.UUID == "" || c.Call != "c1" {
+			t.Errorf("%+v", c)
+		}
+	}
+	for token, status := range map[string]int{"acme-token": 403, "alice-token": 403, "": 401} {
+		if w := l.do("GET", "/v2/channels", "", "X-Auth-Token: "+token); w.Code != status {
+			t.Errorf("%q: %d %s", token, w.Code, w.Body)
+		}
+	}
+}

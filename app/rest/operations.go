@@ -40,6 +40,7 @@ var operations = map[string]operation{
 	"GET /v2/accounts/{account}/calls/{call}/events":                  {"The story of one call, running or past; a user's own only", "", "story", pages},
 	"GET /v2/accounts/{account}/events":                               {"The account's events as they come, as server-sent events", "", "event_stream", follows},
 	"GET /v2/events":                                                  {"All events as they come, as server-sent events", "", "event_stream", follows},
+	"GET /v2/channels":                                                {"The live channels of all accounts, each under its account", "", "all_channels", 0},
 	"GET /v2/accounts/{account}/channels":                             {"The account's live channels; for a user those that he may act on", "", "channel_list", 0},
 	"GET /v2/accounts/{account}/users/{user}/channels":                {"The user's live channels", "", "channel_list", 0},
 	"GET /v2/accounts/{account}/devices/{device}/channels":            {"The device's live channels", "", "channel_list", 0},

@@ -250,7 +250,7 @@ func (s *process) adminToken() (string, error) {
 	if s.cfg.AdminToken != "" {
 		return s.cfg.AdminToken, nil
 	}
-	s.addr.AdminTokenFile = filepath.Join(s.cfg.DataDir, "admin.token")
+	s.addr.AdminTokenFile = s.cfg.AdminTokenFile()
 	token, made, err := config.KeptSecret(s.addr.AdminTokenFile)
 	if err != nil {
 		return "", fmt.Errorf("admin token: %w", err)

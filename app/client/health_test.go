@@ -1,12 +1,10 @@
-package main
+package client
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"metaflows/app/config"
 )
 
 func TestHealth(t *testing.T) {
@@ -29,10 +27,9 @@ func TestHealth(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		var cfg config.Config
-		cfg.HTTP.Addr = strings.Replace(strings.TrimPrefix(server.URL, "http://"), "127.0.0.1", "0.0.0.0", 1)
+		api := New(strings.Replace(strings.TrimPrefix(server.URL, "http://"), "127.0.0.1", "0.0.0.0", 1), "")
 		var out strings.Builder
-		if ok := ready(t.Context(), cfg, &out); ok != c.ok {
+		if ok := api.ready(t.Context(), &out); ok != c.ok {
 			t.Errorf("%s: %v %s", c.name, ok, &out)
 		}
 		for _, want := range c.says {
@@ -41,7 +38,7 @@ func TestHealth(t *testing.T) {
 			}
 		}
 		server.Close()
-		if out.Reset(); ready(t.Context(), cfg, &out) || !strings.Contains(out.String(), "does not answer") {
+		if out.Reset(); api.ready(t.Context(), &out) || !strings.Contains(out.String(), "does not answer") {
 			t.Errorf("%s, and then gone: %s", c.name, &out)
 		}
 	}
