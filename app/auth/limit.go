@@ -56,6 +56,12 @@ func (l *Limiter) Allow(client, account string, cost int) (wait time.Duration, o
 	return time.Duration(missing / float64(l.rate) * float64(time.Second)), false
 }
 
+// GiveBack puts tokens back that Allow has taken a moment ago.
+func (l *Limiter) GiveBack(client, account string, cost int) {
+	now := time.Now()
+	l.bucket(client, account, now).AllowN(now, -min(cost, l.burst)) // it adds them, up to the burst
+}
+
 func (l *Limiter) bucket(client, account string, now time.Time) *rate.Limiter {
 	w := who{network(client), account}
 	l.mu.Lock()

@@ -100,7 +100,7 @@ func (e event) what() string {
 	add("%s", f.Result)
 	add("(%s)", f.Reason)
 	if f.Digits > 0 && f.Collected == "" {
-		words = append(words, fmt.Sprintf("%d keys", f.Digits))
+		words = append(words, fmt.Sprintf("keys: %d", f.Digits)) // which ones is not told
 	}
 	if f.Count > 0 {
 		words = append(words, fmt.Sprintf("count %d", f.Count))

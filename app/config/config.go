@@ -40,7 +40,7 @@ type Config struct {
 		Addr string `about:"where Go's profiles can be had, on this machine only; empty: nowhere" accepts:"host:port of this machine, as 127.0.0.1:6060, or nothing"`
 	}
 	Auth struct {
-		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client may make for an account, ten times as many at once; 0: any" accepts:"a whole number from 0 to 1000000"`
+		RateLimit int `split_words:"true" default:"10" about:"requests a second that a client without a token may make, ten times as many at once; 0: any, with a token too" accepts:"a whole number from 0 to 1000000"`
 	}
 	Account struct {
 		MaxDocuments int  `split_words:"true" default:"25000" about:"documents that an account may have; 0: any number" accepts:"a whole number from 0 to 1000000000"`

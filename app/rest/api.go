@@ -34,10 +34,11 @@ type Owners interface {
 	OwnerOf(account, device string) (user string, ok bool)
 }
 
-// Limiter bounds how much one client may ask of one account, "" for none; it counts cost (kazoo-facts 1.9). When it does
-// not allow it, wait is after how long it may. It does not block.
+// Limiter bounds how much one client may ask of one account, "" for none; it counts cost. When it does not allow it, wait is
+// after how long it may. GiveBack is for what was allowed and need not have been paid. It does not block.
 type Limiter interface {
 	Allow(client, account string, cost int) (wait time.Duration, ok bool)
+	GiveBack(client, account string, cost int)
 }
 
 // Config is what the API needs.
@@ -50,7 +51,8 @@ type Config struct {
 	Directory     Directory // nil: there is none, and every account, user and device may have documents
 	Owners        Owners    // nil: no device has an owner
 	Live          Live      // nil: there are no live calls
-	Limiter       Limiter   // nil: there is no limit
+	Strangers     Limiter   // of requests without a valid token, and of logins; nil: there is no limit
+	Known         Limiter   // of requests with one, each of which costs 1; likewise
 	Stories       Stories   // nil: nobody knows what was published about calls
 	Node          string    // the Asterisk node's name; answers carry its hash
 	Version       string    // of metaflows

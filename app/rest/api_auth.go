@@ -30,9 +30,9 @@ const loginCost = 35
 // loginRoutes exchange an API key for a token, show the token's own identity, and end it (kazoo-facts 2).
 func (a *API) loginRoutes() []route {
 	return []route{
-		{"PUT", "/v2/api_auth", open, loginCost, a.login},
-		{"GET", "/v2/token_auth", members, 1, a.showToken},
-		{"DELETE", "/v2/token_auth", members, 1, a.endToken},
+		{"PUT", "/v2/api_auth", open, a.login},
+		{"GET", "/v2/token_auth", members, a.showToken},
+		{"DELETE", "/v2/token_auth", members, a.endToken},
 	}
 }
 
@@ -64,6 +64,9 @@ func (a *API) describe(id auth.Identity) loggedIn {
 }
 
 func (a *API) login(x *exchange) {
+	if !x.withinLimit(loginCost - 1) { // one is paid
+		return
+	}
 	if wrong := a.cfg.Schemas.Object("api_auth", x.data); !wrong.Empty() {
 		x.invalid(wrong)
 		return

@@ -181,11 +181,12 @@ func TestUnavailableLogins(t *testing.T) {
 	}
 }
 
-// TestRateLimit: what requests cost (kazoo-facts 1.9), whose bucket pays, and what a client is told.
+// TestRateLimit: what requests cost, whose bucket pays, and what a client is told. Who has a token has a limit of his own, which
+// nothing that strangers do from the same address touches.
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newKeyLab(t)
-		l.api.cfg.Limiter = auth.NewLimiter(10)
+		l.api.cfg.Strangers, l.api.cfg.Known = auth.NewLimiter(10), auth.NewLimiter(20)
 		_, secret, err := l.keys.CreateKey(t.Context(), "acme", "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -214,10 +215,16 @@ func TestRateLimit(t *testing.T) {
 			}
 		}
 		const document = "/v2/accounts/acme/metaflows"
-		check("requests", 100, "1", token, "GET", document, "")
+		check("requests", 200, "1", token, "GET", document, "")
 		check("the super-admin's for the same account", 0, "1", adminToken, "GET", document, "")
-		check("the super-admin's for another account", 100, "1", adminToken, "GET", "/v2/accounts/other/metaflows", "")
+		check("the super-admin's for another account", 200, "1", adminToken, "GET", "/v2/accounts/other/metaflows", "")
 		check("without a token", 100, "1", "", "GET", document, "")
+		time.Sleep(time.Second)
+		check("with a token", 20, "1", token, "GET", document, "")
+		check("with a token in the body", 0, "1", "", "POST", document, `{"auth_token":"`+token+`","verb":"GET"}`)
+		time.Sleep(time.Second)
+		check("with a token in the body, which costs a stranger nothing", 20, "1", "", "POST", document, `{"auth_token":"`+token+`","verb":"GET"}`)
+		check("without a token, again", 20, "1", "", "GET", document, "")
 		check("without a token, as if for somebody else", 0, "1", "", "GET", document, "", "X-Forwarded-For: 192.0.2.7")
 		time.Sleep(10 * time.Second)
 		check("logins", 2, "1", "", "PUT", "/v2/api_auth", login)
@@ -266,7 +273,7 @@ func TestClient(t *testing.T) {
 // BenchmarkGetByToken is one GET of metaflows in process with a real token, its API key and the limit looked up. Goal: 50 µs.
 func BenchmarkGetByToken(b *testing.B) {
 	l := newKeyLab(b)
-	l.api.cfg.Limiter = auth.NewLimiter(1_000_000)
+	l.api.cfg.Known = auth.NewLimiter(1_000_000)
 	l.do("POST", uri, seedPost)
 	_, secret, err := l.keys.CreateKey(b.Context(), "acme", "", "")
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 // apiKeyRoutes are the API keys of an account, for its administrators.
 func (a *API) apiKeyRoutes() []route {
 	return []route{
-		{"GET", "/v2/accounts/{account}/api_keys", admins, 1, a.listKeys},
-		{"PUT", "/v2/accounts/{account}/api_keys", admins, 1, a.createKey},
-		{"GET", "/v2/accounts/{account}/api_keys/{key}", admins, 1, a.showKey},
-		{"DELETE", "/v2/accounts/{account}/api_keys/{key}", admins, 1, a.deleteKey},
+		{"GET", "/v2/accounts/{account}/api_keys", admins, a.listKeys},
+		{"PUT", "/v2/accounts/{account}/api_keys", admins, a.createKey},
+		{"GET", "/v2/accounts/{account}/api_keys/{key}", admins, a.showKey},
+		{"DELETE", "/v2/accounts/{account}/api_keys/{key}", admins, a.deleteKey},
 	}
 }
 

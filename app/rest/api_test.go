@@ -147,6 +147,10 @@ func (l limiter) Allow(client, account string, cost int) (time.Duration, bool) {
 	return l.lab.wait, l.lab.wait == 0
 }
 
+func (l limiter) GiveBack(client, account string, cost int) {
+	l.lab.spent = append(l.lab.spent, fmt.Sprintf("%s/%s %d", client, account, -cost))
+}
+
 func newLab(t testing.TB) *lab {
 	t.Helper()
 	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, calls: &calls{}, log: &strings.Builder{}}
@@ -162,7 +166,7 @@ func newLab(t testing.TB) *lab {
 	api, err := New(Config{
 		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
 		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
-		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Limiter: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
+		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Strangers: limiter{l}, Known: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "metaflows_calls 1") }),
 	})
 	if err != nil {

@@ -26,13 +26,13 @@ func (a *API) channelRoutes() []route {
 		return nil
 	}
 	return []route{
-		{"GET", "/v2/channels", superAdmin, 1, a.listAllChannels},
-		{"GET", "/v2/accounts/{account}/channels", members, 1, a.listChannels},
-		{"GET", "/v2/accounts/{account}/users/{user}/channels", owners, 1, a.listChannels},
-		{"GET", "/v2/accounts/{account}/devices/{device}/channels", owners, 1, a.listChannels},
-		{"GET", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.showChannel},
-		{"POST", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.actOnChannel},
-		{"PUT", "/v2/accounts/{account}/channels/{channel}", owners, 1, a.runOnChannel},
+		{"GET", "/v2/channels", superAdmin, a.listAllChannels},
+		{"GET", "/v2/accounts/{account}/channels", members, a.listChannels},
+		{"GET", "/v2/accounts/{account}/users/{user}/channels", owners, a.listChannels},
+		{"GET", "/v2/accounts/{account}/devices/{device}/channels", owners, a.listChannels},
+		{"GET", "/v2/accounts/{account}/channels/{channel}", owners, a.showChannel},
+		{"POST", "/v2/accounts/{account}/channels/{channel}", owners, a.actOnChannel},
+		{"PUT", "/v2/accounts/{account}/channels/{channel}", owners, a.runOnChannel},
 	}
 }
 

@@ -40,24 +40,24 @@ func (a *API) directoryRoutes() []route {
 		return nil
 	}
 	return []route{
-		{"GET", "/v2/accounts", admins, 1, a.listAccounts},
-		{"PUT", "/v2/accounts", superAdmin, 1, a.createEntry(flows.ScopeAccount)},
-		{"GET", "/v2/accounts/{account}", admins, 1, a.showEntry},
-		{"POST PATCH", "/v2/accounts/{account}", admins, 1, a.changeEntry},
-		{"DELETE", "/v2/accounts/{account}", superAdmin, 1, a.removeEntry},
+		{"GET", "/v2/accounts", admins, a.listAccounts},
+		{"PUT", "/v2/accounts", superAdmin, a.createEntry(flows.ScopeAccount)},
+		{"GET", "/v2/accounts/{account}", admins, a.showEntry},
+		{"POST PATCH", "/v2/accounts/{account}", admins, a.changeEntry},
+		{"DELETE", "/v2/accounts/{account}", superAdmin, a.removeEntry},
 
-		{"GET", "/v2/accounts/{account}/users", admins, 1, a.listUsers},
-		{"PUT", "/v2/accounts/{account}/users", admins, 1, a.createEntry(flows.ScopeUser)},
-		{"GET", "/v2/accounts/{account}/users/{user}", owners, 1, a.showEntry},
-		{"POST PATCH", "/v2/accounts/{account}/users/{user}", admins, 1, a.changeEntry},
-		{"DELETE", "/v2/accounts/{account}/users/{user}", admins, 1, a.removeEntry},
-		{"GET", "/v2/accounts/{account}/users/{user}/devices", owners, 1, a.listDevices},
+		{"GET", "/v2/accounts/{account}/users", admins, a.listUsers},
+		{"PUT", "/v2/accounts/{account}/users", admins, a.createEntry(flows.ScopeUser)},
+		{"GET", "/v2/accounts/{account}/users/{user}", owners, a.showEntry},
+		{"POST PATCH", "/v2/accounts/{account}/users/{user}", admins, a.changeEntry},
+		{"DELETE", "/v2/accounts/{account}/users/{user}", admins, a.removeEntry},
+		{"GET", "/v2/accounts/{account}/users/{user}/devices", owners, a.listDevices},
 
-		{"GET", "/v2/accounts/{account}/devices", members, 1, a.listDevices},
-		{"PUT", "/v2/accounts/{account}/devices", admins, 1, a.createEntry(flows.ScopeDevice)},
-		{"GET", "/v2/accounts/{account}/devices/{device}", owners, 1, a.showEntry},
-		{"POST PATCH", "/v2/accounts/{account}/devices/{device}", admins, 1, a.changeEntry},
-		{"DELETE", "/v2/accounts/{account}/devices/{device}", admins, 1, a.removeEntry},
+		{"GET", "/v2/accounts/{account}/devices", members, a.listDevices},
+		{"PUT", "/v2/accounts/{account}/devices", admins, a.createEntry(flows.ScopeDevice)},
+		{"GET", "/v2/accounts/{account}/devices/{device}", owners, a.showEntry},
+		{"POST PATCH", "/v2/accounts/{account}/devices/{device}", admins, a.changeEntry},
+		{"DELETE", "/v2/accounts/{account}/devices/{device}", admins, a.removeEntry},
 	}
 }
 

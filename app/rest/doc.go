@@ -9,15 +9,15 @@
 //  2. CORS headers; OPTIONS is answered, without a token. A method that Kazoo's web server does not know: 501.
 //  3. Authentication, before anything that tells whether an account or a document exists: 401. The token is taken from
 //     X-Auth-Token, Authorization: Bearer, auth_token in the query; only where it is in none of them the body is read,
-//     which may have it in data or beside it, and for that the client pays as one without a token. X-Auth-Account-ID, if
+//     which may have it in data or beside it, and for that the client pays as one without a token, until it turns out to have one. X-Auth-Account-ID, if
 //     given, must be the token's account. Routes that are open to anybody skip this and the next step.
-//  4. The rate limit, for one request: 429. The account of the path must be the token's own: 403. /v2/account is the token's
+//  4. The rate limit, that of strangers or of who has a token: 429. A request with a wrong token costs as much as a login, and
+//     so does a login beside. The account of the path must be the token's own: 403. /v2/account is the token's
 //     own account.
 //  5. A POST whose verb (query, envelope) names another method is that method. No such method here: 405.
 //  6. Authorisation for the route: 403.
-//  7. The rate limit, with the rest of the route's cost: 429. A request with a wrong token costs as much as a login beside.
-//  8. Ids that are not well formed, or that a strict directory does not have: 404.
-//  9. The body of POST, PUT and PATCH: more than 256 KiB is a 413 and not read further; JSON whatever the content type, an
+//  7. Ids that are not well formed, or that a strict directory does not have: 404.
+//  8. The body of POST, PUT and PATCH: more than 256 KiB is a 413 and not read further; JSON whatever the content type, an
 //     object with data, which is an object or an array; an empty body is empty data. Private keys are dropped. Of other
 //     methods a body may have parameters, and is not looked at otherwise.
 //

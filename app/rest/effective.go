@@ -11,9 +11,9 @@ import (
 // effectiveRoutes show what holds for an account, a user or a device once the documents are merged, and why.
 func (a *API) effectiveRoutes() []route {
 	return []route{
-		{"GET", "/v2/accounts/{account}/metaflows/effective", admins, 2, a.effective},
-		{"GET", "/v2/accounts/{account}/users/{user}/metaflows/effective", owners, 2, a.effective},
-		{"GET", "/v2/accounts/{account}/devices/{device}/metaflows/effective", owners, 2, a.effective},
+		{"GET", "/v2/accounts/{account}/metaflows/effective", admins, a.effective},
+		{"GET", "/v2/accounts/{account}/users/{user}/metaflows/effective", owners, a.effective},
+		{"GET", "/v2/accounts/{account}/devices/{device}/metaflows/effective", owners, a.effective},
 	}
 }
 

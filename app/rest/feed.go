@@ -35,8 +35,8 @@ func (a *API) feedRoutes() []route {
 		return nil
 	}
 	return []route{
-		{"GET", "/v2/events", superAdmin, 2, a.feed},
-		{"GET", "/v2/accounts/{account}/events", admins, 2, a.feed},
+		{"GET", "/v2/events", superAdmin, a.feed},
+		{"GET", "/v2/accounts/{account}/events", admins, a.feed},
 	}
 }
 

@@ -21,7 +21,7 @@ func newKeyLab(t testing.TB) *keyLab {
 	t.Helper()
 	l := &keyLab{lab: newLab(t)}
 	l.keys, l.vault = newKeys(t)
-	l.api.cfg.Authenticator, l.api.cfg.APIKeys, l.api.cfg.Limiter = l.keys, l.keys, nil
+	l.api.cfg.Authenticator, l.api.cfg.APIKeys, l.api.cfg.Strangers, l.api.cfg.Known = l.keys, l.keys, nil, nil
 	return l
 }
 

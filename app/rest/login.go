@@ -61,6 +61,9 @@ func (x *exchange) authenticate() bool {
 	}
 	switch {
 	case err == nil:
+		if cost == 0 { // it was paid as by a stranger, and is none
+			x.api.giveBack(x.client(), 1)
+		}
 		x.secret, x.answer.AuthToken, x.answer.Version = token, token, x.api.cfg.Version
 		if x.who.Role == auth.SuperAdmin {
 			x.answer.AuthToken = "admin"
@@ -139,21 +142,31 @@ func (x *exchange) own() bool {
 	return x.PathValue("user") == x.who.Owner
 }
 
-// withinLimit takes a request's cost from what its client may still ask for of its account, or answers. The admin token's
-// account is the one that it is used for, and never that of who has none, so that nobody's wrong tokens keep its owner out.
+// withinLimit takes a request's cost from what its client may still ask for, or answers. Who has a token pays for the account
+// that he asks about, and never for strangers, so that nobody's wrong tokens keep him out.
 func (x *exchange) withinLimit(cost int) bool {
-	if x.api.cfg.Limiter == nil || cost == 0 {
-		return true
+	limiter, account := x.api.cfg.Strangers, ""
+	if x.who != (auth.Identity{}) {
+		limiter, account = x.api.cfg.Known, x.who.Account
 	}
-	account := x.who.Account
 	if x.who.Role == auth.SuperAdmin {
 		account = cmp.Or(x.account, "~")
 	}
-	wait, ok := x.api.cfg.Limiter.Allow(x.client(), account, cost)
+	if limiter == nil || cost == 0 {
+		return true
+	}
+	wait, ok := limiter.Allow(x.client(), account, cost)
 	if !ok {
 		x.tooManyRequests(wait, "too many requests")
 	}
 	return ok
+}
+
+// giveBack gives a stranger back what it has paid.
+func (a *API) giveBack(client string, cost int) {
+	if a.cfg.Strangers != nil {
+		a.cfg.Strangers.GiveBack(client, "", cost)
+	}
 }
 
 // identifiers answers a path with an id that is not well formed, or that a strict directory does not have: there cannot be

@@ -18,9 +18,9 @@ const storeTimeout = 5 * time.Second
 // metaflowsRoutes are the documents of an account, a user and a device. A phone's user may not change the account's codes.
 func (a *API) metaflowsRoutes() []route {
 	return []route{
-		{"GET POST DELETE", "/v2/accounts/{account}/metaflows", admins, 1, a.metaflows},
-		{"GET POST DELETE", "/v2/accounts/{account}/users/{user}/metaflows", owners, 1, a.metaflows},
-		{"GET POST DELETE", "/v2/accounts/{account}/devices/{device}/metaflows", owners, 1, a.metaflows},
+		{"GET POST DELETE", "/v2/accounts/{account}/metaflows", admins, a.metaflows},
+		{"GET POST DELETE", "/v2/accounts/{account}/users/{user}/metaflows", owners, a.metaflows},
+		{"GET POST DELETE", "/v2/accounts/{account}/devices/{device}/metaflows", owners, a.metaflows},
 	}
 }
 

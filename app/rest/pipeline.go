@@ -55,22 +55,22 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) {
 	if !x.beyondPreflight() {
 		return
 	}
-	paid := 0
-	if slices.ContainsFunc(routes, func(r route) bool { return r.who != open }) {
+	guarded := slices.ContainsFunc(routes, func(r route) bool { return r.who != open })
+	if guarded {
 		x.account = x.PathValue("account")
-		if !x.authenticate() || !x.withinLimit(1) || !x.ownAccount() {
+		if !x.authenticate() {
 			return
 		}
-		paid = 1 // so that to be refused is not free
+	}
+	if !x.withinLimit(1) || guarded && !x.ownAccount() { // to be refused is not free
+		return
 	}
 	x.tunnel()
 	route := routeOf(routes, x.method)
 	switch {
 	case route == nil:
-		if x.withinLimit(1 - paid) {
-			x.invalidMethod()
-		}
-	case x.authorise(route.who) && x.withinLimit(route.cost-paid) && x.identifiers() && x.readData():
+		x.invalidMethod()
+	case x.authorise(route.who) && x.identifiers() && x.readData():
 		route.handle(x)
 	}
 }

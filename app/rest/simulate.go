@@ -13,9 +13,9 @@ import (
 // simulateRoutes play keys through without a phone. They change nothing; a POST, since they have a body.
 func (a *API) simulateRoutes() []route {
 	return []route{
-		{"POST", "/v2/accounts/{account}/metaflows/simulate", admins, 5, a.simulate},
-		{"POST", "/v2/accounts/{account}/users/{user}/metaflows/simulate", owners, 5, a.simulate},
-		{"POST", "/v2/accounts/{account}/devices/{device}/metaflows/simulate", owners, 5, a.simulate},
+		{"POST", "/v2/accounts/{account}/metaflows/simulate", admins, a.simulate},
+		{"POST", "/v2/accounts/{account}/users/{user}/metaflows/simulate", owners, a.simulate},
+		{"POST", "/v2/accounts/{account}/devices/{device}/metaflows/simulate", owners, a.simulate},
 	}
 }
 

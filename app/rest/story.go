@@ -28,7 +28,7 @@ func (a *API) storyRoutes() []route {
 	if a.cfg.Stories == nil {
 		return nil
 	}
-	return []route{{"GET", "/v2/accounts/{account}/calls/{call}/events", members, 2, a.story}}
+	return []route{{"GET", "/v2/accounts/{account}/calls/{call}/events", members, a.story}}
 }
 
 // story answers with a page of a call's events, running or past, as they were published under the account. start_key is a

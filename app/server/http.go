@@ -35,9 +35,10 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
+	strangers, known := limiters(s.cfg.Auth.RateLimit)
 	api, err := rest.New(rest.Config{
 		Metrics: s.metrics, Stories: stories,
-		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Limiter: s.logins.limiter(s.cfg.Auth.RateLimit),
+		Documents: s.documents, Schemas: s.schemas, Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Strangers: strangers, Known: known,
 		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})
 	if err != nil {

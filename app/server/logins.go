@@ -50,10 +50,14 @@ func (l *logins) err() error {
 	return fmt.Errorf("nobody but the super-admin can log in: %w", problem)
 }
 
-// limiter lets through so many requests a second, nil for 0.
-func (l *logins) limiter(perSecond int) rest.Limiter {
+// knownRate is how many requests a second a client with a token may make for an account: more than any console needs, and
+// less than what would take a processor.
+const knownRate = 1000
+
+// limiters are those of who has no token, so many requests a second, and of who has one; nil for 0.
+func limiters(perSecond int) (strangers, known rest.Limiter) {
 	if perSecond == 0 {
-		return nil
+		return nil, nil
 	}
-	return auth.NewLimiter(perSecond)
+	return auth.NewLimiter(perSecond), auth.NewLimiter(knownRate)
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"metaflows/app/broker/brokertest"
@@ -151,14 +152,17 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 }
 
-// TestRateLimitIsSet: METAFLOWS_AUTH_RATE_LIMIT bounds what a client may ask.
+// TestRateLimitIsSet: METAFLOWS_AUTH_RATE_LIMIT bounds what a client without a token may ask. Who has one is not slowed by it,
+// nor by what strangers ask from the same address.
 func TestRateLimitIsSet(t *testing.T) {
 	cfg := settingsFor(t.TempDir())
 	cfg.NATS.Listen, cfg.Auth.RateLimit = "off", 1
 	l := start(t, cfg)
+	token := l.token
+	l.token = ""
 	passed := 0
 	for range 20 {
-		if status, _ := l.do("GET", "/v2/accounts/acme/metaflows", ""); status == 200 {
+		if status, _ := l.do("GET", "/v2/schemas", ""); status == 200 {
 			passed++
 		} else if status != 429 {
 			t.Error(status)
@@ -167,4 +171,44 @@ func TestRateLimitIsSet(t *testing.T) {
 	if passed < 10 || passed > 15 { // ten at once, and one a second
 		t.Errorf("%d of 20 passed", passed)
 	}
+	for range 20 {
+		if status, _ := l.do("GET", "/v2/accounts/acme/metaflows", ""); status != 401 && status != 429 {
+			t.Error(status)
+		}
+	}
+	l.token = token
+	for i := range 1000 {
+		if status, body := l.do("GET", "/v2/accounts/acme/metaflows", ""); status != 200 {
+			t.Fatal(i, status, body)
+		}
+	}
+}
+
+// TestAdministratorsAreNotSlowed: 1,000 requests a second with a token, 10,000 at once.
+func TestAdministratorsAreNotSlowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		strangers, known := limiters(10)
+		for range 10_000 {
+			if _, ok := known.Allow("192.0.2.1", "acme", 1); !ok {
+				t.Fatal("refused at once")
+			}
+		}
+		for range 60 {
+			if _, ok := known.Allow("192.0.2.1", "acme", 1); ok {
+				t.Fatal("there is no limit")
+			}
+			time.Sleep(time.Second)
+			for i := range 1000 {
+				if _, ok := known.Allow("192.0.2.1", "acme", 1); !ok {
+					t.Fatal("refused after", i)
+				}
+			}
+		}
+		if _, ok := strangers.Allow("192.0.2.1", "", 100); !ok {
+			t.Error("strangers pay for who has a token")
+		}
+		if strangers, known := limiters(0); strangers != nil || known != nil {
+			t.Error("0 is a limit")
+		}
+	})
 }
