@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -24,13 +25,6 @@ type subcommand struct {
 
 // commands are all, in the order in which help tells them.
 func commands() []subcommand {
-	ofClient := func(name string) func([]string) int {
-		return func(args []string) int {
-			ctx, stop := interruptible()
-			defer stop()
-			return client.Run(ctx, name, args, site, os.Stdout, os.Stderr)
-		}
-	}
 	ofFiles := func(name string) func([]string) int {
 		return func(args []string) int { return cli.Run(name, args, os.Stdin, os.Stdout, os.Stderr) }
 	}
@@ -42,11 +36,20 @@ func commands() []subcommand {
 		{"run", "run a node on a live call", ofClient("run")},
 		{"health", "say whether the metaflows that runs is ready; exit code 0 if it is", ofClient("health")},
 		{"doctor", "look at Asterisk's configuration and say which lines are missing", examine},
-		{"documents", "say which is right where NATS does not have what was known last", ofDocuments},
+		{"documents", "move the documents of a whole site, and say which is right where NATS has lost some", ofDocuments},
 		{"simulate", "play keys through without a phone: what they run, and what the other party hears", ofFiles("simulate")},
 		{"check", "say what is wrong with documents, and where their codes are in each other's way", ofFiles("check")},
 		{"version", "tell the version", tell("version", "Tells the version.", func(w io.Writer) { fmt.Fprintln(w, versionLine()) })},
 		{"help", "tell this, or help COMMAND: of a command", tell("help", "Tells what there is.", usage)},
+	}
+}
+
+// ofClient is a command that speaks to the metaflows that runs.
+func ofClient(name string) func([]string) int {
+	return func(args []string) int {
+		ctx, stop := interruptible()
+		defer stop()
+		return client.Run(ctx, name, args, site, os.Stdout, os.Stderr)
 	}
 }
 
@@ -132,6 +135,9 @@ func examine(args []string) int {
 
 const documentsUsage = `metaflows documents COMMAND
 
+  metaflows documents get      write the documents of a whole site into a folder
+  metaflows documents put      store those of a folder
+  metaflows documents diff     tell how they differ
   metaflows documents recover  say which is right where NATS does not have what was known last
 
 metaflows documents COMMAND --help tells more.
@@ -139,16 +145,18 @@ metaflows documents COMMAND --help tells more.
 
 // ofDocuments runs one of the commands for documents.
 func ofDocuments(args []string) int {
-	names := []string{"recover"}
+	names := []string{"get", "put", "diff", "recover"}
 	switch {
 	case len(args) == 0:
-		fmt.Fprint(os.Stderr, "metaflows documents needs a command: recover\nmetaflows documents --help tells what there is\n")
+		fmt.Fprint(os.Stderr, "metaflows documents needs a command: get, put, diff or recover\nmetaflows documents --help tells what there is\n")
 		return 2
 	case isHelp(args[0]):
 		fmt.Print(documentsUsage)
 		return 0
 	case args[0] == "recover":
 		return documents.Run(args[1:], dataFolder, os.Stdout, os.Stderr)
+	case slices.Contains(names, args[0]):
+		return ofClient("documents " + args[0])(args[1:])
 	}
 	fmt.Fprintf(os.Stderr, "metaflows documents has no command %s; did you mean %s? metaflows documents --help tells what there is\n", args[0], config.Nearest(args[0], names))
 	return 2

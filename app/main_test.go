@@ -109,7 +109,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	for _, c := range commands() {
 		names := []string{c.name}
 		if c.name == "documents" {
-			names = append(names, "documents recover")
+			names = append(names, "documents recover", "documents get", "documents put", "documents diff")
 		}
 		for _, name := range names {
 			cmd, out := command(t, []string{"METAFLOWS_ABSORB=wrong"}, append(strings.Fields(name), "--help")...)

@@ -49,7 +49,6 @@ type answer struct {
 	Data     json.RawMessage `json:"data"`
 	Message  string          `json:"message"`
 	Next     string          `json:"next_start_key"`
-	Revision string          `json:"revision"`
 	Action   string          `json:"action_id"`
 	Call     string          `json:"call_id"`
 	Outcome  *outcome        `json:"outcome"`
@@ -57,7 +56,6 @@ type answer struct {
 		Path    string `json:"path"`
 		Message string `json:"message"`
 	} `json:"warnings"`
-	Tag string `json:"-"` // the ETag
 }
 
 // outcome is how something that was run on a call has ended.
@@ -112,11 +110,16 @@ func (a *API) ask(ctx context.Context, method, path string, body []byte, header 
 	return read(w)
 }
 
-// get asks for data, within a time.
-func (a *API) get(ctx context.Context, path string, data any) error {
+// within is ask for what waits for nothing.
+func (a *API) within(ctx context.Context, method, path string, body []byte, header map[string]string) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	said, err := a.ask(ctx, http.MethodGet, path, nil, nil)
+	return a.ask(ctx, method, path, body, header)
+}
+
+// get asks for data.
+func (a *API) get(ctx context.Context, path string, data any) error {
+	said, err := a.within(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -129,7 +132,10 @@ func read(w *http.Response) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	said := &answer{Tag: w.Header.Get("ETag")}
+	if len(text) == 0 && w.StatusCode == http.StatusPreconditionFailed { // the one refusal that says nothing
+		return nil, &Refusal{Status: w.StatusCode, text: w.Status}
+	}
+	said := &answer{}
 	if err := json.Unmarshal(text, said); err != nil {
 		return nil, fmt.Errorf("what answers at %s is no metaflows: %s", w.Request.URL.Host, w.Status)
 	}

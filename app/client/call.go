@@ -89,9 +89,7 @@ func (t *terminal) storyOf(ctx context.Context, word string) ([]event, error) {
 // readStory appends what was published about a call under an account.
 func (t *terminal) readStory(ctx context.Context, story []event, account, id string) ([]event, error) {
 	for start := ""; ; {
-		asking, cancel := context.WithTimeout(ctx, askTimeout)
-		said, err := t.ask(asking, http.MethodGet, storyPath(account, id)+"?page_size=1000&start_key="+start, nil, nil)
-		cancel()
+		said, err := t.within(ctx, http.MethodGet, storyPath(account, id)+"?page_size=1000&start_key="+start, nil, nil)
 		if is(err, http.StatusNotFound) { // nothing was published yet
 			return story, nil
 		}

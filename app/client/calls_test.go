@@ -46,8 +46,7 @@ func TestCallsTable(t *testing.T) {
 
 // TestWhoIsMeant: a word means the channel that has it as id, endpoint or number; more than one must be told apart.
 func TestWhoIsMeant(t *testing.T) {
-	p := &program{T: t, site: answering(t, someCalls(time.Now()))}
-	api := New(p.site.Address, "x")
+	api := New(answering(t, someCalls(time.Now())).Address, "x")
 	for word, want := range map[string]string{
 		"2.2": "2.2", "alice": "2.2", "PJSIP/alice": "2.2", "1001": "2.2", "0172555": "leg-2.2-x-1", "trunk": "leg-2.2-x-1", "bob": "3.3",
 		"2.2-x": "there is no live channel 2.2-x", "carol": "there is no live channel carol", "": "there is no live channel",

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,7 +176,7 @@ func TestWrongSites(t *testing.T) {
 	} {
 		p.site = c.site
 		for _, command := range [][]string{{"calls"}, {"call", "x"}, {"codes", "x"}, {"tail"}, {"run", "x", "hangup"}} {
-			args := append(command[1:len(command):len(command)], c.args...)
+			args := slices.Concat(command[1:], c.args)
 			code, out, errs := p.run(command[0], args...)
 			if code != failed || out != "" || !strings.Contains(errs, c.says) || strings.Count(errs, "\n") != 1 || strings.Contains(errs, "no-such-token") {
 				t.Errorf("%s: %q: %d %s%s", name, command, code, out, errs)

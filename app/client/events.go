@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,17 +60,12 @@ func eventOf(raw []byte) (event, error) {
 // kind is the event's type without what all begin with.
 func (e event) kind() string { return strings.TrimPrefix(e.Type, "metaflows.v1.") }
 
-// says whether the event is about what a word names: a call, a channel, an endpoint with or without its technology, a number.
+// about says whether the event names what a word does: a call, a channel, an endpoint with or without its technology, a number.
 func (e event) about(word string) bool {
 	f := e.fact
-	for _, named := range []string{
+	return word != "" && slices.Contains([]string{
 		f.Call, f.Channel, f.OtherChannel, f.Endpoint, resource(f.Endpoint), f.OtherEndpoint, resource(f.OtherEndpoint), f.CallerNumber, f.Dialled, f.Target,
-	} {
-		if named == word {
-			return word != ""
-		}
-	}
-	return false
+	}, word)
 }
 
 // resource is whom an endpoint names: alice of PJSIP/alice.

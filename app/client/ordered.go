@@ -33,3 +33,13 @@ func (o *ordered[V]) UnmarshalJSON(text []byte) error {
 	}
 	return nil
 }
+
+// get is a member's value.
+func (o ordered[V]) get(key string) (value V, ok bool) {
+	for _, m := range o {
+		if m.key == key {
+			return m.value, true
+		}
+	}
+	return value, false
+}

@@ -42,6 +42,7 @@ type command struct {
 	least  int    // arguments that it needs
 	most   int    // that it takes
 	public bool   // no token is needed
+	people bool   // it has nothing to say to programs
 	// prepare makes its own flags; what it gives runs it with its arguments.
 	prepare func(*flag.FlagSet) func(context.Context, *terminal, []string) error
 }
@@ -56,6 +57,10 @@ var commands = map[string]command{
 	"codes":  {usage: codesUsage, least: 1, most: 1, prepare: without(codes)},
 	"tail":   {usage: tailUsage, prepare: tailing},
 	"run":    {usage: runUsage, least: 2, most: 2, prepare: running},
+
+	"documents get":  {usage: getUsage, least: 1, most: 1, people: true, prepare: getting},
+	"documents put":  {usage: putUsage, least: 1, most: 1, people: true, prepare: putting},
+	"documents diff": {usage: diffUsage, least: 1, most: 1, prepare: without(diff)},
 }
 
 // without is a command that has no flags of its own.
@@ -63,7 +68,7 @@ func without(run func(context.Context, *terminal, []string) error) func(*flag.Fl
 	return func(*flag.FlagSet) func(context.Context, *terminal, []string) error { return run }
 }
 
-// Run runs one of the commands health, calls, call, codes, tail and run, and returns the process's exit code. It blocks
+// Run runs one of the commands above, and returns the process's exit code. It blocks
 // until that is done, or ctx ends.
 func Run(ctx context.Context, name string, args []string, find func() (Site, error), out, errs io.Writer) int {
 	c := commands[name]
@@ -75,7 +80,9 @@ func Run(ctx context.Context, name string, args []string, find func() (Site, err
 	if !c.public {
 		flags.StringVar(&t.account, "account", "", "the account; without it all accounts, which is for the super-admin")
 		flags.StringVar(&file, "token-file", "", "a file with a token; without it the super-admin's, as metaflows keeps it")
-		flags.BoolVar(&t.json, "json", false, "for programs: JSON")
+		if !c.people {
+			flags.BoolVar(&t.json, "json", false, "for programs: JSON")
+		}
 	}
 	run := c.prepare(flags)
 	words, err := parse(flags, args)

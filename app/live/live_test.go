@@ -274,6 +274,27 @@ func TestLeftToOthers(t *testing.T) {
 	}
 }
 
+// TestAll: the channels of all accounts, each under its account, an outsider's under each.
+func TestAll(t *testing.T) {
+	l := New(Config{Node: "a"})
+	if all := l.All(); all == nil || len(all) != 0 {
+		t.Errorf("%v without calls", all)
+	}
+	l.Changed(call("1", "bob@beta", "alice@acme", "outside"))
+	l.Changed(call("2", "carol@acme"))
+	got := ""
+	for _, c := range l.All() {
+		got += c.Account + " " + c.UUID + " of " + c.Call + ", "
+	}
+	if want := "acme 2.carol of 2, acme 1.alice of 1, acme 1.outside of 1, beta 1.bob of 1, beta 1.outside of 1, "; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	l.Over("1")
+	if all := l.All(); len(all) != 1 {
+		t.Errorf("%+v after the call", all)
+	}
+}
+
 // One account does not use up what all may have.
 func TestSlots(t *testing.T) {
 	s := newSlots()

@@ -21,6 +21,8 @@ type Documents interface {
 	Put(ctx context.Context, p store.Place, raw []byte, expect store.Expect) (revision uint64, err error)
 	Delete(ctx context.Context, p store.Place, expect store.Expect) (revision uint64, err error)
 	Effective(flows.Owner) *flows.Effective
+	Accounts() ([]string, error)
+	Places(account string) ([]store.Place, error)
 }
 
 // Authenticator says who has a token. *auth.Auth is one; its errors are auth.ErrInvalid (no such token), auth.ErrExpired,

@@ -78,6 +78,33 @@ func (m *memory) set(p store.Place, raw []byte, expect store.Expect) (uint64, er
 	return m.revision, nil
 }
 
+func (m *memory) Accounts() (accounts []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, store.ErrUnavailable
+	}
+	for p := range m.docs {
+		accounts = append(accounts, p.Account)
+	}
+	slices.Sort(accounts)
+	return slices.Compact(accounts), nil
+}
+
+func (m *memory) Places(account string) (places []store.Place, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, store.ErrUnavailable
+	}
+	for p := range m.docs {
+		if p.Account == account {
+			places = append(places, p)
+		}
+	}
+	return places, nil
+}
+
 func (m *memory) Effective(o flows.Owner) *flows.Effective {
 	doc := func(p store.Place) *flows.Document {
 		d, ok, err := m.Get(p)

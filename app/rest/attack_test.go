@@ -46,19 +46,8 @@ type siege struct {
 	bob     string            // of another user of acme
 }
 
-// documents can also be deleted with their owners.
+// documents are what a directory asks for.
 type documents struct{ *memory }
-
-func (d documents) Places(account string) (places []store.Place, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for p := range d.docs {
-		if p.Account == account {
-			places = append(places, p)
-		}
-	}
-	return places, nil
-}
 
 func (d documents) Refresh(context.Context) error { return nil }
 

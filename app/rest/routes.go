@@ -31,6 +31,7 @@ const (
 func (a *API) routes() []route {
 	return slices.Concat(
 		a.metaflowsRoutes(),
+		a.storedRoutes(),
 		a.effectiveRoutes(),
 		a.simulateRoutes(),
 		a.directoryRoutes(),

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 
 	"metaflows/flows"
@@ -123,6 +124,9 @@ func (s *snapshot) place(p Place, doc *Document) {
 	}
 	a.now.Store(&next)
 }
+
+// holders are the accounts that have documents, or had, sorted.
+func (s *snapshot) holders() []string { return slices.Sorted(maps.Keys(*s.accounts.Load())) }
 
 // places are where documents of an account are.
 func (s *snapshot) places(account string) (places []Place) {

@@ -69,6 +69,14 @@ func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
 	return Document{}, false, nil
 }
 
+// Accounts are those of which documents are stored, or were, sorted.
+func (s *Store) Accounts() ([]string, error) {
+	if !s.known() {
+		return nil, ErrUnavailable
+	}
+	return s.snap.holders(), nil
+}
+
 // Places are where documents of an account are stored, those included that have no effect.
 func (s *Store) Places(account string) (places []Place, err error) {
 	if !s.known() {
