@@ -43,8 +43,10 @@ func (s *Set) Modules() flows.Modules {
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
 func (s *Set) Enter(t *flows.Task, started flows.Started) error {
 	caller := flows.NewLeg(started.Channel, flows.RoleCaller)
-	t.Call.Add(caller)
 	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
+	if err := d.meet(); err != nil {
+		return d.abandon(err)
+	}
 	if len(started.Args) == 0 || started.Args[0] == "" {
 		return d.keep()
 	}

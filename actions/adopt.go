@@ -98,7 +98,7 @@ func (a *adoption) read(found []flows.Found) error {
 // identifyNameless asks whose the legs are that have no state.
 func (a *adoption) identifyNameless() error {
 	for _, leg := range a.nameless {
-		if err := a.askOwner(a.t, leg); err != nil {
+		if _, err := a.askOwner(a.t, leg); err != nil {
 			return err
 		}
 	}

@@ -93,18 +93,8 @@ func (d *dialling) talk() error {
 	return d.hangUp(time.Now())
 }
 
-// prepare reads what the caller brings and makes its channel safe to leave alone, or to leave ringing.
+// prepare makes the caller's channel safe to leave alone, or to leave ringing.
 func (d *dialling) prepare(rings bool) error {
-	var err error
-	d.own, err = d.pbx.Variables(d.caller.ID, "TRANSFER_CONTEXT", "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)",
-		"TIMEOUT(absolute)", "CHANNEL(linkedid)")
-	if err != nil {
-		return err
-	}
-	d.caller.LinkedID = d.own["CHANNEL(linkedid)"]
-	if d.caller.Context == "" && !d.caller.Outsider() {
-		d.caller.Context = firstOf(d.own["TRANSFER_CONTEXT"], d.caller.Channel.Context)
-	}
 	vars := map[string]string{
 		flows.VarCall: d.call.ID, flows.VarRole: flows.RoleCaller, pushHandler: orphanHandler,
 	}
@@ -120,7 +110,7 @@ func (d *dialling) prepare(rings bool) error {
 		}
 	}
 	d.pushed++
-	err = d.tell(vars)
+	err := d.tell(vars)
 	if err != nil {
 		d.pushed--
 	}

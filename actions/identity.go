@@ -3,38 +3,91 @@ package actions
 import (
 	"errors"
 	"maps"
+	"strings"
 
 	"metaflows/flows"
 )
 
-// askOwner asks whose a leg is that has taken another's place, or was found without a state, and lets its codes work. What
-// is on its channel does not say it: that may be inherited from who dialled it, and after a pickup it is of the channel whose
-// place it has (ari/ASTERISK.md, Whose a channel is). A new channel of the same endpoint, which is never dialled, has what
-// the endpoint gives and nothing else. A leg whose channel claims nothing is not asked about; one whose endpoint cannot
-// be asked stays an outsider. An error is only the process's or the call's end.
-func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) error {
-	if !leg.Phone() || leg.Vars["METAFLOWS_ACCOUNT"] == "" {
-		return nil
+// askable begins the names of the channels whose endpoint can be asked whose it is.
+const askable = "PJSIP/"
+
+// What is asked of a caller's channel: all of it answers, if with nothing, so that it is one request.
+const (
+	// invited is not empty where an INVITE of its phone has made it (ari/ASTERISK.md, Whose a channel is).
+	invited = "CHANNEL(pjsip,request_uri)"
+	// broughtBy is not empty where it was dialled by Dial(), has picked up what was, or was transferred.
+	broughtBy       = "EVAL(${DIALEDPEERNUMBER}${BLINDTRANSFER}${ATTENDEDTRANSFER})"
+	transferContext = "EVAL(${TRANSFER_CONTEXT})"
+)
+
+// meet reads what the caller brings, and makes its leg. Who has called by itself is who its endpoint and its dialplan say.
+// One that was brought here by somebody else can have that from another channel: it is who its own endpoint says, and dials
+// where that dials.
+func (d *dialling) meet() error {
+	names := []string{transferContext, broughtBy, "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)", "TIMEOUT(absolute)", "CHANNEL(linkedid)"}
+	calls := strings.HasPrefix(d.caller.Name, askable)
+	if calls {
+		names = append(names, invited)
 	}
-	leg.Asked = true
-	defer func() { leg.Asked = false }()
-	channel := leg.ID
-	made, err := s.sample(t, leg)
-	if errors.Is(err, flows.ErrDetached) || errors.Is(err, flows.ErrCallEnded) {
+	own, err := d.pbx.Variables(d.caller.ID, names...)
+	brought := err == nil && (own[broughtBy] != "" || calls && own[invited] == "")
+	if brought {
+		d.caller.Owner, d.caller.Context = flows.Owner{}, ""
+	}
+	d.call.Add(d.caller)
+	if err != nil {
 		return err
 	}
-	if err != nil {
-		t.Call.Log.Warn("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err)
-		return nil
+	d.own, d.caller.LinkedID = own, own["CHANNEL(linkedid)"]
+	context := firstOf(own[transferContext], d.caller.Channel.Context)
+	if brought {
+		made, err := d.askOwner(d.t, d.caller)
+		if err != nil {
+			return err
+		}
+		context = made.Context
 	}
-	if leg.ID == channel && !leg.Gone {
-		t.Call.Identify(leg, made)
+	if d.caller.Context == "" && !d.caller.Outsider() {
+		d.caller.Context = context
 	}
 	return nil
 }
 
+// askOwner asks whose a leg is that has taken another's place, that somebody has brought into the application, or that was
+// found without a state, and lets its codes work. What is on its channel does not say it: that may be inherited from who
+// dialled it, and after a pickup it is of the channel whose place it has (ari/ASTERISK.md, Whose a channel is). A new channel
+// of the same endpoint, which is never dialled, has what the endpoint gives and nothing else. It is returned. A leg whose
+// channel claims nothing is not asked about; one whose endpoint cannot be asked, or whose technology is another, stays an
+// outsider. An error is only the process's or the call's end.
+func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err error) {
+	if !leg.Phone() || leg.Vars["METAFLOWS_ACCOUNT"] == "" {
+		return made, nil
+	}
+	leg.Asked = true
+	defer func() { leg.Asked = false }()
+	channel := leg.ID
+	made, err = s.sample(t, leg)
+	if errors.Is(err, flows.ErrDetached) || errors.Is(err, flows.ErrCallEnded) {
+		return made, err
+	}
+	if err != nil {
+		t.Call.Log.Warn("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err)
+		return made, nil
+	}
+	if leg.ID == channel && !leg.Gone {
+		t.Call.Identify(leg, made)
+	}
+	return made, nil
+}
+
+// errAnotherTechnology: to make a channel of any other may take a line, and need not say whose it is.
+var errAnotherTechnology = errors.New("only a PJSIP endpoint can be asked")
+
 // sample makes a channel of a leg's endpoint, and ends it when it has said what its endpoint gives it.
 func (s *Set) sample(t *flows.Task, leg *flows.Leg) (made flows.Channel, err error) {
+	if !strings.HasPrefix(leg.Name, askable) {
+		return made, errAnotherTechnology
+	}
 	id := t.Call.Name(flows.ArgLeg)
 	if err := s.pbx.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: leg.Endpoint(), Args: []string{t.Call.ID}}); err != nil {
 		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same

@@ -106,14 +106,22 @@ func TestRandomCalls(t *testing.T) {
 }
 
 // replacedCall makes up a call in which phones send the other party elsewhere by their own means, everybody presses codes,
-// and the application is killed.
+// and the application is killed. The caller's channel may claim to be somebody else's: it was called by Dial() and sent on,
+// or has picked up another's phone and was transferred.
 func replacedCall(r *rand.Rand) string {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	caller, callee := pick("alice", "outside", "mallory"), pick("bob", "outside", "mallory")
 	if caller == callee {
 		callee = "bob"
 	}
-	lines := []string{fmt.Sprintf("%s dials PJSIP/%s,30%s", caller, callee, pick("", ",g")), "wait 2s"}
+	var lines []string
+	switch r.IntN(3) {
+	case 0:
+		lines = append(lines, caller+" brings __METAFLOWS_ACCOUNT=acme", caller+" brings __METAFLOWS_USER=dave", caller+" brings __METAFLOWS_CONTEXT=acme", caller+" was sent acme")
+	case 1:
+		lines = append(lines, caller+" brings METAFLOWS_ACCOUNT=acme", caller+" brings METAFLOWS_CONTEXT=acme", caller+" brings BLINDTRANSFER=PJSIP/dave-00000001")
+	}
+	lines = append(lines, fmt.Sprintf("%s dials PJSIP/%s,30%s", caller, callee, pick("", ",g")), "wait 2s")
 	for range 3 + r.IntN(6) {
 		switch r.IntN(5) {
 		case 0:

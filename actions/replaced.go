@@ -21,7 +21,7 @@ func (s *Set) Replaced(t *flows.Task, leg *flows.Leg, left string) error {
 		if err := awaitLeft(t, left, time.Second); err != nil && !errors.Is(err, flows.ErrTimeout) {
 			return err
 		}
-		if err := s.askOwner(t, leg); err != nil {
+		if _, err := s.askOwner(t, leg); err != nil {
 			return err
 		}
 		return s.tieReplaced(t, leg)

@@ -19,6 +19,7 @@ type channel struct {
 	far      *farEnd  // of a Local channel
 	whisper  *channel // whom a whispering channel speaks to
 	made     bool     // by the application: its end is told by ChannelDestroyed, too
+	outgoing bool     // Asterisk has called the phone by it
 	entered  bool     // in the application
 	onward   bool     // gone on in the dialplan
 	dead     bool     // gone
@@ -54,7 +55,7 @@ var channelVars = []string{
 func (c *channel) snapshot() flows.Channel {
 	vars := map[string]string{}
 	for _, name := range channelVars {
-		vars[name] = c.vars[name]
+		vars[name] = c.variable(name)
 	}
 	s := flows.Channel{ID: c.id, Name: c.name, State: c.state, Context: c.context, Extension: c.exten, Vars: vars}
 	if c.phone != nil {
@@ -146,7 +147,7 @@ func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
 func (p *PBX) give(c *channel, ph *phone) {
 	nth := 0
 	c.phone = ph
-	c.name, nth = p.newName("PJSIP/" + ph.name)
+	c.name, nth = p.newName(ph.technology + "/" + ph.name)
 	if c.party = ph.name; nth > 1 {
 		c.party = fmt.Sprintf("%s.%d", ph.name, nth)
 	}

@@ -18,6 +18,7 @@ func trials() []namedTrial {
 		{"a Local channel into the dialplan", localTargets},
 		{"continue leaves the application", continued},
 		{"variables and functions", variables},
+		{"who has made a channel", madeBy},
 		{"TIMEOUT(absolute) ends a channel", guard},
 		{"a hangup handler takes the partner along", partners},
 		{"a hangup handler spares a partner that talks", spared},
@@ -252,6 +253,28 @@ func variables(tr *trial) {
 	tr.must(err)
 	if got["TIMEOUT(absolute)"] != "0" || got["CHANNEL(callgroup)"] != "1" {
 		tr.Errorf("put back: %v", got)
+	}
+}
+
+// madeBy: a channel tells whether an INVITE of its phone has made it, and what was done to it since.
+func madeBy(tr *trial) {
+	const invited, since = "CHANNEL(pjsip,request_uri)", "EVAL(${DIALEDPEERNUMBER}${BLINDTRANSFER})"
+	a, b := tr.enter("alice"), tr.create("PJSIP/bob", nil)
+	for _, c := range []struct {
+		channel flows.Channel
+		invited bool
+	}{{a, true}, {b, false}} {
+		got, err := tr.Variables(c.channel.ID, since, "CHANNEL(callgroup)", invited)
+		tr.must(err)
+		if (got[invited] != "") != c.invited || got[since] != "" {
+			tr.Errorf("%s says %q", c.channel.Name, got)
+		}
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{"BLINDTRANSFER": "PJSIP/x"}))
+	got, err := tr.Variables(a.ID, since)
+	tr.must(err)
+	if got[since] != "PJSIP/x" {
+		tr.Errorf("a channel that was transferred says %q", got)
 	}
 }
 

@@ -32,7 +32,7 @@ const ringTime = 4 * time.Millisecond
 // furnish makes the lab's phones and extensions (asterisk-conf).
 func (p *PBX) furnish() {
 	for i, name := range []string{"alice", "bob", "carol", "dave", "mallory", "outside"} {
-		ph := &phone{name: name, number: fmt.Sprint(1001 + i), context: "acme", group: "1", vars: map[string]string{}, does: Answers(time.Second)}
+		ph := &phone{name: name, number: fmt.Sprint(1001 + i), context: "acme", group: "1", technology: "PJSIP", vars: map[string]string{}, does: Answers(time.Second)}
 		account := "acme"
 		switch name {
 		case "mallory":

@@ -46,6 +46,8 @@ type phone struct {
 	vars              map[string]string // set_var=
 	does              Behaviour
 	then              []string // of its next call
+	sent              string   // context that its next call was sent on to
+	technology        string
 }
 
 // Behave says what a phone does from now on.
@@ -76,18 +78,38 @@ func (p *PBX) Then(name string, args ...string) {
 	p.phones[name].then = args
 }
 
+// SentOn lets the phone's next call be one that plain Dial() has made to it, and that somebody has sent on to a context: what
+// it brings is inherited.
+func (p *PBX) SentOn(name, context string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phones[name].sent = context
+}
+
+// Speaks gives the phone's channels another technology than PJSIP.
+func (p *PBX) Speaks(name, technology string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phones[name].technology = technology
+}
+
 // Call lets a phone call an extension whose dialplan hands it to Stasis(metaflows,args...). It returns the channel's id.
 func (p *PBX) Call(name, extension string, vars map[string]string, args ...string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ph := p.phones[name]
 	c := &channel{state: "Ring", vars: map[string]string{}, exten: extension, args: args, then: ph.then}
-	ph.then = nil
+	c.outgoing, ph.then = ph.sent != "", nil
 	p.give(c, ph)
-	c.id = fmt.Sprintf("%s%d", name, p.made["PJSIP/"+name])
+	c.id = fmt.Sprintf("%s%d", name, p.made[ph.technology+"/"+name])
 	c.linked = c.id
 	p.know(c)
-	p.assign(c, vars)
+	if c.outgoing {
+		c.state, c.context, ph.sent = "Up", ph.sent, ""
+		inherit(c, &channel{vars: vars})
+	} else {
+		p.assign(c, vars)
+	}
 	p.do(toEffect, c.id, func() { p.stasis(c) })
 	return c.id
 }

@@ -23,6 +23,9 @@ var errLine = errors.New("this is no line of a scenario")
 //	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
 //	alice-desk belongs to ann  whose a device is that the directory knows
 //	alice brings X=y           a variable of her next call
+//	alice was sent acme        her next call is one to her, by Dial(), which somebody has sent on to the context acme; she
+//	                           inherits what she brings
+//	alice speaks IAX2          her channels are of another technology than PJSIP
 //	alice calls bob            dials him and waits until they talk; the transcript begins after that
 //	alice then dials PJSIP/carol,5     when her next call goes on in the dialplan, it is handed over once more
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
@@ -120,6 +123,10 @@ func (s *scenario) setting(text string) (done bool, err error) {
 			s.brings[words[0]] = map[string]string{}
 		}
 		s.brings[words[0]][name] = value
+	case len(words) == 4 && words[1] == "was" && words[2] == "sent":
+		s.pbx.SentOn(words[0], words[3])
+	case len(words) == 3 && words[1] == "speaks":
+		s.pbx.Speaks(words[0], words[2])
 	case len(words) == 4 && words[1] == "then" && words[2] == "dials":
 		s.pbx.Then(words[0], append([]string{"dial"}, strings.Split(words[3], ",")...)...)
 	case len(words) == 4 && words[1] == "has" && words[2] == "no":

@@ -2,6 +2,7 @@ package pbxtest
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,20 @@ func (p *PBX) read(c *channel, name string) string {
 		return c.linked
 	case "CHANNEL(name)":
 		return c.name
+	case "CHANNEL(pjsip,request_uri)":
+		if c.phone == nil || c.made || c.outgoing {
+			return ""
+		}
+		return "sip:" + c.exten + "@asterisk"
 	}
+	if text, ok := strings.CutPrefix(name, "EVAL("); ok {
+		return os.Expand(strings.TrimSuffix(text, ")"), c.variable)
+	}
+	return c.variable(name)
+}
+
+// variable is a variable, also one that is handed down.
+func (c *channel) variable(name string) string {
 	for _, inherited := range []string{"", "_", "__"} {
 		if value, ok := c.vars[inherited+name]; ok {
 			return value

@@ -7,116 +7,114 @@ import (
 	"metaflows/docker/phone"
 )
 
-// attackDocument has codes that its own people alone may run.
-const attackDocument = `{"numbers":{"9":{"module":"record_call"},"0":{"module":"hangup"}},"patterns":{"2(\\d{4})":{"module":"transfer"}}}`
-
-// ways are those in which somebody comes into a call by what phones and codes do: each gives who stays and who has come.
-var ways = []struct {
-	name  string
-	play  func(l *lab, who string) (stays, in *phone.Call)
-	heard string // by who stays, meanwhile
-}{
-	{"refer by the caller", func(l *lab, who string) (*phone.Call, *phone.Call) { return referred(l, who, true) }, ""},
-	{"refer by the callee", func(l *lab, who string) (*phone.Call, *phone.Call) { return referred(l, who, false) }, ""},
-	{"refer with replaces", attended, ""},
-	{"pickup", pickedUp, ""},
-	{"transfer by code", transferred, "*"},
+// TestAttack: who comes into a call has its place there, and none of the codes of whom it has replaced, or from whom its
+// channel has inherited.
+func TestAttack(t *testing.T) {
+	_, all := intrude(t, ways)
+	atOnce(t, all, func(i *intrusion) {
+		i.document(i.account(), attackDocument)
+		i.stays, i.in = i.way.begin(i)()
+		i.talk(i.stays, i.in)
+		i.attacks(i.way.heard)
+	})
 }
 
-// TestAttack: who comes into a call has its place there, and none of the codes of whom it has replaced.
-func TestAttack(t *testing.T) {
-	for _, way := range ways {
-		for _, who := range []string{"outside", "mallory"} {
-			t.Run(way.name+", "+who, func(t *testing.T) {
-				l := newLab(t)
-				l.document("acme", attackDocument)
-				stays, in := way.play(l, who)
-				l.talk(stays, in)
-				l.attacks(stays, in, way.heard)
-			})
+// TestAttackAfterRestart: the same when metaflows was killed while they talked or recorded, and has found the call.
+func TestAttackAfterRestart(t *testing.T) {
+	o, all := intrude(t, ways)
+	records := func(i *intrusion) bool { return (i.who == "e") == (i.nn[1]/2%2 == 0) } // each way, each kind, half of them
+	atOnce(t, all, func(i *intrusion) {
+		i.document(i.account(), attackDocument)
+		i.stays, i.in = i.way.begin(i)()
+		i.talk(i.stays, i.in)
+		if records(i) {
+			i.press(i.stays, "*9")
+			i.told("recording.started", 1)
+		}
+	})
+	o.restarts(func() {})
+	atOnce(t, all, func(i *intrusion) {
+		i.told("call.adopted", 1)
+		i.attacks(i.way.heard)
+	})
+}
+
+// TestAttackOverRestart: they come in after a restart that has found the call ringing, or a transfer of it; who can comes
+// in while metaflows is not there.
+func TestAttackOverRestart(t *testing.T) {
+	o, all := intrude(t, ways)
+	atOnce(t, all, func(i *intrusion) {
+		i.document(i.account(), attackDocument)
+		i.rest = i.way.begin(i)
+	})
+	o.restarts(func() {
+		atOnce(t, all, func(i *intrusion) {
+			if i.way.away && i.who == "e" == (i.way.name == "pickup") {
+				i.stays, i.in = i.rest()
+			}
+		})
+	})
+	atOnce(t, all, func(i *intrusion) {
+		i.told("call.adopted", 1)
+		if i.in == nil {
+			i.stays, i.in = i.rest()
+		}
+		i.talk(i.stays, i.in)
+		i.attacks(i.way.heard)
+	})
+}
+
+// restarts kills metaflows and starts it again; away happens between the two.
+func (o *own) restarts(away func()) {
+	o.Helper()
+	o.program.Kill()
+	o.asteriskSays("Deactivating Stasis app 'metaflows'")
+	away()
+	o.again()
+}
+
+// attacks presses what it may not, and lets who stays show that its own codes work. heard is what that one has heard before.
+func (i *intrusion) attacks(heard string) {
+	i.Helper()
+	before := len(i.started()) // of the way in
+	stored := 0
+	for _, e := range i.all("recording.started") {
+		if e.Account == i.account() {
+			stored = 1
 		}
 	}
-}
-
-// TestAttackAfterRestart: the same when metaflows was killed meanwhile and has found the call.
-func TestAttackAfterRestart(t *testing.T) {
-	t.Parallel()
-	for _, way := range ways {
-		t.Run(way.name, func(t *testing.T) {
-			o := ownProcess(t)
-			o.document("acme", attackDocument)
-			stays, in := way.play(o.lab, "outside")
-			o.talk(stays, in)
-			o.program.Kill()
-			o.asteriskSays("Deactivating Stasis app 'metaflows'")
-			o.again()
-			o.event("call.adopted", 1)
-			o.attacks(stays, in, way.heard)
-		})
-	}
-}
-
-// attacks presses what it may not, and lets who stays show that its own codes work.
-func (l *lab) attacks(stays, in *phone.Call, heard string) {
-	l.Helper()
-	transfers := len(l.all("action.started")) // of the way in
 	for _, code := range []string{"*9", "*21234", "*0"} {
-		l.press(in, code)
+		i.press(i.in, code)
 	}
-	l.gets(stays, heard+"*9*21234*0")
-	l.staysUp(in)
-	l.talk(stays, in)
-	if started := l.all("action.started"); len(started) > transfers {
-		l.Errorf("%s ran %+v", in.Phone().Name(), started[transfers:])
+	i.gets(i.stays, heard+"*9*21234*0")
+	i.staysUp(i.in)
+	i.talk(i.stays, i.in)
+	if started := i.started(); len(started) > before {
+		i.Errorf("%s has run %+v", i, started[before:])
 	}
-	l.press(stays, "*9")
-	l.event("recording.started", 1)
-	l.hangUp(stays)
-	l.ended(in)
+	i.press(i.stays, "*9")
+	if stored == 1 {
+		i.told("recording.stored", 1)
+	} else {
+		i.told("recording.started", 1)
+	}
+	i.hangUp(i.stays)
+	i.ended(i.in)
 }
 
-func referred(l *lab, who string, caller bool) (stays, in *phone.Call) {
-	l.Helper()
-	target := l.phone(who)
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	goes := b
-	if stays = a; caller {
-		stays, goes = b, a
-	}
-	l.must(goes.Refer(l.soon(5*time.Second), who))
-	in = l.incoming(target)
-	l.hangUp(goes)
-	return stays, in
-}
-
-func attended(l *lab, who string) (stays, in *phone.Call) {
-	l.Helper()
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	second, c := l.call(a.Phone(), "d-"+who, l.phone(who)) // plain Dial: the phone itself comes into the bridge
-	l.must(a.ReferTo(l.soon(5*time.Second), second))
-	l.talk(b, c)
-	return b, c
-}
-
-func pickedUp(l *lab, who string) (stays, in *phone.Call) {
-	l.Helper()
-	bob := l.phone("bob")
-	bob.Behave(phone.RingForever())
-	a, err := l.phone("alice").Dial(l.soon(5*time.Second), "1002")
+// A callee that redirects (302) brings nobody in: following it is not built. Whoever builds it sees to it that the one who is
+// rung then has codes of its own, and adds it to the ways.
+func TestRedirectBringsNobody(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", attackDocument)
+	bob, outside := l.phone("bob"), l.phone("outside")
+	bob.Behave(phone.Redirect("sip:1006@" + l.SIPAddr))
+	a, err := l.phone("alice").Call(l.soon(5*time.Second), "1002")
 	l.must(err)
-	l.must(a.WaitRinging(l.soon(5 * time.Second)))
-	in, err = l.phone(who).Call(l.soon(5*time.Second), "pick-bob")
-	l.must(err)
-	l.talk(a, in)
-	return a, in
-}
-
-func transferred(l *lab, who string) (stays, in *phone.Call) {
-	l.Helper()
-	target := l.phone(who)
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	l.press(b, map[string]string{"outside": "*21006", "mallory": "*21005"}[who])
-	in = l.incoming(target)
-	l.ended(b)
-	return a, in
+	l.hears(a, afterTone)
+	l.asteriskSays("after exten=1002", "DIALSTATUS=NOANSWER ")
+	l.ended(a)
+	if calls := outside.Calls(); len(calls) > 0 {
+		t.Errorf("who was redirected to was called: %v", calls)
+	}
 }

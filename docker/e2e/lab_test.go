@@ -123,8 +123,8 @@ func (l *lab) soon(d time.Duration) context.Context {
 }
 
 // tones are what the phones send, in Hz.
-var tones = map[string]float64{"alice": 440, "bob": 620, "carol": 860, "dave": 1140, "mallory": 1320, "outside": 1560,
-	"erin": 1740, "frank": 1900, "gina": 2060}
+var tones = withIntruders(map[string]float64{"alice": 440, "bob": 620, "carol": 860, "dave": 1140, "mallory": 1320, "outside": 1560,
+	"erin": 1740, "frank": 1900, "gina": 2060})
 
 // What the lab's dialplan and the application let a party hear, in Hz.
 const (
@@ -205,6 +205,12 @@ func (l *lab) ended(c *phone.Call) {
 // event waits for the n-th event of a kind in this test.
 func (l *lab) event(kind string, n int) event {
 	l.Helper()
+	return l.eventOf(kind, n, func(event) bool { return true })
+}
+
+// eventOf waits for the n-th event of a kind that is wanted.
+func (l *lab) eventOf(kind string, n int, wanted func(event) bool) event {
+	l.Helper()
 	deadline := l.soon(8 * time.Second)
 	for {
 		l.mu.Lock()
@@ -212,7 +218,7 @@ func (l *lab) event(kind string, n int) event {
 		l.mu.Unlock()
 		count := 0
 		for _, e := range l.events() {
-			if e.Kind == kind {
+			if e.Kind == kind && wanted(e) {
 				if count++; count == n {
 					return e
 				}

@@ -9,6 +9,7 @@ import (
 
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/server"
+	"metaflows/docker/pbx"
 	"metaflows/docker/phone"
 	"metaflows/docker/program"
 	"metaflows/docker/rig"
@@ -35,6 +36,12 @@ func ownProcess(t *testing.T) *own {
 // ownNode is ownProcess for an Asterisk node of that name, on an external NATS unless that is nil.
 func ownNode(t *testing.T, node string, external *brokertest.Server) *own {
 	t.Helper()
+	return ownNodeOf(t, asteriskOptions(), node, external)
+}
+
+// ownNodeOf is ownNode for an Asterisk of other options.
+func ownNodeOf(t *testing.T, asterisk pbx.Options, node string, external *brokertest.Server) *own {
+	t.Helper()
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +50,7 @@ func ownNode(t *testing.T, node string, external *brokertest.Server) *own {
 	if external != nil {
 		options.Env = []string{"METAFLOWS_NATS_URL=" + external.URL()}
 	}
-	r, err := rig.Start(t.Context(), rig.Options{Asterisk: asteriskOptions(), Program: options})
+	r, err := rig.Start(t.Context(), rig.Options{Asterisk: asterisk, Program: options})
 	if err != nil {
 		t.Fatal(err)
 	}
