@@ -62,7 +62,9 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 	if err != nil {
 		return flows.Stop, err
 	}
-	s.sound(t, t.Leg, confirmTone)
+	if leg := t.Leg; leg.Outsider() || leg.Owner.Account == account { // another account's party is not to notice
+		s.sound(t, leg, confirmTone)
+	}
 	return flows.Continue, nil
 }
 

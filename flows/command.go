@@ -24,7 +24,8 @@ type Command struct {
 	// restart has come between.
 	ID string
 	// Account is who asks, as the caller has made sure of. The leg must be of that account, or an outsider's on a call
-	// with it.
+	// with it. Where all its own legs have left a call that it records, it may be anybody's: the command then may only end
+	// what the account has begun (Module.Ends).
 	Account string
 	// User is who of the account asks, "" for its administrator: the leg must be his, or an outsider's on a call that he is on.
 	User    string
@@ -155,7 +156,7 @@ func (c *Call) execute(ev execute) {
 		return
 	}
 	leg := c.leg(cmd.Channel)
-	if cmd.Attach || leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account, cmd.User) {
+	if cmd.Attach || leg == nil || leg.Ending || c.over != nil || !c.concerns(leg, cmd.Account, cmd.User) && !c.leftRunning(cmd) {
 		refuse(ErrNoLeg)
 		return
 	}
@@ -214,6 +215,12 @@ func (c *Call) concerns(leg *Leg, account, user string) bool {
 	return user == "" && !taken && slices.Contains(c.Accounts(), account)
 }
 
+// leftRunning says of a command that it ends a recording of its account, which has no leg on the call any more.
+func (c *Call) leftRunning(cmd Command) bool {
+	return cmd.Account != "" && cmd.User == "" && !c.Attended(cmd.Account) && c.calls.cfg.Modules.ends(cmd.Node) &&
+		slices.ContainsFunc(c.Recordings, func(r *Recording) bool { return r.Account == cmd.Account })
+}
+
 // remember makes the errand of a flow.
 func (c *Call) remember(f *Flow, leg *Leg, channel string) *errand {
 	e := &errand{account: f.account, channel: channel, past: leg.view(), report: Report{Call: c.ID, Action: f.run + ".0"}}
@@ -261,7 +268,10 @@ func (c *Call) recall(f *Flow) {
 
 // begin lets a task run a flow; body runs its nodes.
 func (c *Call) begin(f *Flow, body func(*Task) error) *Task {
-	f.since, f.whose, f.context, f.channel = c.clock.now(), f.Owner.Owner, f.Owner.Context, f.Presser.ID
+	f.since, f.channel = c.clock.now(), f.Presser.ID
+	if whose := f.Owner.Owner; f.account == "" || f.account == whose.Account {
+		f.whose, f.context = whose, f.Owner.Context
+	}
 	c.flows = append(c.flows, f)
 	return c.spawn("flow "+f.Path, f.Presser, f, func(t *Task) (err error) {
 		defer func() { c.ended(f, cmp.Or(t.ending, err)) }()

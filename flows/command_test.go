@@ -349,3 +349,15 @@ func TestBegunCommands(t *testing.T) {
 		t.Errorf("%v %d", l.begun(), number)
 	}
 }
+
+// Of a leg that is another account's than the flow nothing is told but its channel.
+func TestForeignPresser(t *testing.T) {
+	leg := &Leg{Channel: Channel{ID: "m", Name: "PJSIP/mallory-00000001", SIPCallID: "x"}, Owner: Owner{Account: "evil", User: "mallory"}}
+	for account, want := range map[string]string{"acme": "", "evil": "PJSIP/mallory x"} {
+		task := &Task{Call: &Call{ID: "c"}, Flow: &Flow{Owner: leg, Presser: leg, whose: Owner{Account: account}}}
+		n := task.Notice("recording.stored")
+		if got := strings.TrimSpace(n.Endpoint + " " + n.SIPCallID); got != want || n.Channel != "m" || n.Account != account {
+			t.Errorf("%s is told %+v", account, n)
+		}
+	}
+}

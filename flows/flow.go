@@ -62,6 +62,12 @@ func (f *Flow) Account() string { return cmp.Or(f.whose.Account, f.account) }
 // Context is the dialplan context of that owner, "" for none.
 func (f *Flow) Context() string { return f.context }
 
+// foreign says that the presser's leg is of another account than that whose rights hold, and no outsider's: a program may end
+// there what its account has begun, or somebody else has taken the presser's place.
+func (f *Flow) foreign() bool {
+	return !f.Presser.Outsider() && f.Presser.Owner.Account != f.Account()
+}
+
 // left says that the presser is not there any more: it is gone, or somebody else has its place.
 func (f *Flow) left() bool { return f.Presser.Gone || f.Presser.ID != f.channel }
 
@@ -85,6 +91,9 @@ func (t *Task) Notice(kind string) Notice {
 	f := t.Flow
 	n := t.Call.NoticeAbout(f.Presser, kind)
 	n.ID, n.Account = f.Action+":"+kind, f.Account()
+	if f.foreign() { // whose it is is not that account's business
+		n.Endpoint, n.SIPCallID = "", ""
+	}
 	n.Action, n.Module, n.Path = f.Action, f.module, f.Path
 	n.Document, n.Digits = string(f.document), f.digits
 	if f.accepted && f.Presser == f.Owner {
@@ -150,11 +159,15 @@ func (t *Task) goOn(next Next, err error) bool {
 // runNode runs one node if the presser may.
 func (t *Task) runNode() (Next, error) {
 	f := t.Flow
-	module, err := t.Call.calls.cfg.Modules.permit(f.node, f.Presser.Outsider() && !t.ends())
+	modules := t.Call.calls.cfg.Modules
+	ends := f.account != "" && modules.ends(f.node) // what the program's account has begun, and nothing else
+	module, err := modules.permit(f.node, f.Presser.Outsider() && !ends)
 	switch {
 	case err != nil:
 		return Stop, err
-	case f.account != "" && module.Owned && f.Presser.Outsider() && !t.ends(): // allow_peer lends an owner's rights, and there is no owner
+	case f.foreign() && !ends:
+		return Stop, Fail("forbidden", errors.New("this is another account's party"))
+	case f.account != "" && module.Owned && f.Presser.Outsider() && !ends: // allow_peer lends an owner's rights, and there is no owner
 		return Stop, Fail("forbidden", errors.New("a party without an account may not do this"))
 	case !t.Call.up && !module.Early:
 		return Stop, Fail("not_answered", errors.New("the call is not answered yet"))
@@ -166,11 +179,10 @@ func (t *Task) runNode() (Next, error) {
 	return next, err
 }
 
-// ends says of a node that a program has sent that it only ends what the program's account has begun.
-func (t *Task) ends() bool {
-	f := t.Flow
-	module := t.Call.calls.cfg.Modules[f.node.Module]
-	return f.account != "" && module.Ends != nil && module.Ends(f.node.Data)
+// ends says of a node that it only ends what its account has begun.
+func (m Modules) ends(n *Node) bool {
+	module := m[n.Module]
+	return module.Ends != nil && module.Ends(n.Data)
 }
 
 // permit is the module that a node runs, or why that party may not run it (design 4, Who listens to whom).

@@ -26,7 +26,8 @@ type Module struct {
 	// Owned: an outsider may run it only on a node that says allow_peer (design 4, Who listens to whom).
 	Owned bool
 	// Ends: whether a run with this data only ends what the account has begun. Its program may run that on an outsider's leg,
-	// too, although the module is Owned: when the account's own legs have left, there is no other. nil: none does.
+	// too, although the module is Owned, and while the account records a call that its own legs have left on any leg of it.
+	// nil: none does.
 	Ends func(data json.RawMessage) bool
 	// Early: a program may run it on a call that is not answered yet.
 	Early bool

@@ -87,6 +87,7 @@ const gregorian = 62167219200
 
 // entry is how an account sees a call: its own legs and the outsiders', its own actions and recordings. Of another
 // account's leg it learns the channel's id, as by events. Once its own have left a call of others, the outsiders are theirs.
+// While it records such a call it learns the channels of all of them, to stop that by.
 func (l *Live) entry(v flows.CallView, account string) *Entry {
 	e := &Entry{
 		Account: account, Call: v.ID, Node: l.cfg.Node, Instance: l.instance, Answered: v.Answered,
@@ -96,11 +97,15 @@ func (l *Live) entry(v flows.CallView, account string) *Entry {
 	outsider := func(leg flows.LegView) bool { return leg.Owner.Account == "" }
 	concerned := slices.ContainsFunc(v.Legs, own) || !slices.ContainsFunc(v.Legs, func(leg flows.LegView) bool { return !outsider(leg) })
 	sees := func(leg flows.LegView) bool { return own(leg) || concerned && outsider(leg) }
+	records := slices.ContainsFunc(v.Recordings, func(rec flows.Recording) bool { return rec.Account == account })
 	for i, leg := range v.Legs {
-		if !sees(leg) {
+		if !sees(leg) && (concerned || !records) {
 			continue
 		}
 		shown := legOf(leg)
+		if !sees(leg) {
+			shown = Leg{UUID: leg.Channel, Role: leg.Role, State: shown.State, Answered: shown.Answered, Direction: shown.Direction, Timestamp: shown.Timestamp}
+		}
 		if len(v.Legs) == 2 {
 			shown.OtherLeg = v.Legs[1-i].Channel
 		}

@@ -295,6 +295,38 @@ func TestAll(t *testing.T) {
 	}
 }
 
+// An account that still records a call which its legs have left is shown where it can stop that: the channels, and nothing
+// of who is there.
+func TestRecordsOthers(t *testing.T) {
+	l := New(Config{Node: "a"})
+	v := call("1", "alice@acme", "bob@beta", "outside")
+	v.Past = nil
+	v.Recordings = []flows.Recording{{Name: "acme/1/3", Account: "acme"}}
+	v.Accounts = []string{"acme", "beta", "gamma"}
+	v.Legs = v.Legs[1:]
+	l.Changed(v)
+	for account, want := range map[string]string{"acme": "1.bob  1.outside ", "beta": "1.bob PJSIP/bob 1.outside PJSIP/outside", "gamma": ""} {
+		got := ""
+		for _, c := range l.Channels(account, Filter{}) {
+			got += " " + c.UUID + " " + c.Endpoint
+			if account == "acme" && (c.OwnerID+c.Destination+c.CallerName+c.CallerNum+c.Username+c.SIPCallID+c.AuthorizingID+c.PresenceID != "" || c.Outsider) {
+				t.Errorf("it says whose it is: %+v", c)
+			}
+		}
+		if strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("%s: %q, want %q", account, got, want)
+		}
+	}
+	if d, ok := l.Channel("acme", "1.bob"); !ok || len(d.Recordings) != 1 || d.His("bob") || d.His("alice") {
+		t.Errorf("%+v", d)
+	}
+	v.Recordings = nil
+	l.Changed(v)
+	if left := l.Channels("acme", Filter{}); len(left) > 0 {
+		t.Errorf("shown when it records no more: %+v", left)
+	}
+}
+
 // One account does not use up what all may have.
 func TestSlots(t *testing.T) {
 	s := newSlots()

@@ -230,3 +230,43 @@ func TestLiveHolderKilled(t *testing.T) {
 		t.Errorf("transfer.ringing came %d times", n)
 	}
 }
+
+// A recording whose account has no leg on the call any more, but another account has, is stopped by the API on any channel of
+// the call, of which nothing is said and to which nothing else can be done.
+func TestLeftRecordingIsStopped(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", recordCodes)
+	m, b := l.call(l.phone("mallory"), "1002", l.phone("bob"))
+	l.press(b, "*9")
+	l.event("recording.started", 1)
+	l.must(b.Refer(l.soon(5*time.Second), "1234"))
+	l.hears(m, music1234)
+	l.hangUp(b)
+	l.event("recording.unattended", 1)
+	var channels []live.Channel
+	for deadline := time.Now().Add(5 * time.Second); len(channels) != 2 || channels[0].Endpoint+channels[1].Endpoint != ""; time.Sleep(50 * time.Millisecond) {
+		l.must(json.Unmarshal(l.live(http.MethodGet, "", "").Data, &channels))
+		if time.Now().After(deadline) {
+			t.Fatalf("acme is shown %+v", channels)
+		}
+	}
+	for _, c := range channels {
+		if c.Outsider || c.CallerNum+c.Username+c.Destination+c.OwnerID+c.SIPCallID != "" {
+			t.Errorf("acme learns who it is: %+v", c)
+		}
+		for _, action := range []string{"hangup", "start_record"} {
+			if a := l.live(http.MethodPost, "/"+c.UUID, `{"data":{"action":"`+action+`"}}`); a.status != http.StatusNotFound {
+				t.Errorf("%s of another account's channel: %s", action, a.text)
+			}
+		}
+	}
+	if a := l.live(http.MethodPost, "/"+channels[0].UUID+"?wait=5", `{"data":{"action":"stop_record"}}`); a.status != http.StatusOK {
+		t.Errorf("stop_record: %s", a.text)
+	}
+	if e := l.event("recording.stored", 1); e.Reason != "stopped" || e.Account != "acme" || e.Endpoint == "PJSIP/mallory" {
+		t.Errorf("recording.stored says %+v", e.Notice)
+	}
+	l.staysUp(m)
+	l.hears(m, music1234)
+	l.hangUp(m)
+}
