@@ -263,6 +263,7 @@ func (c *Call) Disown(leg *Leg) {
 	if !leg.Outsider() {
 		leg.formerly = append(leg.formerly, leg.Owner.Account)
 	}
+	leg.spellOut()
 	leg.Owner, leg.Context = Owner{}, ""
 	c.rewire()
 }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,6 +54,19 @@ func (t *Task) Checkpoint(on *Leg, data any) {
 		note.Whose = f.Owner.Owner.Device
 	}
 	on.note(f.module, note, data)
+}
+
+// spellOut writes into the leg's notes whose flows they are of, where they say that by whose the leg is: that changes.
+func (l *Leg) spellOut() {
+	for name, note := range l.notes {
+		if note.Flow == nil || note.Flow.Account != "" {
+			continue
+		}
+		flow := *note.Flow
+		flow.Account = cmp.Or(l.Owner.Account, nobody)
+		note.Flow = &flow
+		l.notes[name] = note
+	}
 }
 
 // Settle ends the module's checkpoint on a leg; its next State lacks it.
