@@ -35,7 +35,7 @@ func BenchmarkKeypad(b *testing.B) {
 					k.Drop()
 				}
 				at = at.Add(time.Millisecond)
-				k.Press(c.keys[i], i > 0, at)
+				k.Press(c.keys[i], i > 0, at, at)
 				if k.Relay() != "" {
 					k.Relayed()
 				}
@@ -106,7 +106,7 @@ func TestDigitAllocates(t *testing.T) {
 	k.Listen([]*Collector{{Source: func() *Effective { return eff }, Self: true}})
 	press := func(keys string) {
 		for i := range len(keys) {
-			k.Press(keys[i], i > 0, padEpoch)
+			k.Press(keys[i], i > 0, padEpoch, padEpoch)
 		}
 	}
 	press("*2123*")

@@ -16,7 +16,8 @@ type Collector struct {
 	Self bool
 
 	armed    bool
-	from     int // index of its binding digit among the keypad's held keys
+	lapsed   bool // its time was over with nothing collected, and no key was released since
+	from     int  // index of its binding digit among the keypad's held keys; -1: that is not held any more
 	eff      *Effective
 	run      Run
 	deadline time.Time
@@ -37,6 +38,18 @@ func (c *Collector) arm(key byte, from int, at time.Time) bool {
 	c.eff, c.armed, c.from = eff, true, from
 	c.deadline = at.Add(eff.DigitTimeout)
 	eff.Start(&c.run)
+	return true
+}
+
+// resume takes a sequence up again whose time was over while its first key was already down: that key is known of when it is
+// released, and belongs to the code however long it was held, as with features.conf. It says whether it did.
+func (c *Collector) resume(began, at time.Time) bool {
+	lapsed := c.lapsed
+	c.lapsed = false
+	if !lapsed || c.armed || !began.Before(c.deadline) {
+		return false
+	}
+	c.armed, c.deadline = true, at.Add(c.eff.DigitTimeout)
 	return true
 }
 

@@ -67,10 +67,15 @@ func (k *Keypad) Listen(collectors []*Collector) {
 	k.release()
 }
 
-// Press takes a key that was released at the given time. absorbed says that it began while the leg's keys were kept from
-// the other party.
-func (k *Keypad) Press(key byte, absorbed bool, at time.Time) {
+// Press takes a key that was down from began until at. absorbed says that it began while the leg's keys were kept from the
+// other party.
+func (k *Keypad) Press(key byte, absorbed bool, began, at time.Time) {
 	k.Expire(at)
+	for _, c := range k.collectors {
+		if c.resume(began, at) {
+			c.from = len(k.held) - 1 // no key has come since its binding digit
+		}
+	}
 	k.held = append(k.held, heldKey{key: key, absorbed: absorbed && k.absorb})
 	k.offer(len(k.held)-1, at)
 	k.release()
@@ -90,7 +95,8 @@ func (k *Keypad) Expire(now time.Time) {
 		if c == nil || c.deadline.After(now) {
 			return
 		}
-		k.finish(c, ByTimeout, true)
+		matched := k.finish(c, ByTimeout, true)
+		c.lapsed = !matched && c.run.Len() == 0
 		k.release()
 	}
 }
@@ -138,7 +144,7 @@ func (k *Keypad) Forget() {
 // Drop disarms everything and forgets what was to be relayed: the leg hangs up or is transferred.
 func (k *Keypad) Drop() {
 	for _, c := range k.collectors {
-		c.armed = false
+		c.armed, c.lapsed = false, false
 	}
 	k.held, k.outbox = k.held[:0], k.outbox[:0]
 }
@@ -150,7 +156,7 @@ func (k *Keypad) Close() {
 		if c.armed && c.run.Len() > 0 {
 			k.report.Unmatched(c, c.run.Len())
 		}
-		c.armed = false
+		c.armed, c.lapsed = false, false
 	}
 	k.closed = true
 	k.Listen(nil)
@@ -211,7 +217,7 @@ func (k *Keypad) finish(c *Collector, by Decision, consumed bool) bool {
 		}
 		return false
 	}
-	for i := c.from; i <= c.from+keys && i < len(k.held); i++ {
+	for i := max(c.from, 0); i <= c.from+keys && i < len(k.held); i++ {
 		k.held[i].swallowed = true
 	}
 	for _, other := range k.collectors {
@@ -227,7 +233,7 @@ func (k *Keypad) release() {
 	n := len(k.held)
 	for _, c := range k.collectors {
 		if c.armed {
-			n = min(n, c.from)
+			n = min(n, max(c.from, 0))
 		}
 	}
 	for _, h := range k.held[:n] {

@@ -94,7 +94,7 @@ func (s *padSim) press(key byte) {
 	}
 	s.advance(100 * time.Millisecond)
 	s.last = s.now
-	s.Keypad.Press(key, absorbed, s.now)
+	s.Keypad.Press(key, absorbed, s.now.Add(-100*time.Millisecond), s.now)
 	s.serve()
 }
 
@@ -312,7 +312,7 @@ func TestKeypadFate(t *testing.T) {
 		s := newPadSim(true, padCollector(t, "9", true))
 		for i := 0; i < len(c.keys); i += 2 {
 			s.now = s.now.Add(10 * time.Millisecond)
-			s.Press(c.keys[i], c.keys[i+1] == 'a', s.now)
+			s.Press(c.keys[i], c.keys[i+1] == 'a', s.now, s.now)
 		}
 		s.serve()
 		s.advance(time.Minute)
@@ -326,20 +326,66 @@ func TestKeypadFate(t *testing.T) {
 // that fires meanwhile.
 func TestKeypadLate(t *testing.T) {
 	s := newPadSim(true, padCollector(t, "2 29", true))
-	s.Press('*', false, padEpoch)
-	s.Press('2', true, padEpoch.Add(100*time.Millisecond))
+	s.Press('*', false, padEpoch, padEpoch)
+	s.Press('2', true, padEpoch.Add(100*time.Millisecond), padEpoch.Add(100*time.Millisecond))
 	s.Expire(padEpoch.Add(899 * time.Millisecond))
-	s.Press('9', true, padEpoch.Add(899*time.Millisecond))
+	s.Press('9', true, padEpoch.Add(899*time.Millisecond), padEpoch.Add(899*time.Millisecond))
 	if got := strings.Join(s.log, "; "); got != "armed; numbers.29 by digit" {
 		t.Errorf("in time: %s", got)
 	}
 	s = newPadSim(true, padCollector(t, "2 29", true))
-	s.Press('*', false, padEpoch)
-	s.Press('2', true, padEpoch.Add(100*time.Millisecond))
-	s.Press('9', true, padEpoch.Add(900*time.Millisecond)) // the timer has not fired yet, its time is over all the same
+	s.Press('*', false, padEpoch, padEpoch)
+	s.Press('2', true, padEpoch.Add(100*time.Millisecond), padEpoch.Add(100*time.Millisecond))
+	s.Press('9', true, padEpoch.Add(900*time.Millisecond), padEpoch.Add(900*time.Millisecond)) // the timer has not fired yet, its time is over all the same
 	s.serve()
 	if got := strings.Join(s.log, "; "); !strings.HasPrefix(got, "armed; numbers.2 by timeout") || s.running != "9" {
 		t.Errorf("too late: %s, relay %q", got, s.running)
+	}
+}
+
+// TestKeypadLong: a key that is down when the time of a binding digit ends belongs to the code, however long it is held; a
+// key that begins later does not, nor one that is held while digits were collected.
+func TestKeypadLong(t *testing.T) {
+	const ms = time.Millisecond
+	type key struct {
+		key         byte
+		begin, hold time.Duration
+	}
+	for _, c := range []struct {
+		keys         []key
+		said, relays string
+	}{
+		{[]key{{'*', 0, 100 * ms}, {'9', 300 * ms, 700 * ms}}, "armed; numbers.9 by digit", ""},
+		{[]key{{'*', 0, 100 * ms}, {'9', 899 * ms, 20000 * ms}}, "armed; numbers.9 by digit", ""},
+		{[]key{{'*', 0, 100 * ms}, {'9', 900 * ms, 50 * ms}}, "armed", "9"},
+		{[]key{{'*', 0, 100 * ms}, {'5', 300 * ms, 700 * ms}}, "armed; unmatched 1", "5"},
+		{[]key{{'*', 0, 100 * ms}, {'*', 300 * ms, 700 * ms}, {'9', 1100 * ms, 100 * ms}}, "armed", "9"}, // ** : what follows is plain
+		{[]key{{'*', 0, 100 * ms}, {'2', 300 * ms, 900 * ms}, {'1', 1300 * ms, 100 * ms}}, "armed; numbers.21 by digit", ""},
+		{[]key{{'*', 0, 100 * ms}, {'2', 300 * ms, 100 * ms}, {'1', 500 * ms, 1000 * ms}}, "armed; unmatched 1", "21"},
+		{[]key{{'*', 0, 100 * ms}, {'9', 300 * ms, 700 * ms}, {'*', 1100 * ms, 100 * ms}, {'9', 1300 * ms, 900 * ms}},
+			"armed; numbers.9 by digit; armed; numbers.9 by digit", ""},
+	} {
+		s := newPadSim(true, padCollector(t, "9 21", true))
+		for _, k := range c.keys {
+			began, at := padEpoch.Add(k.begin), padEpoch.Add(k.begin+k.hold)
+			s.advance(at.Sub(s.now))
+			s.Press(k.key, k.key != '*', began, at)
+			s.serve()
+		}
+		s.advance(time.Minute)
+		if got := strings.Join(s.log, "; "); got != c.said || strings.Join(s.relays, "") != c.relays {
+			t.Errorf("%v: %s, relayed %q; want %s, %q", c.keys, got, s.relays, c.said, c.relays)
+		}
+	}
+	// Two owners with binding digits of their own: the second is armed inside of the first's sequence.
+	s := newPadSim(true, padCollector(t, `\*9 bind=# timeout=9000`, true), padCollector(t, "9 listen=both", false))
+	for i, key := range []byte("#*9") {
+		at := padEpoch.Add(time.Duration(i) * 1200 * ms)
+		s.advance(at.Sub(s.now))
+		s.Press(key, i > 0, at.Add(-600*ms), at)
+	}
+	if got := strings.Join(s.log, "; "); got != "armed; other armed; patterns.\\*9 by digit" || len(s.held) > 0 {
+		t.Errorf("two owners: %s, %d held", got, len(s.held))
 	}
 }
 
@@ -347,7 +393,7 @@ func TestKeypadLate(t *testing.T) {
 func TestKeypadDrop(t *testing.T) {
 	s := newPadSim(true, padCollector(t, "91", true))
 	for i, key := range []byte("*5678*9") {
-		s.Press(key, i > 0, padEpoch.Add(time.Duration(i)*time.Millisecond))
+		s.Press(key, i > 0, padEpoch.Add(time.Duration(i)*time.Millisecond), padEpoch.Add(time.Duration(i)*time.Millisecond))
 	}
 	if s.Relay() != "5678" {
 		t.Fatal("nothing was to be relayed")
@@ -364,16 +410,16 @@ func TestKeypadListen(t *testing.T) {
 	own, other := padCollector(t, "91", true), padCollector(t, "91 listen=both", false)
 	s := newPadSim(true, own, other)
 	s.Listen([]*Collector{own})
-	s.Press('*', false, padEpoch)
-	s.Press('9', true, padEpoch)
+	s.Press('*', false, padEpoch, padEpoch)
+	s.Press('9', true, padEpoch, padEpoch)
 	s.Listen([]*Collector{own, other})
-	s.Press('1', true, padEpoch)
+	s.Press('1', true, padEpoch, padEpoch)
 	if got := strings.Join(s.log, "; "); got != "armed; numbers.91 by digit" {
 		t.Errorf("reports %s", got)
 	}
 	s.log = nil
-	s.Press('*', false, padEpoch)
-	s.Press('9', true, padEpoch)
+	s.Press('*', false, padEpoch, padEpoch)
+	s.Press('9', true, padEpoch, padEpoch)
 	s.Listen(nil)
 	if s.Relay() != "9" {
 		t.Error("a key of a sequence whose collectors are gone is not relayed")
@@ -384,13 +430,13 @@ func TestKeypadListen(t *testing.T) {
 func TestKeypadDocumentChange(t *testing.T) {
 	eff := padDocument(t, "91")
 	s := newPadSim(true, &Collector{Owner: &Leg{}, Self: true, Source: func() *Effective { return eff }})
-	s.Press('*', false, padEpoch)
+	s.Press('*', false, padEpoch, padEpoch)
 	eff = padDocument(t, "9 bind=#")
-	s.Press('9', true, padEpoch)
-	s.Press('1', true, padEpoch)
-	s.Press('*', false, padEpoch)
-	s.Press('#', false, padEpoch)
-	s.Press('9', true, padEpoch)
+	s.Press('9', true, padEpoch, padEpoch)
+	s.Press('1', true, padEpoch, padEpoch)
+	s.Press('*', false, padEpoch, padEpoch)
+	s.Press('#', false, padEpoch, padEpoch)
+	s.Press('9', true, padEpoch, padEpoch)
 	if got := strings.Join(s.log, "; "); got != "armed; numbers.91 by digit; armed; numbers.9 by digit" {
 		t.Errorf("reports %s", got)
 	}

@@ -17,7 +17,7 @@ func (c *Call) press(ev Digit) {
 		leg.keypad.Correct(kept)
 	} else {
 		c.stamp, leg.released = ev.Stamp, ev.Arrived
-		leg.keypad.Press(ev.Key, kept, ev.Arrived)
+		leg.keypad.Press(ev.Key, kept, ev.Arrived.Add(-ev.Duration), ev.Arrived)
 	}
 	c.heard(leg)
 }
