@@ -16,8 +16,10 @@ func (c *Call) turn(leg *Leg) {
 		return
 	}
 	if want := leg.keypad.Absorb() && !c.hurried; want != leg.asked || leg.unknown {
-		// While a key is down, or Asterisk still at a digit, the other party would hear it cut, twice or not at all.
-		at := later(c.calm, c.keysUp(leg, want))
+		at := c.keysUp(leg)
+		if want {
+			at = c.mayKeep(leg)
+		}
 		if c.hurried || !c.clock.now().Before(at) {
 			c.addAgain(leg, want)
 			return
@@ -37,25 +39,39 @@ const (
 	ownPause     = 5 * time.Second        // of the leg whose absorb is switched off: who types on is relayed on
 )
 
-// keysUp is from when a leg may be added again for all that is known of keys that are down; what is past is now. Who is
-// added again while another's key is down hears it twice; and a key that is down when its own absorb is switched off ends
-// for the others without having begun. To switch it on comes after a key of its own, whose next one does not begin yet.
-func (c *Call) keysUp(added *Leg, on bool) (at time.Time) {
-	now := c.clock.now()
+// keysUp is from when a leg's keys may pass again for all that is known of keys that are down; what is past is now. A key
+// that is down then ends for the others without having begun. While Asterisk is still at a digit, whoever hears it would hear
+// it cut, twice or not at all.
+func (c *Call) keysUp(added *Leg) (at time.Time) {
 	for _, leg := range c.Legs {
 		pause := typingPause
-		switch {
-		case leg != added:
-		case on:
-			continue
-		case !leg.keypad.closed: // else there is not so much time
+		if leg == added && !leg.keypad.closed { // else there is not so much time
 			pause = ownPause
 		}
-		if since := now.Sub(leg.released); since > justReleased && since < pause {
-			at = later(at, leg.released.Add(pause))
+		at = later(at, later(leg.calm, c.paused(leg, pause)))
+	}
+	return at
+}
+
+// mayKeep is from when a leg's keys may be kept from the others; what is past is now. A code goes on at once, so that this
+// waits for the end of the leg's own digit alone, as early as that may be: its next one does not begin for minGap after that,
+// for the bridge. Only another whose keys pass, and who is typing, is waited for: the leg would hear its digit twice.
+func (c *Call) mayKeep(leg *Leg) (at time.Time) {
+	at = leg.echo.ends()
+	for _, peer := range c.Peers(leg) {
+		if kept := peer.asked && len(peer.joins) == 0; !kept {
+			at = later(at, later(peer.calm, c.paused(peer, typingPause)))
 		}
 	}
 	return at
+}
+
+// paused is when a leg will have pressed no key for a time, zero if that is past or another is not to be expected yet.
+func (c *Call) paused(leg *Leg, pause time.Duration) time.Time {
+	if since := c.clock.now().Sub(leg.released); since > justReleased && since < pause {
+		return leg.released.Add(pause)
+	}
+	return time.Time{}
 }
 
 // tear: a channel has left the bridge for a moment or for good. In a bridge that mixes, the others are then left without the

@@ -45,7 +45,6 @@ type Call struct {
 	stamp       time.Time     // of the digit that is looked at
 	handed      func()        // called when all keys pass again, before the process stops
 	hurried     bool          // that waits for no pause any more
-	calm        time.Time     // before that Asterisk may still be at a digit
 	offset      time.Duration // our clock less Asterisk's
 
 	recorded time.Time // when the last recording ended

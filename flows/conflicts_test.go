@@ -75,7 +75,8 @@ func TestConflictsProperty(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	counts := map[string]int{}
-	for end := time.Now().Add(*propertyTime); time.Now().Before(end); counts["documents"]++ {
+	const enough = 80 // documents, on a machine with much to do
+	for end := time.Now().Add(*propertyTime); time.Now().Before(end) || counts["documents"] < enough; counts["documents"]++ {
 		p := propDocument(t, rnd)
 		if p.conflicts(t, counts); t.Failed() {
 			t.Fatalf("seed %d: %s, anywhere %v", seed, p.document.Raw, p.anywhere)

@@ -95,6 +95,15 @@ func (e *echo) busy() time.Duration {
 	return free.Sub(e.last.Stamp) + oneFrame
 }
 
+// ends is when the last digit has ended for the bridge at the earliest, by our clock. The next one does not begin for minGap
+// after that.
+func (e *echo) ends() time.Time {
+	if !e.free.After(e.last.Stamp) {
+		return e.last.Arrived
+	}
+	return e.last.Arrived.Add(e.free.Sub(e.last.Stamp) + oneFrame)
+}
+
 // again: nobody presses a key twice with hardly a gap, and Asterisk would report that once more; and a digit that was put
 // back comes again when its turn has.
 func (e *echo) again(d Digit) bool {

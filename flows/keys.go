@@ -27,7 +27,7 @@ func (c *Call) press(ev Digit) {
 func (c *Call) heard(leg *Leg) {
 	e := &leg.echo
 	if busy := e.busy(); busy > 0 {
-		c.calm = later(c.calm, e.last.Arrived.Add(busy))
+		leg.calm = later(leg.calm, e.last.Arrived.Add(busy))
 	}
 	if leg.absorbed(e.begun) {
 		return

@@ -49,6 +49,7 @@ type Leg struct {
 	keypad   *Keypad
 	echo     echo
 	released time.Time // when its last key was reported
+	calm     time.Time // before that Asterisk may still be at it
 	timerAt  time.Time // when the key timer is due; zero: none
 	timer    timer
 
