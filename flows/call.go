@@ -27,6 +27,7 @@ type Call struct {
 	entered     map[string]bool // channels of this call whose entry into the application is known
 	knowing     []string        // accounts that were told of the call
 	mail        *mailbox
+	done        chan struct{}   // closed when it has ended in this process
 	all         []*Leg          // also those that have left
 	left        []*Leg          // those
 	tallied     int             // legs that the process knows of

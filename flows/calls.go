@@ -3,6 +3,8 @@ package flows
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,7 +143,7 @@ func (cs *Calls) begin(started Started, shown func()) {
 
 func (cs *Calls) newCall(id string) *Call {
 	return &Call{
-		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, clock: machine{}, mail: newMailbox(), entered: map[string]bool{},
+		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, clock: machine{}, mail: newMailbox(), entered: map[string]bool{}, done: make(chan struct{}),
 	}
 }
 
@@ -161,6 +163,7 @@ func (cs *Calls) admit(c *Call) bool {
 func (cs *Calls) start(c *Call, enter func(*Task) error, shown func()) {
 	go func() {
 		defer cs.running.Done()
+		defer close(c.done)
 		c.run(enter, shown)
 	}()
 }
@@ -199,6 +202,27 @@ func (cs *Calls) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Leave leaves every call to another process that has the application now, as Shutdown leaves them to Asterisk, and under
+// the same condition; but calls may begin again, and the next Connected takes up what there is then. Nothing must be
+// delivered meanwhile. It returns when all calls have ended in this process, or with ctx's error: those that have not are
+// known to the next Connected as they were.
+func (cs *Calls) Leave(ctx context.Context) error {
+	cs.mu.Lock()
+	left := slices.Collect(maps.Keys(cs.live))
+	cs.mu.Unlock()
+	for _, c := range left {
+		c.mail.put(detach{})
+	}
+	for _, c := range left {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (cs *Calls) register(id string, c *Call) {

@@ -179,3 +179,54 @@ func TestCallsMany(t *testing.T) {
 		}
 	})
 }
+
+// TestLeave: another process has the application: the calls are let go, without anything being undone; what is there when it
+// is taken back is taken up, also what was a call of this process before.
+func TestLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var said []string
+		say := func(what string) { mu.Lock(); defer mu.Unlock(); said = append(said, what) }
+		release := make(chan struct{})
+		calls := NewCalls(CallsConfig{
+			Log:  slog.New(slog.DiscardHandler),
+			Over: func(call string) { say("over " + call) },
+			Enter: func(task *Task, started Started) error {
+				err := task.Await(func(Event) bool { return false })
+				if started.Channel.ID == "busy" { // in a command that Asterisk does not answer
+					<-release
+				}
+				say(fmt.Sprint(started.Channel.ID, " ", err))
+				return err
+			},
+			Adopt: func(task *Task, found []Found) error {
+				say("adopts " + found[0].ID)
+				return task.Await(func(Event) bool { return false })
+			},
+		})
+		calls.Deliver("x", Started{Channel: Channel{ID: "x"}})
+		calls.Deliver("busy", Started{Channel: Channel{ID: "busy"}})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := calls.Leave(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with a call that does not let go Leave = %v", err)
+		}
+		close(release)
+		if err := calls.Leave(t.Context()); err != nil || calls.Len() != 0 || len(calls.ids) != 0 {
+			t.Errorf("Leave = %v, %d calls and %d ids are left", err, calls.Len(), len(calls.ids))
+		}
+		found := Found{Channel: Channel{ID: "x"}, Inside: true, Args: []string{}, Bridge: BridgePrefix + "x"}
+		<-calls.Connected(Inventory{Channels: []Found{found}})
+		synctest.Wait()
+		if !calls.Has("x") || calls.Len() != 1 {
+			t.Errorf("%d calls after it was taken back", calls.Len())
+		}
+		if got, want := strings.Join(said, ", "), "x detached, busy detached, adopts x"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if err := calls.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

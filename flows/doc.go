@@ -34,7 +34,8 @@
 // # Endings
 //
 // When a call is over its tasks' waits return ErrCallEnded and their defers still work. When the process stops the PBX
-// refuses every command first; then waits return ErrDetached, and nothing is undone that a restart takes up.
+// refuses every command first; then waits return ErrDetached, and nothing is undone that a restart takes up. The same when
+// another process takes the application over: its calls are that one's, and found anew when it is taken back.
 //
 // # Sources
 //
