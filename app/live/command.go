@@ -130,7 +130,7 @@ func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
 	}
 	if !l.cfg.Execute(order, func(r flows.Report) { reports <- r }) {
 		if l.has(call, cmd.Channel) {
-			return refuse(Unavailable, "the call is being left to Asterisk, or ends")
+			return refuse(Unavailable, "the call is being left to Asterisk, or to another process, or ends")
 		}
 		return refuse(NotFound, "there is no such channel")
 	}
@@ -153,13 +153,14 @@ func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
 	}
 }
 
-// has says whether a call of this process has a channel, as it was told last.
+// has says whether a call of this process has a channel, as it was told last, or may have it: as long as another process has
+// the calls.
 func (l *Live) has(call, channel string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[call]
 	if h == nil {
-		return false
+		return l.away
 	}
 	for _, leg := range h.view.Legs {
 		if leg.Channel == channel {

@@ -69,6 +69,15 @@ func (x *index) drop(key string, foreign bool) {
 	}
 }
 
+// leave makes a call of this process one of another, who may refresh it.
+func (x *index) leave(key string, ends time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if p := x.pages[key]; p != nil && p.own() {
+		p.ends = ends
+	}
+}
+
 // remove takes a page out; who calls it holds the lock.
 func (x *index) remove(key string) {
 	p := x.pages[key]

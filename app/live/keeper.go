@@ -67,13 +67,13 @@ func (l *Live) next(now time.Time) (h *holding, view flows.CallView, over bool, 
 			}
 			return nil, view, false, max(wait, time.Millisecond)
 		}
-		if h.over {
+		if over = h.over || h.left; over {
 			delete(l.held, due.call)
 		} else {
 			h.round++
 			l.rounds = append(l.rounds, task{at: now.Add(refresh), call: due.call, round: h.round})
 		}
-		return h, h.view, h.over, 0
+		return h, h.view, over, 0
 	}
 }
 
@@ -91,7 +91,9 @@ func (l *Live) publish(h *holding, v flows.CallView, over bool) {
 		l.address(sub.Subject, nil)
 		_ = sub.Unsubscribe() // an error is that the connection is closed
 		delete(h.subs, account)
-		l.send(key(account, v.ID), nil)
+		if !over || !h.left { // else it is another's entry
+			l.send(key(account, v.ID), nil)
+		}
 	}
 	for _, account := range accounts {
 		if h.subs[account] == nil {

@@ -50,6 +50,7 @@ type Live struct {
 	unsent  []string // keys of calls that have ended and were not told of
 	problem error
 	settled bool      // what there is in Asterisk has been taken up
+	away    bool      // another process has it
 	loaded  bool      // what the bucket had has come, once at least
 	watched time.Time // when the bucket was made; of the watch alone
 
@@ -64,6 +65,7 @@ type Live struct {
 type holding struct {
 	view    flows.CallView
 	over    bool
+	left    bool // it is another process's
 	pending bool // among the urgent ones
 	round   int  // a task of another round is stale
 	subs    map[string]*nats.Subscription
@@ -97,7 +99,7 @@ func (l *Live) Changed(v flows.CallView) {
 		l.held[v.ID] = h
 	}
 	was := h.view
-	h.view = v
+	h.view, h.left = v, false
 	for _, account := range v.Accounts {
 		if account != "" {
 			l.index.put(key(account, v.ID), l.entry(v, account), time.Time{})
@@ -125,12 +127,28 @@ func (l *Live) Over(call string) {
 	l.signal()
 }
 
+// Leave gives the calls of this process away: another one has them now, and tells of them if it tells the same NATS. They
+// are listed as long as any other instance's that is away, and commands for them are Unavailable. It does not block.
+func (l *Live) Leave() {
+	l.mu.Lock()
+	l.settled, l.away = false, true
+	for call, h := range l.held {
+		h.left = true
+		for _, account := range h.view.Accounts {
+			l.index.leave(key(account, call), time.Now().Add(Lifetime))
+		}
+		l.hurry(h, call)
+	}
+	l.mu.Unlock()
+	l.signal()
+}
+
 // Settled says that what there was in Asterisk has been taken up: a channel that nobody knows is none. Before that it may
 // be one that this process does not know yet.
 func (l *Live) Settled() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.settled = true
+	l.settled, l.away = true, false
 }
 
 func (l *Live) hasLoaded() {

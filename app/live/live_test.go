@@ -612,3 +612,50 @@ func BenchmarkList(b *testing.B) {
 		}
 	}
 }
+
+// TestLeave: calls that another process has taken over are told of by that one, and commands for them are answered as those
+// for an instance that is away, until this one has them again or they have ended there.
+func TestLeave(t *testing.T) {
+	server := brokertest.Start(t)
+	a, b := newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
+	for _, id := range []string{"c1", "c2", "c3"} {
+		a.Changed(call(id, "alice"+id+"@acme"))
+	}
+	a.shows("acme", "c1.alicec1", "c2.alicec2", "c3.alicec3")
+	b.shows("acme", "c1.alicec1", "c2.alicec2", "c3.alicec3")
+	gone := func(flows.Command, func(flows.Report)) bool { return false }
+	a.mu.Lock()
+	a.does = gone
+	a.mu.Unlock()
+
+	a.Leave()
+	b.Changed(call("c1", "alicec1@acme", "bob@acme"))
+	b.Changed(call("c2", "alicec2@acme"))
+	a.shows("acme", "c1.alicec1", "c2.alicec2", "c3.alicec3", "c1.bob")
+	b.Over("c2")
+	a.shows("acme", "c1.alicec1", "c3.alicec3", "c1.bob")
+	if r := a.Do(t.Context(), Command{Account: "acme", Channel: "c1.bob", Node: node(t, hangup)}); r.Status != Started || r.Node != "b" {
+		t.Errorf("a command for a call that is another's now: %+v", r)
+	}
+	for _, channel := range []string{"c3.alicec3", "nobody"} {
+		if r := a.Do(t.Context(), Command{Account: "acme", Channel: channel, Node: node(t, hangup)}); r.Error == nil || r.Error.Code != Unavailable {
+			t.Errorf("a command for %s while another has the calls: %+v", channel, r)
+		}
+	}
+
+	a.mu.Lock()
+	a.does = nil
+	a.mu.Unlock()
+	a.Changed(call("c3", "alicec3@acme"))
+	a.Settled()
+	if r := a.Do(t.Context(), Command{Account: "acme", Channel: "c3.alicec3", Node: node(t, hangup)}); r.Status != Started || r.Node != "a" {
+		t.Errorf("a command for a call that was taken back: %+v", r)
+	}
+	if r := a.Do(t.Context(), Command{Account: "acme", Channel: "nobody", Node: node(t, hangup)}); r.Error == nil || r.Error.Code != NotFound {
+		t.Errorf("a command for nobody: %+v", r)
+	}
+	b.until("c3 is told of again", func() bool {
+		e, _, _ := b.index.find("acme", "c3.alicec3", time.Now())
+		return e != nil
+	})
+}
