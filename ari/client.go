@@ -41,6 +41,15 @@ type Config struct {
 	// Its context ends with the connection. nil for none.
 	OnConnect func(context.Context, *Client) error
 
+	// Process names this process to others that may take the application, in Asterisk and in their logs: the Asterisk node's
+	// name, say; it need not be unique. "": nobody else is expected, nothing is written into Asterisk, and who takes the
+	// application over has it for good.
+	Process string
+	// OnReplaced runs when another process has taken over the application: its calls are that one's now. Commands fail with
+	// flows.ErrDetached from before it is called until the application is taken back, before which it must have returned; then
+	// OnConnect runs as after any connect. nil for none.
+	OnReplaced func(context.Context)
+
 	// Answered is told of each request: its method, the status of the answer, 0 if there was none, and the time until then.
 	// It is called by the goroutine that asked. nil for nobody.
 	Answered func(method string, status int, took time.Duration)
@@ -62,6 +71,8 @@ type Client struct {
 	v5       *native.Client // requests with Timeout
 	v5long   *native.Client // requests with LongTimeout
 	detached atomic.Bool
+	away     atomic.Bool // another process has the application
+	holder   *holder     // nil: nobody else is expected
 	oneByOne atomic.Bool // this Asterisk knows no requests for several variables
 
 	skipped, decoded, unknown, broken, reconnects atomic.Uint64
@@ -96,6 +107,9 @@ func New(cfg Config) (*Client, error) {
 	cfg.setDefaults()
 
 	c := &Client{cfg: cfg, base: base, seen: make(map[string]bool)}
+	if cfg.Process != "" {
+		c.holder = newHolder(cfg.Process, cfg.Application)
+	}
 	c.http = &http.Client{Transport: newTransport()}
 	if cfg.Answered != nil {
 		c.http.Transport = timed{c.http.Transport, cfg.Answered}
@@ -129,10 +143,13 @@ func (cfg *Config) setDefaults() {
 // changes nothing more in Asterisk. What is under way goes on. There is no way back.
 func (c *Client) Detach() { c.detached.Store(true) }
 
+// idle says whether no command may be sent: for good, or because the calls are another process's.
+func (c *Client) idle() bool { return c.detached.Load() || c.away.Load() }
+
 // Status is how the client stands.
 type Status struct {
 	Connected bool   // events flow and OnConnect is done
-	Replaced  bool   // another instance took the application over and we stepped down
+	Replaced  bool   // another process has taken over the application
 	Version   string // Asterisk's; "" as long as it is not known
 	Problem   string // why not connected, one line for people; "" when connected
 

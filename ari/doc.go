@@ -46,13 +46,24 @@
 // is missed, and what happened between opening and listing is both in the list and an event: what
 // OnConnect tells the calls must bear being told twice.
 //
-// A ping every second that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s. When another
-// instance connects with the same application, Asterisk gives it all events and tells us (ApplicationReplaced): the
-// client detaches itself, Run returns ErrReplaced and does not steal the application back.
+// A ping every second that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s.
+//
+// # Another process with the same application
+//
+// When another process connects with the application, Asterisk gives it all events and tells us (ApplicationReplaced): the
+// calls are its from then on. Commands fail with flows.ErrDetached, Config.OnReplaced lets the calls go, and we wait. Who has
+// the application writes its name and the time into the global variable METAFLOWS_HOLDER_<application> every 5 s; when what
+// is there has not changed for 15 s, or says that its writer has left, as an orderly end of Run does, we connect again, and
+// OnConnect finds what there is. An old value is told by that it does not change while we look, not by the time in it: clocks
+// of two machines may differ. An empty one is as any other, since a reload of the dialplan can clear it. A connection that
+// was cut and is mended does not take the application from a process that has come meanwhile; one that starts does take it.
+//
+// Who has lost the application three times within 90 s, to processes whose signs of life it does not see or that come and
+// go, does not come back: Run returns ErrReplaced. What to do is told as an ERROR before, when it is taken back a second time.
 //
 // # Goroutines
 //
 // Run uses the caller's, which runs OnConnect and then delivers the events that were kept, and for each connection a
-// reader, which delivers all the others, and one that pings. Never two of them deliver at the same time. No lock is held
-// while a handler runs.
+// reader, which delivers all the others, one that pings and one that gives signs of life. Never two of them deliver at the
+// same time. No lock is held while a handler runs.
 package ari

@@ -15,8 +15,8 @@ import (
 	"metaflows/flows"
 )
 
-// ErrReplaced is what Run returns after another instance took over the application on this Asterisk.
-var ErrReplaced = errors.New("another instance has taken over the ARI application")
+// ErrReplaced is what Run returns when another process has taken over the application on this Asterisk for good.
+var ErrReplaced = errors.New("another process has taken over the ARI application")
 
 // errAnswer: a 2xx whose body is not what ARI promises.
 var errAnswer = errors.New("the answer is not what ARI promises")

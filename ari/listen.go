@@ -26,18 +26,24 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
-// Run keeps the events' websocket connected until ctx ends, and returns its error then. After another instance has taken
-// over the application it does not connect again: it detaches the client and returns ErrReplaced. Run may be called once.
+// Run keeps the events' websocket connected until ctx ends, and returns its error then. After another process has taken
+// over the application it waits until that one is gone; ErrReplaced is that this has no end, see the package's comment. Run
+// may be called once.
 func (c *Client) Run(ctx context.Context) error {
 	delay := c.cfg.RetryMin
 	for {
 		began := time.Now()
 		err := c.session(ctx)
-		switch {
-		case errors.Is(err, ErrReplaced):
-			c.stepDown()
-			return ErrReplaced
-		case ctx.Err() != nil:
+		if errors.Is(err, ErrReplaced) {
+			if err := c.standBy(ctx); errors.Is(err, ErrReplaced) {
+				return err
+			}
+			delay = c.cfg.RetryMin
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		if ctx.Err() != nil {
 			c.setProblem("stopped")
 			return ctx.Err()
 		}
@@ -63,33 +69,44 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// stepDown is what remains to be done when the application is another's: not to fight for it.
-func (c *Client) stepDown() {
-	c.Detach()
-	c.setProblem(fmt.Sprintf("another instance has taken over the ARI application %q; this one has stepped down", c.cfg.Application))
-	c.mu.Lock()
-	c.status.Replaced = true
-	c.mu.Unlock()
-	c.cfg.Log.Error("another instance has taken over the ARI application; this one has stepped down", "application", c.cfg.Application)
-}
-
 // session is one connection from its making to its end; it returns why it ended, never nil.
 func (c *Client) session(parent context.Context) error {
 	if err := c.checkVersion(parent); err != nil {
 		return err
 	}
+	if taken, err := c.takenInGap(parent); err != nil {
+		return &problem{text: fail("read who has", c.cfg.Application, err).Error()}
+	} else if taken {
+		return ErrReplaced
+	}
 	conn, err := c.dial(parent)
 	if err != nil {
 		return err
 	}
+	c.away.Store(false)
 	ctx, end := context.WithCancelCause(parent)
 	// The reader's context ends later: coder/websocket answers its end by breaking the connection.
 	reading, breakOff := context.WithCancel(context.WithoutCancel(parent))
 	defer breakOff()
 	g := &gate{handler: c.cfg.Handler}
 	var wg sync.WaitGroup
-	wg.Go(func() { end(c.read(reading, conn, g)) })
+	wg.Go(func() {
+		err := c.read(reading, conn, g)
+		end(err)
+		if errors.Is(err, ErrReplaced) { // after the end: what fails for this reason fails in a session that is over
+			c.away.Store(true)
+		}
+	})
 	wg.Go(func() { end(c.ping(ctx, conn)) })
+	if c.holder != nil {
+		c.holder.had = true
+		wg.Go(func() { c.beat(ctx) })
+	}
+	defer func() {
+		if c.holder != nil && parent.Err() != nil && !errors.Is(context.Cause(ctx), ErrReplaced) {
+			c.release(context.WithoutCancel(parent))
+		}
+	}()
 	// Nothing is delivered after the session: the next one's events must not be overtaken.
 	defer wg.Wait()
 	defer func() { hangUp(context.Cause(ctx), conn, breakOff) }()
@@ -123,7 +140,7 @@ func hangUp(cause error, conn *websocket.Conn, breakOff func()) {
 func (c *Client) connected() {
 	c.mu.Lock()
 	again := c.before
-	c.before, c.status.Connected, c.status.Problem = true, true, ""
+	c.before, c.status.Connected, c.status.Replaced, c.status.Problem = true, true, false, ""
 	version := c.status.Version
 	c.mu.Unlock()
 	if again {

@@ -226,7 +226,8 @@ func TestStopWhileAsteriskHangs(t *testing.T) {
 	}
 }
 
-func TestReplaced(t *testing.T) {
+// Who has said no name does not get the application back.
+func TestReplacedForGood(t *testing.T) {
 	s := aritest.New(t)
 	r := run(t, s, nil)
 	r.await(t, "connected", connected)
@@ -237,7 +238,7 @@ func TestReplaced(t *testing.T) {
 	}
 	r.done <- nil
 	status := r.Status()
-	if status.Connected || !status.Replaced || !strings.Contains(status.Problem, "another instance") {
+	if status.Connected || !status.Replaced || !strings.Contains(status.Problem, "another process") {
 		t.Errorf("status %+v", status)
 	}
 	if err := r.Answer("1"); !errors.Is(err, flows.ErrDetached) {

@@ -59,7 +59,7 @@ func (c *Client) Recording(name string) (live, stored bool, err error) {
 // begin within the deadline of a request; reading goes on as long as ctx.
 func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadCloser, error) {
 	const verb = "read recording"
-	if c.detached.Load() {
+	if c.idle() {
 		return nil, fail(verb, name, flows.ErrDetached)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -82,7 +82,7 @@ type roundTripper struct {
 // RoundTrip implements http.RoundTripper. Unlike others it returns an *Error for every answer that is not 2xx, because
 // v5 would drop Asterisk's text.
 func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	if t.c.detached.Load() {
+	if t.c.idle() {
 		if req.Body != nil {
 			req.Body.Close()
 		}
@@ -120,7 +120,7 @@ type request struct {
 
 // do sends a request and decodes the answer into out, unless that is nil.
 func (c *Client) do(r request, out any) error {
-	if c.detached.Load() {
+	if c.idle() {
 		return flows.ErrDetached
 	}
 	return c.doAlways(context.Background(), r, out)

@@ -51,9 +51,12 @@ func Examine(ctx context.Context, cfg config.Config, out io.Writer) bool {
 		return false
 	}
 	defer end()
-	if p.connect(ctx) && p.channel(ctx) {
-		p.recording(ctx)
-		_ = p.client.Hangup(p.id, 0)
+	if p.connect(ctx) {
+		p.holder()
+		if p.channel(ctx) {
+			p.recording(ctx)
+			_ = p.client.Hangup(p.id, 0)
+		}
 	}
 	if p.healthy {
 		fmt.Fprintln(out, "Asterisk is ready for metaflows.")
@@ -114,6 +117,19 @@ func (p *patient) unreachable(problem string) {
 
 func (p *patient) userLines() []string {
 	return []string{"in ari.conf:", "[" + p.cfg.ARI.Username + "]", "type = user", "read_only = no", "password = (that of METAFLOWS_ARI_PASSWORD)"}
+}
+
+// holder says which process has the application.
+func (p *patient) holder() {
+	name, at, err := p.client.Holder(p.cfg.ARI.Application)
+	switch {
+	case err != nil:
+		p.bad(err.Error())
+	case name == "":
+		p.good("the application " + p.cfg.ARI.Application + " is held by nobody now")
+	default:
+		p.good("the application " + p.cfg.ARI.Application + " is held by " + name + ", which has last said so at " + at)
+	}
 }
 
 // channel makes a channel that dials nobody, and looks at what its event carries and what its dialplan has.

@@ -12,12 +12,21 @@ import (
 const booksAge = 24 * time.Hour
 
 // closeBooks tells the ends of calls and recordings that were over before this process could hear of it: what a process
-// before it has begun by the event stream, and no call of this one goes on with. It waits for NATS, until ctx ends.
-func (s *process) closeBooks(ctx context.Context, began time.Time) {
-	select {
-	case <-s.telephony.first:
-	case <-ctx.Done():
+// before it, or one that had the application for a while, has begun by the event stream, and no call of this one goes on
+// with. It ends with ctx.
+func (s *process) closeBooks(ctx context.Context) {
+	for {
+		select {
+		case began := <-s.telephony.anew:
+			s.closeBefore(ctx, began)
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// closeBefore closes the books of the time before this process took up the calls. It waits for NATS, until ctx ends.
+func (s *process) closeBefore(ctx context.Context, began time.Time) {
 	for tries := 1; ctx.Err() == nil; {
 		reading, cancel := context.WithTimeout(ctx, 30*time.Second)
 		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-booksAge), began)
@@ -44,7 +53,7 @@ func (s *process) closeBooks(ctx context.Context, began time.Time) {
 
 // closeOne tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
 func (s *process) closeOne(begun flows.Notice) {
-	if s.telephony.calls.Has(flows.BridgePrefix + begun.Call) {
+	if s.telephony.calls.Has(flows.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
 		return
 	}
 	n := begun

@@ -20,7 +20,6 @@ import (
 	"metaflows/app/metrics"
 	"metaflows/app/schema"
 	"metaflows/app/store"
-	"metaflows/ari"
 )
 
 const (
@@ -28,6 +27,9 @@ const (
 	callTimeout = 5 * time.Second  // for calls and requests to end at a stop
 	keysTimeout = 3 * time.Second  // of these, for keys that are kept from the other party to be given back
 	lastTimeout = 5 * time.Second  // for what is being published to be stored at a stop
+
+	// leaveTimeout is for calls to let go when another process takes them over: a command to Asterisk may take 15 s.
+	leaveTimeout = 20 * time.Second
 )
 
 // Options are what a process gives beside its configuration.
@@ -144,14 +146,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err := s.listen(&running); err != nil {
 		return err
 	}
-	running.Go(func() {
-		if err := s.telephony.client.Run(life); errors.Is(err, ari.ErrReplaced) {
-			s.log.Error("metaflows handles no calls any more; end the other instance, or this one")
-		}
-	})
+	running.Go(func() { _ = s.telephony.client.Run(life) }) // it tells why it ends, and so does /readyz
 	running.Go(func() { s.telephony.tidy(life, s.log) })
-	began := time.Now()
-	running.Go(func() { s.closeBooks(life, began) })
+	running.Go(func() { s.closeBooks(life) })
 	if options.Listening != nil {
 		options.Listening(s.addr)
 	}

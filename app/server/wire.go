@@ -2,8 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"metaflows/actions"
@@ -23,7 +23,7 @@ type telephony struct {
 	calls   *flows.Calls
 	channel *channelVars
 	janitor *actions.Janitor
-	first   chan struct{} // closed when it has connected for the first time, and has taken up what there was
+	anew    chan time.Time // of each connect that has taken up what another process had; one slot
 }
 
 // inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
@@ -33,8 +33,11 @@ type inbox struct {
 	vars    *channelVars
 	janitor *actions.Janitor
 	ownerOf func(account, device string) (user string, ok bool)
-	first   func() // the first connect is done; may be called again
-	settled func() // and what there was is a call again; likewise
+	anew    chan<- time.Time
+	others  bool   // what there is in Asterisk was another process's; of the goroutine that connects
+	settled func() // what there was is a call again; may be called again
+	left    func() // the calls are another process's
+	log     *slog.Logger
 }
 
 // know completes a channel by what the directory knows of its device. It is a look into memory.
@@ -65,14 +68,34 @@ func (i *inbox) connected(_ context.Context, client *ari.Client) error {
 	for n := range inv.Channels {
 		i.know(&inv.Channels[n].Channel)
 	}
+	now := time.Now()
 	settled := i.calls.Connected(inv)
 	i.janitor.Sweep(inv)
-	i.first()
+	if i.others {
+		i.others = false
+		select {
+		case i.anew <- now:
+		default: // the time before is still to be looked at
+		}
+	}
 	go func() {
 		<-settled
 		i.settled()
 	}()
 	return nil
+}
+
+// replaced leaves the calls to another process that has taken over the application. When it is taken back, what is there then
+// is found by connected, as after a restart: what that process has done with a call stands on its channels, and nothing of it
+// in this one's memory.
+func (i *inbox) replaced(ctx context.Context) {
+	i.others = true
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	if err := i.calls.Leave(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		i.log.Warn("calls did not let go in time", "calls", i.calls.Len(), "error", err)
+	}
+	i.left()
 }
 
 // tidy looks at intervals for what is left over in Asterisk, until ctx ends.
@@ -100,11 +123,13 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 // connect makes the telephony; nothing runs yet.
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
-	first := make(chan struct{})
-	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, first: sync.OnceFunc(func() { close(first) }), settled: s.live.Settled}
+	anew := make(chan time.Time, 1)
+	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, anew: anew, others: true,
+		settled: s.live.Settled, left: s.live.Leave, log: s.log}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
-		Log: s.log, Handler: in, OnConnect: in.connected, Answered: s.metrics.Answered,
+		Process: cfg.Node,
+		Log:     s.log, Handler: in, OnConnect: in.connected, OnReplaced: in.replaced, Answered: s.metrics.Answered,
 	})
 	if err != nil {
 		return nil, err
@@ -116,7 +141,7 @@ func (s *process) connect() (*telephony, error) {
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Changed: s.live.Changed, Over: s.live.Over,
 	})
 	in.janitor = set.NewJanitor(in.calls.Has)
-	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, first: first}, nil
+	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, anew: anew}, nil
 }
 
 // simulator plays keys through with the settings and modules of the process.

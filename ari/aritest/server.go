@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -68,15 +69,23 @@ type Server struct {
 	version  string
 	requests []Request
 	answers  map[string]Answer // by "METHOD /path"
+	globals  map[string]string // Asterisk's global variables
 	conn     *websocket.Conn
 	arrived  chan struct{} // closed and replaced at each connection
 	count    int
 }
 
-// New starts a server, an Asterisk 22.10.1 that answers 204 to everything; it ends with the test.
-func New(t testing.TB) *Server {
-	s := &Server{t: t, version: "22.10.1", answers: make(map[string]Answer), arrived: make(chan struct{})}
+// New starts a server, an Asterisk 22.10.1 that keeps global variables and answers 204 to everything else; it ends with the
+// test.
+func New(t testing.TB) *Server { return start(t, nil) }
+
+func start(t testing.TB, listener net.Listener) *Server {
+	s := &Server{t: t, version: "22.10.1", answers: make(map[string]Answer), globals: make(map[string]string), arrived: make(chan struct{})}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	if listener != nil {
+		s.http.Listener.Close()
+		s.http.Listener = listener
+	}
 	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.dialled.Add(1)
@@ -107,6 +116,25 @@ func (s *Server) Script(request string, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[request] = a
+}
+
+// Unscript lets requests get again what they got before Script.
+func (s *Server) Unscript(request string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.answers, request)
+}
+
+// SetGlobal sets a global variable of Asterisk.
+func (s *Server) SetGlobal(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.globals[name] = value
+}
+
+// Steal lets somebody else take over the application.
+func (s *Server) Steal() {
+	s.Push(`{"type":"ApplicationReplaced","timestamp":"2026-11-22T19:00:00.123+0000","application":"metaflows"}`)
 }
 
 // Requests returns what has come in since the last call, without asterisk/info and the events' websocket.
@@ -211,6 +239,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		a = Answer{Status: http.StatusNoContent}
 	}
 	body, _ := io.ReadAll(r.Body) // a request cut short is recorded as far as it came
+	if path == "/asterisk/variable" && !scripted && a.Status == http.StatusNoContent {
+		a = s.global(r, body)
+	}
 	if path != "/asterisk/info" {
 		s.mu.Lock()
 		s.requests = append(s.requests, Request{Method: r.Method, Path: path, Query: r.URL.Query().Encode(), Body: strings.TrimSpace(string(body))})
@@ -230,7 +261,23 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(a.Body))
 }
 
-// events is the websocket. A new one takes Push over from the old, which stays open.
+// global reads or sets a global variable.
+func (s *Server) global(r *http.Request, body []byte) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Method == http.MethodGet {
+		value, _ := json.Marshal(s.globals[r.URL.Query().Get("variable")])
+		return Answer{Status: http.StatusOK, Body: `{"value":` + string(value) + `}`}
+	}
+	var set struct{ Variable, Value string }
+	if err := json.Unmarshal(body, &set); err != nil || set.Variable == "" {
+		return Answer{Status: http.StatusBadRequest, Body: `{"message":"Variable name is required"}`}
+	}
+	s.globals[set.Variable] = set.Value
+	return Answer{Status: http.StatusNoContent}
+}
+
+// events is the websocket. A new one takes the application and Push over from the old, which is told and stays open.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	app, all := r.URL.Query().Get("app"), r.URL.Query().Get("subscribeAll")
 	if app == "" || all != "false" {
@@ -249,15 +296,31 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.CloseNow()
 	s.mu.Lock()
+	old := s.conn
 	s.conn = conn
 	s.count++
 	close(s.arrived)
 	s.arrived = make(chan struct{})
 	s.mu.Unlock()
+	if old != nil {
+		told, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = old.Write(told, websocket.MessageText, []byte(`{"type":"ApplicationReplaced","timestamp":"2026-11-22T19:00:00.123+0000","application":"`+app+`"}`))
+		cancel()
+	}
+	defer s.gone(conn)
 	for {
 		if _, _, err := conn.Read(context.Background()); err != nil {
 			return
 		}
+	}
+}
+
+// gone notes that a websocket is closed.
+func (s *Server) gone(conn *websocket.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == conn {
+		s.conn = nil
 	}
 }
 
