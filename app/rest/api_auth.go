@@ -23,8 +23,8 @@ type APIKeys interface {
 	DeleteKey(ctx context.Context, account, id string) error
 }
 
-// loginCost is what a login costs, and once more what a wrong secret costs beside the request that brought it
-// (kazoo-facts 1.9).
+// loginCost is what a login costs until it has turned out to be right, and once more what a wrong secret costs beside the
+// request that brought it.
 const loginCost = 35
 
 // loginRoutes exchange an API key for a token, show the token's own identity, and end it (kazoo-facts 2).
@@ -82,6 +82,7 @@ func (a *API) login(x *exchange) {
 	case err != nil:
 		x.unavailable(err)
 	default:
+		a.giveBack(x.client(), loginCost-1) // only guesses cost as much
 		a.cfg.Log.Info("login", "account", id.Account, "owner", id.Owner, "key_id", id.KeyID, "from", x.client(), "request", x.answer.RequestID)
 		x.answer.AuthToken, x.answer.Version = token, a.cfg.Version
 		x.succeed(a.describe(id))
