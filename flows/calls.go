@@ -127,8 +127,9 @@ const BridgePrefix = "mf-"
 
 // begin starts a call for a channel. shown is called when it has been told of, or comes to nothing.
 func (cs *Calls) begin(started Started, shown func()) {
-	id := started.Channel.ID
-	if !started.Stamp.IsZero() { // the same channel may enter again: that is another call
+	id := strings.ReplaceAll(started.Channel.ID, ";", "-") // half a Local channel's; a recording's folder has the call's id
+	if !started.Stamp.IsZero() {
+		// The same channel may enter again: that is another call.
 		id += "-" + strconv.FormatInt(started.Stamp.UnixMilli(), 36)
 	}
 	c := cs.newCall(id)
