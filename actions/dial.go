@@ -45,6 +45,7 @@ type dialling struct {
 	resumed           bool // a process before this one began it
 	takenAway         bool // a leg of it was found elsewhere in the dialplan
 	silent            bool // nothing was heard of the callees in the time for that
+	forwards
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
@@ -156,7 +157,11 @@ func (d *dialling) restore() map[string]string {
 // callee makes the channel of a dialstring and waits until it is in the application. A nil leg without an error says that
 // it cannot be dialled.
 func (d *dialling) callee(target string) (*flows.Leg, error) {
-	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, nil)
+	if slices.Contains(d.sent, target) {
+		d.call.Log.Info("a callee that has redirected is not dialled again", "dialstring", target)
+		return nil, nil
+	}
+	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, target), nil)
 	if err != nil {
 		if ending := d.t.Ending(); ending != nil {
 			return nil, ending
@@ -200,7 +205,7 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 		if err := d.tell(map[string]string{flows.VarPartner: callee.Name, handDown: "1"}); err != nil {
 			return nil, "", err
 		}
-		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.rest()); err != nil && !gone(err) {
+		if err := d.Set.ring(callee, d.caller, d.rest()); err != nil && !gone(err) {
 			return nil, "", err
 		}
 	}
@@ -215,13 +220,19 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 	case callee.Up():
 		return callee, statusAnswer, nil
 	}
-	d.awaitCause(callee)
+	next, err := d.follow(callee)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case next != nil:
+		return d.ringIn(next)
+	}
 	return nil, d.statusOf(callee), nil
 }
 
-// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart.
+// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, or a redirection.
 func (d *dialling) rest() time.Duration {
-	if !d.resumed || d.args.answer == 0 {
+	if !d.resumed && d.left == nil || d.args.answer == 0 {
 		return d.args.answer
 	}
 	return max(time.Second, d.args.answer-time.Since(d.began))
@@ -256,14 +267,6 @@ func (d *dialling) overdue() bool {
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
 func (d *dialling) awaitCause(leg *flows.Leg) {
 	_ = d.t.Until(time.Second, func() bool { return leg.Cause != 0 })
-}
-
-// statusOf is how a callee ended; a redirection is told.
-func (d *dialling) statusOf(leg *flows.Leg) string {
-	if redirected(leg) {
-		d.call.Log.Info("the callee redirects; following it is not built", "dialstring", leg.Dialled)
-	}
-	return statusOf(leg)
 }
 
 func (d *dialling) bridge(legs ...*flows.Leg) error { return d.bridgeLegs(d.call, legs...) }

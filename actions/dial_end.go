@@ -25,7 +25,7 @@ func (d *dialling) giveBack(status string) error {
 	d.t.EndOthers()
 	d.started()
 	reason := reasons[status]
-	if status == statusNoAnswer && slices.ContainsFunc(d.call.Left(), redirected) {
+	if status == statusNoAnswer && slices.ContainsFunc(d.unfollowed(), redirected) {
 		reason = "redirected"
 	}
 	for _, leg := range d.call.Peers(d.caller) {
@@ -34,7 +34,7 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(hangupCause(d.call.Left(), d.overdue()))
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(d.hangupCause())
 			maps.Copy(vars, d.restore())
 		} else {
 			for _, name := range ofEarlierCall {

@@ -27,9 +27,7 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 			continue
 		}
 		rung = append(rung, callee)
-		d.pushed++
-		if err := d.tell(map[string]string{pushHandler: orphanHandler + "(" + callee.Name + ")"}); err != nil {
-			d.pushed--
+		if err := d.attach(callee); err != nil {
 			stop()
 			return nil, "", err
 		}
@@ -48,30 +46,11 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 	stop = sync.OnceFunc(stop)
 	defer stop()
 	for _, callee := range rung {
-		if callee.Called {
-			continue
-		}
-		if err := d.pbx.DialChannel(callee.ID, d.caller.ID, d.rest()); err != nil && !gone(err) {
-			if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
-				return nil, "", err
-			}
-			d.call.Log.Warn("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err)
-			d.quietly(func() error { return d.pbx.Hangup(callee.ID, causeNormal) }, "ending a callee that cannot be dialled")
+		if err := d.ringBeside(callee); err != nil {
+			return nil, "", err
 		}
 	}
-	var first *flows.Leg
-	err := d.await(rung, func() bool {
-		left := len(rung)
-		for _, callee := range rung {
-			if callee.Up() {
-				first = callee
-			}
-			if callee.Failed() {
-				left--
-			}
-		}
-		return d.caller.Gone || first != nil || left == 0
-	})
+	first, err := d.awaitFirst(rung)
 	if err != nil {
 		return nil, "", err
 	}
@@ -95,6 +74,75 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 		}
 	}
 	return first, statusAnswer, d.bridge(d.caller, first)
+}
+
+// attach lets a callee end with the caller.
+func (d *dialling) attach(callee *flows.Leg) error {
+	d.pushed++
+	err := d.tell(map[string]string{pushHandler: orphanHandler + "(" + callee.Name + ")"})
+	if err != nil {
+		d.pushed--
+	}
+	return err
+}
+
+// ringBeside dials a callee outside of the bridge, unless that was done. An error is only the call's end.
+func (d *dialling) ringBeside(callee *flows.Leg) error {
+	if callee.Called {
+		return nil
+	}
+	err := d.Set.ring(callee, d.caller, d.rest())
+	if err == nil || gone(err) {
+		return nil
+	}
+	if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
+		return err
+	}
+	d.call.Log.Warn("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err)
+	d.quietly(func() error { return d.pbx.Hangup(callee.ID, causeNormal) }, "ending a callee that cannot be dialled")
+	return nil
+}
+
+// awaitFirst waits until one of the callees answers, all have failed or the caller has gone; nil but for an answer. Who is
+// called in the place of one that redirects is among them.
+func (d *dialling) awaitFirst(rung []*flows.Leg) (first *flows.Leg, err error) {
+	for {
+		err := d.await(rung, func() bool {
+			left := len(rung)
+			for _, callee := range rung {
+				if callee.Up() {
+					first = callee
+				}
+				if callee.Failed() {
+					left--
+				}
+			}
+			return d.caller.Gone || first != nil || left == 0 || slices.ContainsFunc(rung, d.pointsOn)
+		})
+		if err != nil || d.silent || d.caller.Gone || first != nil {
+			return first, err
+		}
+		n := slices.IndexFunc(rung, d.pointsOn)
+		if n < 0 {
+			return nil, nil
+		}
+		from := rung[n]
+		next, err := d.follow(from)
+		if err != nil {
+			return nil, err
+		}
+		if next == nil {
+			continue
+		}
+		rung[n] = next
+		d.divert(from)
+		if err := d.attach(next); err != nil {
+			return nil, err
+		}
+		if err := d.ringBeside(next); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // dismiss cancels a callee that another one was faster than. An account that had nobody else on the call learns it.

@@ -33,14 +33,14 @@ var reasons = map[string]string{
 	statusCongestion: "congestion", statusUnavailable: "unavailable", statusInvalid: "invalid_args",
 }
 
-// redirected: the callee has answered 302. Where to is told by an event that may come after the end of its channel.
+// redirected: the callee has answered 302. One that is followed does not count: who is called in its place does.
 func redirected(leg *flows.Leg) bool { return leg.Forward != "" || leg.Cause == causeRedirected }
 
 // statusOf is how a callee that was not reached ended, as Dial() counts it (app_dial.c, handle_cause).
 func statusOf(leg *flows.Leg) string {
 	switch {
 	case redirected(leg):
-		return statusNoAnswer // following a redirection is not built
+		return statusNoAnswer
 	case leg.Cause == causeBusy:
 		return statusBusy
 	case leg.Cause == causeCongestion:

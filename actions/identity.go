@@ -29,6 +29,9 @@ func (d *dialling) meet() error {
 	if calls {
 		names = append(names, invited)
 	}
+	if !d.caller.Phone() {
+		names = append(names, forwardedBy)
+	}
 	own, err := d.pbx.Variables(d.caller.ID, names...)
 	brought := err == nil && (own[broughtBy] != "" || calls && own[invited] == "")
 	if brought {
@@ -39,6 +42,7 @@ func (d *dialling) meet() error {
 		return err
 	}
 	d.own, d.caller.LinkedID = own, own["CHANNEL(linkedid)"]
+	d.came(own[forwardedBy])
 	context := firstOf(own[transferContext], d.caller.Channel.Context)
 	if brought {
 		made, err := d.askOwner(d.t, d.caller)
@@ -85,11 +89,24 @@ var errAnotherTechnology = errors.New("only a PJSIP endpoint can be asked")
 
 // sample makes a channel of a leg's endpoint, and ends it when it has said what its endpoint gives it.
 func (s *Set) sample(t *flows.Task, leg *flows.Leg) (made flows.Channel, err error) {
+	return s.sampleOf(t, leg, leg.Endpoint(), func(made *flows.Channel) error {
+		if made.Vars["METAFLOWS_ACCOUNT"] == "" || made.Vars["METAFLOWS_CONTEXT"] != "" {
+			return nil
+		}
+		own, err := s.pbx.Variables(made.ID, "TRANSFER_CONTEXT")
+		made.Vars = maps.Clone(made.Vars)
+		made.Vars["METAFLOWS_CONTEXT"] = own["TRANSFER_CONTEXT"]
+		return err
+	})
+}
+
+// sampleOf is sample by the dialstring that leads to the endpoint; ask asks the channel what is wanted.
+func (s *Set) sampleOf(t *flows.Task, leg *flows.Leg, dialstring string, ask func(made *flows.Channel) error) (made flows.Channel, err error) {
 	if !strings.HasPrefix(leg.Name, askable) {
 		return made, errAnotherTechnology
 	}
 	id := t.Call.Name(flows.ArgLeg)
-	if err := s.pbx.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: leg.Endpoint(), Args: []string{t.Call.ID}}); err != nil {
+	if err := s.pbx.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: dialstring, Args: []string{t.Call.ID}}); err != nil {
 		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same
 			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
 		}
@@ -107,11 +124,8 @@ func (s *Set) sample(t *flows.Task, leg *flows.Leg) (made flows.Channel, err err
 		}
 		return entered
 	})
-	if entered && made.Vars["METAFLOWS_ACCOUNT"] != "" && made.Vars["METAFLOWS_CONTEXT"] == "" {
-		var own map[string]string
-		own, err = s.pbx.Variables(id, "TRANSFER_CONTEXT")
-		made.Vars = maps.Clone(made.Vars)
-		made.Vars["METAFLOWS_CONTEXT"] = own["TRANSFER_CONTEXT"]
+	if entered {
+		err = ask(&made)
 	}
 	if !errors.Is(err, flows.ErrDetached) {
 		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that was made to ask whose its endpoint is")

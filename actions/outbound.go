@@ -5,22 +5,27 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"metaflows/flows"
 )
 
 // outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
-// the call.
-func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role string, variables map[string]string) (*flows.Leg, error) {
+// the call. number is its caller id where its endpoint gives it none; "" for none.
+func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role, number string, variables map[string]string) (*flows.Leg, error) {
 	id := t.Call.Name(flows.ArgLeg)
 	dialled := target
-	if strings.HasPrefix(target, "Local/") { // it is never rung back, and its extension was pressed
+	local := strings.HasPrefix(target, "Local/")
+	if local { // it is never rung back, and its extension was pressed
 		dialled = ""
 	}
 	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
 		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
+	if local { // it has none of its own
+		spec.Variables[callerNumber] = number
+	}
 	var entered *flows.Started
 	if err := s.pbx.CreateChannel(spec); err != nil {
 		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same, or come yet: then it is a stray
@@ -49,7 +54,7 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 	leg := flows.NewLeg(entered.Channel, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
-	if err := s.identify(t, leg); err != nil {
+	if err := s.identify(t, leg, number); err != nil {
 		s.drop(t, id, "ending a channel that cannot be asked")
 		t.Call.Drop(leg)
 		return nil, err
@@ -57,24 +62,40 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 	return leg, nil
 }
 
-// identify completes whose leg it is, and keeps that on its channel where a dial could give it more: it lets what the
-// caller hands down reach every variable that the endpoint does not set (ari-facts 14).
-func (s *Set) identify(t *flows.Task, leg *flows.Leg) error {
+// identify completes whose leg it is and by which number, and keeps that on its channel where a dial could give it more: it
+// lets what the caller hands down reach every variable that the endpoint does not set (ari/ASTERISK.md, Whose a channel is).
+func (s *Set) identify(t *flows.Task, leg *flows.Leg, number string) error {
+	own := map[string]string{}
+	if leg.CallerNum == "" && number != "" {
+		leg.CallerNum, own[callerNumber] = number, number
+	}
 	vars := leg.Channel.Vars // what the directory says of a device is not on its channel
-	if !leg.Phone() || leg.Context != "" && vars["METAFLOWS_USER"] != "" && leg.Owner.Device != "" {
+	complete := !leg.Phone() || leg.Context != "" && vars["METAFLOWS_USER"] != "" && leg.Owner.Device != ""
+	if complete && len(own) == 0 {
 		return nil
 	}
-	if leg.Context == "" && !leg.Outsider() {
-		own, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
+	if !complete && leg.Context == "" && !leg.Outsider() {
+		set, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
 		if err != nil && !gone(err) {
 			return err
 		}
-		leg.Context = own["TRANSFER_CONTEXT"]
+		leg.Context = set["TRANSFER_CONTEXT"]
 	}
-	if err := s.tell(t, leg, nil); err != nil && !gone(err) {
+	if err := s.tell(t, leg, own); err != nil && !gone(err) {
 		return err
 	}
 	return nil
+}
+
+// ring dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its own again.
+func (s *Set) ring(leg, caller *flows.Leg, timeout time.Duration) error {
+	err := s.pbx.DialChannel(leg.ID, caller.ID, timeout)
+	if err == nil && leg.Phone() && leg.Language != caller.Language {
+		s.quietly(func() error {
+			return s.pbx.SetVariables(leg.ID, map[string]string{"CHANNEL(language)": leg.Language})
+		}, "giving a callee its own language")
+	}
+	return err
 }
 
 // bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.

@@ -46,7 +46,7 @@ func (x *blindTransfer) ringBack() (*flows.Leg, error) {
 	if err := x.t.Until(2*time.Second, func() bool { return x.transferor.Gone }); x.t.Ending() != nil {
 		return nil, err
 	}
-	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, nil)
+	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, x.number, nil)
 	if err != nil {
 		if errors.Is(err, flows.ErrDetached) {
 			return nil, err
@@ -64,7 +64,7 @@ func (x *blindTransfer) awaitBack(leg *flows.Leg) (*flows.Leg, error) {
 	}
 	if err == nil && !leg.Called {
 		if err = x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: leg.Name, handDown: "1"}); err == nil {
-			err = x.pbx.DialChannel(leg.ID, x.transferee.ID, x.ring)
+			err = x.Set.ring(leg, x.transferee, x.ring)
 		}
 	}
 	if errors.Is(err, flows.ErrDetached) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -43,6 +44,7 @@ type blindTransfer struct {
 	transferee *flows.Leg
 	extension  string
 	context    string
+	number     string // the transferor's own, as far as it may be shown: it has it again when it is rung back
 	ring       time.Duration
 	resumed    bool // a process before this one began it
 }
@@ -96,14 +98,17 @@ func (x *blindTransfer) check() error {
 		return flows.Fail("no_context", fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
 	}
 	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
-	answer, err := x.pbx.Variables(x.transferor.ID, question)
+	answer, err := x.pbx.Variables(x.transferor.ID, question, callerPresentation)
 	if err != nil {
 		return err
 	}
 	if answer[question] != "1" {
 		return flows.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
 	}
-	return nil
+	if strings.HasPrefix(answer[callerPresentation], "allowed") {
+		x.number = x.transferor.CallerNum
+	}
+	return x.remind(x.transferee)
 }
 
 // run does it: target made, transferor out, target in, dialled; then whatever becomes of it. When Asterisk refuses, the
@@ -116,7 +121,7 @@ func (x *blindTransfer) run() error {
 	untied := x.t.Beside(x.transferor, func() error {
 		return x.pbx.SetVariables(x.transferor.ID, map[string]string{flows.VarPartner: ""})
 	})
-	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, flows.RoleTarget, map[string]string{
+	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, flows.RoleTarget, x.extension, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
 		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
 	})

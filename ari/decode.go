@@ -131,6 +131,7 @@ type channelData struct {
 	Name       string `json:"name"`
 	State      string `json:"state"`
 	ProtocolID string `json:"protocol_id"`
+	Language   string `json:"language"`
 	Caller     struct {
 		Name   string `json:"name"`
 		Number string `json:"number"`
@@ -154,6 +155,7 @@ func (d *channelData) entry() ChannelEntry {
 			SIPCallID: d.ProtocolID,
 			CallerNum: d.Caller.Number,
 			CallerNam: d.Caller.Name,
+			Language:  d.Language,
 			Context:   d.Dialplan.Context,
 			Extension: d.Dialplan.Exten,
 			AppData:   d.Dialplan.AppData,

@@ -195,9 +195,9 @@ func (c *Call) book(ev Event) {
 		if leg := c.leg(ev.Channel); leg != nil {
 			leg.State = ev.State
 		}
-	case Dialed:
-		if leg := c.leg(ev.Channel); leg != nil {
-			leg.dialed(ev)
+	case Dialed: // where a leg was redirected to may be told after its end
+		if i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.ID == ev.Channel }); i >= 0 {
+			c.all[i].dialed(ev)
 		}
 	case Entered:
 		if leg := c.leg(ev.Channel); leg != nil && ev.Bridge == c.Bridge {

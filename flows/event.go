@@ -16,6 +16,7 @@ type Channel struct {
 	SIPCallID string    // channel.protocol_id; "" for a channel that is not SIP's
 	CallerNum string    // caller.number
 	CallerNam string    // caller.name
+	Language  string    // of its prompts: en, de
 	Context   string    // dialplan.context
 	Extension string    // dialplan.exten
 	AppData   string    // dialplan.app_data: what the dialplan gave to Stasis()

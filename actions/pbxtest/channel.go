@@ -46,6 +46,9 @@ type channel struct {
 	waiting []func() // those
 }
 
+// language is a channel's, for prompts; its endpoint's at first.
+const language = "CHANNEL(language)"
+
 // channelVars are the variables that every event carries (ari.conf, channelvars=).
 var channelVars = []string{
 	"METAFLOWS_ACCOUNT", "METAFLOWS_USER", "METAFLOWS_DEVICE", "METAFLOWS_CONTEXT", "METAFLOWS_CALL", "METAFLOWS_ROLE",
@@ -57,9 +60,14 @@ func (c *channel) snapshot() flows.Channel {
 	for _, name := range channelVars {
 		vars[name] = c.variable(name)
 	}
-	s := flows.Channel{ID: c.id, Name: c.name, State: c.state, Context: c.context, Extension: c.exten, Vars: vars}
+	s := flows.Channel{
+		ID: c.id, Name: c.name, State: c.state, Language: c.vars[language], Context: c.context, Extension: c.exten, Vars: vars,
+	}
 	if c.phone != nil {
 		s.SIPCallID, s.CallerNum, s.CallerNam = c.id+"@"+c.party, c.phone.number, c.phone.name
+	}
+	if number, set := c.vars["CALLERID(num)"]; set {
+		s.CallerNum = number
 	}
 	return s
 }
@@ -106,7 +114,7 @@ func (p *PBX) stasis(c *channel) {
 
 // CreateChannel is POST channels/create.
 func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
-	text := "create " + spec.Endpoint + list(spec.Variables, "METAFLOWS_CALL", "METAFLOWS_ROLE", "CHANNEL(hangup_handler_push)")
+	text := "create " + spec.Endpoint + list(spec.Variables, "METAFLOWS_CALL", "METAFLOWS_ROLE", "CHANNEL(hangup_handler_push)", "CALLERID(num)")
 	return p.command("CreateChannel", spec.ID, text, func(done func(error)) {
 		if _, used := p.channels[spec.ID]; used {
 			done(flows.ErrConflict)
@@ -117,6 +125,7 @@ func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
 			exten: "s", vars: map[string]string{},
 		}
 		endpoint, isPhone := strings.CutPrefix(spec.Endpoint, "PJSIP/")
+		endpoint, _, _ = strings.Cut(endpoint, "/") // one of its contacts
 		if local, isLocal := strings.CutPrefix(spec.Endpoint, "Local/"); isLocal {
 			where := strings.TrimSuffix(local, "/n")
 			c.name, _ = p.newName("Local/" + where)
@@ -155,6 +164,7 @@ func (p *PBX) give(c *channel, ph *phone) {
 	maps.Copy(c.vars, ph.vars)
 	c.vars["CHANNEL(callgroup)"] = ph.group
 	c.vars["CHANNEL(namedcallgroup)"] = ph.namedGroup
+	c.vars[language] = "en"
 }
 
 // Hangup is DELETE channels/{id}: it waits for digits that are being played, but cuts a playback off (ari-facts 9.2, 15).

@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -11,6 +12,7 @@ func trials() []namedTrial {
 	return []namedTrial{
 		{"a created channel enters, rings and is up", createdChannel},
 		{"the answer reaches the caller in the bridge", earlyBridge},
+		{"a dialled channel has its caller's language", dialledLanguage},
 		{"how a call fails", failures},
 		{"who cannot be called", unavailable},
 		{"commands to a channel that is gone", goneChannel},
@@ -46,6 +48,9 @@ func trials() []namedTrial {
 
 func createdChannel(tr *trial) {
 	b := tr.create("PJSIP/bob", map[string]string{"METAFLOWS_CALL": "x1"})
+	if b.CallerNum != "1002" {
+		tr.Errorf("its caller id is %q, its endpoint says 1002", b.CallerNum)
+	}
 	if b.State != "Down" || b.Vars["METAFLOWS_ACCOUNT"] != "acme" || b.Vars["METAFLOWS_CALL"] != "x1" || b.Endpoint() != "PJSIP/bob" {
 		tr.Errorf("it enters as %+v", b)
 	}
@@ -59,6 +64,27 @@ func createdChannel(tr *trial) {
 	tr.left(b)
 	if end := tr.destroyed(b); end.Cause != 16 {
 		tr.Errorf("it ends with cause %d, want 16", end.Cause)
+	}
+}
+
+func dialledLanguage(tr *trial) {
+	a := tr.enter("alice")
+	tr.must(tr.SetVariables(a.ID, map[string]string{language: "de"}))
+	b := tr.create("PJSIP/bob", nil)
+	if a.Language != "en" || b.Language != "en" {
+		tr.Errorf("they enter with languages %q and %q, want en", a.Language, b.Language)
+	}
+	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
+	for _, step := range []struct {
+		set  map[string]string
+		want string
+	}{{nil, "de"}, {map[string]string{language: "en"}, "en"}} {
+		tr.must(tr.SetVariables(b.ID, step.set))
+		got, err := tr.Variables(b.ID, language)
+		tr.must(err)
+		if got[language] != step.want {
+			tr.Errorf("the callee's language is %q, want %q", got[language], step.want)
+		}
 	}
 }
 
@@ -197,7 +223,10 @@ func localTargets(tr *trial) {
 		{"nobody answers in time", "1998", "RINGING", 19},
 		{"no such extension", "7777", "", 16},
 	} {
-		l := tr.create("Local/"+c.target+"@acme/n", map[string]string{"METAFLOWS_ROLE": "target"})
+		l := tr.create("Local/"+c.target+"@acme/n", map[string]string{"METAFLOWS_ROLE": "target", "CALLERID(num)": c.target})
+		if l.CallerNum != c.target {
+			tr.Errorf("%s: its caller id is %q, it was made with %s", c.about, l.CallerNum, c.target)
+		}
 		if l.State != "Down" || l.Vars["METAFLOWS_ACCOUNT"] != "" || l.Vars["METAFLOWS_ROLE"] != "target" {
 			tr.Errorf("%s: it enters as %+v", c.about, l)
 		}
@@ -231,6 +260,12 @@ func continued(tr *trial) {
 
 func variables(tr *trial) {
 	a := tr.enter("alice")
+	tr.must(tr.SetVariables(a.ID, map[string]string{"CALLERID(num)": "4711"}))
+	id, err := tr.Variables(a.ID, "CALLERID(num)", "CALLERID(num-pres)")
+	tr.must(err)
+	if id["CALLERID(num)"] != "4711" || !strings.HasPrefix(id["CALLERID(num-pres)"], "allowed") {
+		tr.Errorf("its caller id is %v, it was set to 4711", id)
+	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"ONE": "1", "EMPTY": "", "TIMEOUT(absolute)": "100", "CHANNEL(callgroup)": ""}))
 	got, err := tr.Variables(a.ID, "ONE", "EMPTY", "NEVER", "CHANNEL(callgroup)", "CHANNEL(name)",
 		"DIALPLAN_EXISTS(acme,1234,1)", "DIALPLAN_EXISTS(acme,7777,1)", "DIALPLAN_EXISTS(nowhere,1234,1)")

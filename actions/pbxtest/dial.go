@@ -31,7 +31,7 @@ const ringTime = 4 * time.Millisecond
 
 // furnish makes the lab's phones and extensions (asterisk-conf).
 func (p *PBX) furnish() {
-	for i, name := range []string{"alice", "bob", "carol", "dave", "mallory", "outside"} {
+	for i, name := range []string{"alice", "bob", "carol", "dave", "mallory", "outside", "trunk"} {
 		ph := &phone{name: name, number: fmt.Sprint(1001 + i), context: "acme", group: "1", technology: "PJSIP", vars: map[string]string{}, does: Answers(time.Second)}
 		account := "acme"
 		switch name {
@@ -39,6 +39,8 @@ func (p *PBX) furnish() {
 			ph.context, ph.group, account = "evil", "2", "evil"
 		case "outside":
 			ph.context, ph.group, account = "outside", "", ""
+		case "trunk": // it has no caller id of its own
+			ph.number, ph.context, ph.group, account = "", "outside", "", ""
 		}
 		ph.namedGroup = ph.context
 		if account != "" {
@@ -48,7 +50,9 @@ func (p *PBX) furnish() {
 		p.phones[name] = ph
 		for _, context := range []string{"acme", "evil", "outside"} {
 			p.extensions[name+"@"+context] = extension{does: "phone", phone: name}
-			p.extensions[ph.number+"@"+context] = extension{does: "phone", phone: name}
+			if ph.number != "" {
+				p.extensions[ph.number+"@"+context] = extension{does: "phone", phone: name}
+			}
 		}
 	}
 	for _, context := range []string{"acme", "evil", "outside"} {
@@ -75,6 +79,7 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 		if from := p.channels[caller]; from != nil {
 			c.caller = from
 			inherit(c, from)
+			c.vars[language] = from.vars[language]
 		}
 		p.event(id, flows.Dialed{Channel: id})
 		if timeout > 0 {
@@ -129,7 +134,9 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 			return
 		case "redirects":
 			for range 3 {
-				status("CANCEL", does.To)
+				if does.To != "" {
+					status("CANCEL", does.To)
+				}
 			}
 			p.end(c, 23, 302)
 			return
@@ -203,7 +210,7 @@ func (p *PBX) reach(c *channel) {
 			return
 		}
 		if exists {
-			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED"))
+			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED", "CALLERID(num)", language))
 		}
 		switch ext.does {
 		case "answers":

@@ -12,7 +12,7 @@ import (
 type Behaviour struct {
 	Does  string // answers, busy, rejects, silent, mute, unregistered, redirects
 	After time.Duration
-	To    string // where a phone redirects to
+	To    string // where a phone redirects to; "" where Asterisk does not tell
 }
 
 // Answers: it rings and answers after d.

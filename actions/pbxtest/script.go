@@ -19,7 +19,7 @@ var errLine = errors.New("this is no line of a scenario")
 // line carries out one line:
 //
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
-//	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234
+//	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234 | bob redirects untold
 //	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
 //	alice-desk belongs to ann  whose a device is that the directory knows
 //	alice brings X=y           a variable of her next call
@@ -169,6 +169,8 @@ func (s *scenario) behaviour(name string, words []string) (bool, error) {
 		b = Unregistered()
 	case "redirects to":
 		b = Redirects(words[2])
+	case "redirects untold":
+		b = Redirects("")
 	default:
 		return false, nil
 	}

@@ -66,6 +66,10 @@ func (p *PBX) read(c *channel, name string) string {
 			return ""
 		}
 		return "sip:" + c.exten + "@asterisk"
+	case "CALLERID(num)":
+		return c.snapshot().CallerNum
+	case "CALLERID(num-pres)":
+		return "allowed_not_screened"
 	}
 	if text, ok := strings.CutPrefix(name, "EVAL("); ok {
 		return os.Expand(strings.TrimSuffix(text, ")"), c.variable)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"regexp"
+	"strings"
 
 	"metaflows/docker/phone"
 )
@@ -70,6 +71,9 @@ func identities() (cases []diallingCase) {
 			})
 		}
 		cases = append(cases, diallingCase{
+			name: "a callee without caller id, " + pair.says, from: pair.from, dial: "PJSIP/trunk,30",
+			phones: behaviours{"trunk": phone.Answer()}, play: func(s *scene) { s.introduce("trunk") },
+		}, diallingCase{
 			name: "connected line of the first of two, " + pair.says, from: pair.from, dial: "PJSIP/" + pair.to + "&PJSIP/nobody,30",
 			phones: behaviours{pair.to: phone.Answer()}, play: func(s *scene) { s.introduce(pair.to) },
 		})
@@ -87,9 +91,12 @@ func (s *scene) introduce(callee string) {
 	s.talk(a, b)
 	s.hangUp(b)
 	s.over(a)
+	told := func(header string) string { // the extension that was dialled has the side's name in it
+		return strings.ReplaceAll(address.ReplaceAllString(header, ""), s.side+"-", "")
+	}
 	s.outcome.note("From", address.ReplaceAllString(b.Header("From"), ""))
 	s.outcome.note("P-Asserted-Identity", address.ReplaceAllString(b.Header("P-Asserted-Identity"), ""))
 	s.outcome.note("Privacy", b.Header("Privacy"))
-	s.outcome.note("the caller is told", address.ReplaceAllString(a.ConnectedIdentity(), ""))
-	s.outcome.note("the callee is told", address.ReplaceAllString(b.ConnectedIdentity(), ""))
+	s.outcome.note("the caller is told", told(a.ConnectedIdentity()))
+	s.outcome.note("the callee is told", told(b.ConnectedIdentity()))
 }

@@ -122,12 +122,18 @@ func (s *scene) answered(name string) *phone.Call {
 func (s *scene) talk(a, b *phone.Call) {
 	s.Helper()
 	s.lab.talk(a, b)
-	if s.side == dialSide {
-		return
-	}
 	caller := a
 	if a.Incoming() {
 		caller = b
+	}
+	s.told(caller)
+}
+
+// told waits with the application until the caller's channel has been told of the answer.
+func (s *scene) told(caller *phone.Call) {
+	s.Helper()
+	if s.side == dialSide {
+		return
 	}
 	told := s.soon(5 * time.Second)
 	for !s.toldAnswer(caller) {

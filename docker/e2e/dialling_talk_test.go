@@ -68,18 +68,6 @@ func answers() []diallingCase {
 			s.hangUp(b)
 			s.over(a)
 		}},
-		{name: "redirected (302)", phones: behaviours{"bob": phone.Redirect("sip:1996@127.0.0.1")}, dial: "PJSIP/bob,30", play: func(s *scene) {
-			a := s.call()
-			select {
-			case <-a.Answered():
-				s.hangUp(a)
-			case <-a.Ended():
-			}
-			s.over(a)
-		}, differs: []string{
-			"DIALEDPEERNAME: -, Dial(): Local/1996@acme", "DIALSTATUS: NOANSWER, Dial(): ANSWER", "HANGUPCAUSE: 19, Dial(): 16",
-			"SIP status: 480, Dial(): 200", "goes on: yes, Dial(): no",
-		}, because: "Dial() calls where the phone points to; following a redirection is not built"},
 	}
 }
 

@@ -28,7 +28,7 @@ type behaviours map[string]phone.Behaviour
 
 // TestDialling: every ending of a call that is dialled is as Dial() has it, but for the differences that are named here.
 func TestDialling(t *testing.T) {
-	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities())
+	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections())
 	var known []string
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {

@@ -124,7 +124,7 @@ func (l *lab) soon(d time.Duration) context.Context {
 
 // tones are what the phones send, in Hz.
 var tones = withIntruders(map[string]float64{"alice": 440, "bob": 620, "carol": 860, "dave": 1140, "mallory": 1320, "outside": 1560,
-	"erin": 1740, "frank": 1900, "gina": 2060})
+	"erin": 1740, "frank": 1900, "gina": 2060, "trunk": 2220, "nameless": 2380, "fritz": 2540, "swen": 2700, "ida": 2860})
 
 // What the lab's dialplan and the application let a party hear, in Hz.
 const (

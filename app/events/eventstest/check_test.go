@@ -100,7 +100,7 @@ func replace(old, with string) func(*nats.Msg) {
 // The schemas are those of the types of design 3.4.
 func TestTypes(t *testing.T) {
 	want := []string{
-		"action.failed", "action.finished", "action.started", "call.abandoned", "call.adopted", "call.answered", "call.ended", "call.started",
+		"action.failed", "action.finished", "action.started", "call.abandoned", "call.adopted", "call.answered", "call.ended", "call.forwarded", "call.started",
 		"code.armed", "code.matched", "code.unmatched", "document.changed", "documents.damaged", "event", "events.lost", "recording.delivered", "recording.masked",
 		"recording.started", "recording.stored", "recording.unattended", "recording.unmasked", "transfer.answered", "transfer.completed", "transfer.returned", "transfer.ringing",
 	}
