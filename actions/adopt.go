@@ -146,6 +146,7 @@ func (a *adoption) tellAdopted() {
 		a.started()
 	}
 	if !a.answeredAt.IsZero() {
+		a.announce()
 		if time.Since(a.answeredAt) > retold {
 			a.call.Told("call.answered")
 		} else {
@@ -156,6 +157,13 @@ func (a *adoption) tellAdopted() {
 	}
 	now := time.Now()
 	a.t.PublishAll("call.adopted", func(n *flows.Notice) { n.ID += ":" + strconv.FormatInt(now.UnixMilli(), 36) })
+}
+
+// announce tells a transfer that has led here, and that was taken up too, who has answered.
+func (a *adoption) announce() {
+	if a.caller != nil {
+		a.t.Announce(a.caller, a.call.Peer(a.caller))
+	}
 }
 
 // goOnDialling goes on with a call that nobody is known to have answered.

@@ -58,9 +58,7 @@ func (d *dialling) dial(words []string) error {
 	if err := d.prepare(true); err != nil {
 		return d.abandon(err)
 	}
-	if !d.caller.Outsider() { // else the callee's account decides where its story is told
-		d.started()
-	}
+	d.t.First(d.started) // when the first callee is there: who that is decides where the story is told, and as what
 	return d.conclude(d.ring())
 }
 
@@ -175,6 +173,7 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 
 // started tells every account on the call, once, that there is one.
 func (d *dialling) started() {
+	d.t.First(nil)
 	d.t.PublishAll("call.started", func(n *flows.Notice) { n.Time, n.Warnings = d.began, d.args.warnings })
 }
 
@@ -274,6 +273,7 @@ func (d *dialling) bridge(legs ...*flows.Leg) error { return d.bridgeLegs(d.call
 // answered tells both channels what the dialplan and a restart must know, and lets codes work.
 func (d *dialling) answered(callee *flows.Leg) error {
 	now := time.Now()
+	d.t.Announce(d.caller, callee) // before the answer can be seen there
 	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
 	d.caller.Goes = d.args.goOn
 	d.call.Open()

@@ -202,6 +202,7 @@ func (d *dialling) lone() error {
 	}
 	d.answeredAt = d.caller.Answered
 	d.call.Open()
+	d.t.Announce(d.caller, nil)
 	d.t.PublishAll("call.answered", func(*flows.Notice) {})
 	return d.stay()
 }

@@ -18,13 +18,15 @@ const (
 	// broughtBy is not empty where it was dialled by Dial(), has picked up what was, or was transferred.
 	broughtBy       = "EVAL(${DIALEDPEERNUMBER}${BLINDTRANSFER}${ATTENDEDTRANSFER})"
 	transferContext = "EVAL(${TRANSFER_CONTEXT})"
+	// presentation begins with prohib where the caller withholds who it is (ari/ASTERISK.md, Who calls).
+	presentation = "CALLERID(pres)"
 )
 
 // meet reads what the caller brings, and makes its leg. Who has called by itself is who its endpoint and its dialplan say.
 // One that was brought here by somebody else can have that from another channel: it is who its own endpoint says, and dials
 // where that dials.
 func (d *dialling) meet() error {
-	names := []string{transferContext, broughtBy, "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)", "TIMEOUT(absolute)", "CHANNEL(linkedid)"}
+	names := []string{transferContext, broughtBy, "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)", "TIMEOUT(absolute)", "CHANNEL(linkedid)", presentation}
 	calls := strings.HasPrefix(d.caller.Name, askable)
 	if calls {
 		names = append(names, invited)
@@ -43,6 +45,7 @@ func (d *dialling) meet() error {
 	}
 	d.own, d.caller.LinkedID = own, own["CHANNEL(linkedid)"]
 	d.came(own[forwardedBy])
+	d.caller.Withheld = strings.HasPrefix(own[presentation], "prohib")
 	context := firstOf(own[transferContext], d.caller.Channel.Context)
 	if brought {
 		made, err := d.askOwner(d.t, d.caller)

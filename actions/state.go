@@ -35,12 +35,14 @@ type dialNote struct {
 	Pushed int    `json:"h,omitempty"`
 	Made   bool   `json:"m,omitempty"`
 	Up     bool   `json:"u,omitempty"` // it was up when it came
+	Hides  bool   `json:"w,omitempty"` // flows.Leg.Withheld
 }
 
 // tell is Set.tell of the caller, with how far the dialling is.
 func (d *dialling) tell(vars map[string]string) error {
 	note := dialNote{
 		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made, Up: d.wasUp,
+		Hides: d.caller.Withheld,
 	}
 	if d.ownTimeout() > 0 {
 		note.Limit = d.own["TIMEOUT(absolute)"]
@@ -57,8 +59,12 @@ func (d *dialling) takeUp() {
 	}
 	var note dialNote
 	if d.caller == nil || !d.caller.Note(dialName, &note) {
+		if d.caller != nil {
+			d.caller.Withheld = true // nobody knows
+		}
 		return
 	}
+	d.caller.Withheld = note.Hides
 	d.began, d.pushed, d.made, d.wasUp = time.UnixMilli(note.Began), note.Pushed, note.Made, note.Up
 	d.own = map[string]string{
 		"TIMEOUT(absolute)": note.Limit, "CHANNEL(callgroup)": note.Group, "CHANNEL(namedcallgroup)": note.Named,

@@ -27,6 +27,10 @@ type transferData struct {
 // defaultRing is how many seconds a transfer's target and a ring-back ring.
 const defaultRing = 20
 
+// reachedTime is how long the call that a transfer has led to may take to say who has answered there. One whose extension
+// has answered before it dialled takes as long as it rings.
+const reachedTime = time.Second
+
 // transfer sends the peer to an extension of the transferor's context. Blind: the peer stays in its bridge and gets the
 // target there by a Local channel (ari-facts 16), so that the transfer can be watched to its end and undone.
 func (s *Set) transfer() flows.Module {
@@ -229,7 +233,15 @@ func (x *blindTransfer) ringFor(rung *flows.Leg) {
 func (x *blindTransfer) complete(target *flows.Leg) error {
 	target.Answered = x.transferee.Answered
 	x.tie(target, x.transferee)
-	x.t.Publish(x.notice("transfer.answered", "", ""))
+	known := func() bool { return target.Reached != nil || target.Gone || x.transferee.Gone }
+	if x.call.Beyond(target) { // it says who has answered, a moment before or after the answer shows here
+		if err := x.t.Until(reachedTime, known); err != nil && x.t.Ending() != nil {
+			return err
+		}
+	}
+	answered := x.notice("transfer.answered", "", "")
+	target.TellReached(&answered)
+	x.t.Publish(answered)
 	x.t.Publish(x.notice("transfer.completed", "completed", ""))
 	x.settle(target)
 	return nil

@@ -32,6 +32,7 @@ type Call struct {
 	left        []*Leg          // those
 	tallied     int             // legs that the process knows of
 	told        map[string]bool // ids of what was published about the call
+	first       func()          // publishes what comes before all else; nil when that was done
 	ids         []string
 	tasks       []*Task
 	fresh       []*Task
@@ -207,6 +208,10 @@ func (c *Call) book(ev Event) {
 		if ev.Bridge == c.Bridge {
 			c.tear(ev.Channel)
 		}
+	case Reached:
+		if leg := c.leg(ev.Channel); leg != nil {
+			leg.Reached = &ev
+		}
 	case Destroyed:
 		for _, leg := range c.all {
 			if leg.ID == ev.Channel {
@@ -334,6 +339,10 @@ func (c *Call) overrun() {
 func (c *Call) post(ev Event) { c.mail.put(ev) }
 
 func (c *Call) publish(n Notice) {
+	if first := c.first; first != nil {
+		c.first = nil
+		first()
+	}
 	n.Call = c.ID
 	if n.Time.IsZero() {
 		n.Time = c.clock.now()

@@ -93,6 +93,15 @@ type (
 	}
 	// Lost: after a gap in the connection the channel was not there any more.
 	Lost struct{ Channel string }
+	// Reached: behind a Local channel of ours, in another call of this process, somebody has answered. By is its channel
+	// and Endpoint its endpoint, "" where it has no name: a Local channel again, or nobody was dialled.
+	Reached struct {
+		Channel  string // of the near half
+		Call     string // the other call
+		By       string
+		Endpoint string
+		Account  string // whose it is, "" for an outsider
+	}
 	// Resumed: the connection is back after a gap; events may have been missed.
 	Resumed struct{}
 )
@@ -110,4 +119,5 @@ func (PlaybackDone) event()     {}
 func (RecordingStarted) event() {}
 func (RecordingDone) event()    {}
 func (Lost) event()             {}
+func (Reached) event()          {}
 func (Resumed) event()          {}

@@ -43,6 +43,10 @@ type Leg struct {
 	Asked bool
 	// Forward is where it was redirected to (302), if it was.
 	Forward string
+	// Withheld: its party does not want others to know who calls (CLIR).
+	Withheld bool
+	// Reached is who has answered behind it, of a Local channel, where that is known.
+	Reached *Reached
 
 	notes    map[string]Note
 	refused  bool
@@ -100,6 +104,7 @@ func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
 	l.away, l.unknown, l.torn, l.former = false, false, false, ""
+	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }
 
 // dialed books the progress of a dial. A Local channel may tell its answer only here.

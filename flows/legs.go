@@ -207,6 +207,10 @@ func (c *Call) Open() { c.open, c.up = true, true }
 // Answered says that Open was called.
 func (c *Call) Answered() bool { return c.up }
 
+// First says what publishes the beginning of the call: it runs before anything else is published, if that has not been
+// done by then. nil: it is done now.
+func (t *Task) First(publish func()) { t.Call.first = publish }
+
 // Publish publishes a notice of this call.
 func (t *Task) Publish(n Notice) { t.Call.publish(n) }
 
@@ -309,19 +313,6 @@ func (l *Leg) notice(kind string) Notice {
 	return Notice{
 		Type: kind, Account: l.Owner.Account, Channel: l.ID, UniqueID: l.ID, Endpoint: l.Endpoint(),
 		LinkedID: l.LinkedID, SIPCallID: l.SIPCallID,
-	}
-}
-
-// introduce says in a notice whose its legs are, as far as its account may know: another account's people are not its
-// business, nor is the extension that they have called, which is the name of a Local leg.
-func (c *Call) introduce(n *Notice) {
-	for _, leg := range c.all {
-		switch {
-		case leg.ID == n.Channel && leg.Owner.Account == n.Account:
-			n.User, n.Device = leg.Owner.User, leg.Owner.Device
-		case leg.ID == n.OtherChannel && leg.Phone() && (leg.Outsider() || leg.Owner.Account == n.Account):
-			n.OtherEndpoint, n.OtherUser, n.OtherDevice = leg.Endpoint(), leg.Owner.User, leg.Owner.Device
-		}
 	}
 }
 

@@ -38,6 +38,17 @@ type Notice struct {
 	Duration      int64    `json:"duration_ms,omitempty"`
 	Count         int64    `json:"count,omitempty"`    // of what was lost
 	Warnings      []string `json:"warnings,omitempty"` // what the dialplan asks for and does not get
+	// Who called: of call.started and call.answered.
+	CallerName    string `json:"caller_id_name,omitempty"`
+	CallerNumber  string `json:"caller_id_number,omitempty"`
+	Dialled       string `json:"dialled,omitempty"`   // the extension that the caller entered
+	Direction     string `json:"direction,omitempty"` // in, out, internal
+	CallerChannel string `json:"caller_channel,omitempty"`
+	// Who has answered for a transfer's target, where that is a call of ours: of transfer.answered. The endpoint is a
+	// phone's, and of no other account.
+	TargetCall     string `json:"target_call,omitempty"`
+	TargetChannel  string `json:"target_channel,omitempty"`
+	TargetEndpoint string `json:"target_endpoint,omitempty"`
 }
 
 // Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.

@@ -283,6 +283,14 @@ func variables(tr *trial) {
 	if rest := got["TIMEOUT(absolute)"]; rest < "99" || rest > "99.999" {
 		tr.Errorf("the rest of 100 s is %q", rest)
 	}
+	for _, want := range []string{"allowed", "prohib"} { // at first its number may be shown
+		got, err := tr.Variables(a.ID, "CALLERID(pres)", "CHANNEL(linkedid)")
+		tr.must(err)
+		if !strings.HasPrefix(got["CALLERID(pres)"], want) {
+			tr.Errorf("CALLERID(pres) is %q, want %s", got["CALLERID(pres)"], want)
+		}
+		tr.must(tr.SetVariables(a.ID, map[string]string{"CALLERID(pres)": "prohib"}))
+	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"TIMEOUT(absolute)": "0", "CHANNEL(callgroup)": "1"}))
 	got, err = tr.Variables(a.ID, "TIMEOUT(absolute)", "CHANNEL(callgroup)")
 	tr.must(err)

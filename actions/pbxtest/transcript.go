@@ -89,6 +89,7 @@ func (tr *transcript) words(n flows.Notice) string {
 		name string
 		says any
 	}{
+		{"direction", n.Direction}, {"number", n.CallerNumber}, {"dialled", n.Dialled}, {"by", n.TargetEndpoint},
 		{"path", n.Path}, {"module", n.Module}, {"document", n.Document}, {"digits", n.Digits}, {"collected", n.Collected},
 		{"captures", strings.Join(n.Captures, " ")}, {"target", n.Target}, {"recording", n.Recording}, {"result", n.Result},
 		{"reason", n.Reason}, {"ms", n.Duration}, {"warnings", strings.Join(n.Warnings, "; ")},
@@ -227,7 +228,7 @@ func (tr *transcript) leaks(pressed []string) []string {
 	var said strings.Builder
 	for _, n := range tr.notices {
 		accepted += " " + n.Collected + " " + n.Target
-		n.ID, n.Action, n.Time, n.Duration = "", "", time.Time{}, 0
+		n.ID, n.Action, n.Time, n.Duration, n.CallerNumber = "", "", time.Time{}, 0, "" // a phone's own number was not pressed
 		text, _ := json.Marshal(n)
 		said.WriteString(ids.ReplaceAllString(string(text), "") + "\n")
 	}

@@ -70,6 +70,10 @@ func (p *PBX) read(c *channel, name string) string {
 		return c.snapshot().CallerNum
 	case "CALLERID(num-pres)":
 		return "allowed_not_screened"
+	case "CALLERID(pres)":
+		if c.vars[name] == "" {
+			return "allowed_not_screened"
+		}
 	}
 	if text, ok := strings.CutPrefix(name, "EVAL("); ok {
 		return os.Expand(strings.TrimSuffix(text, ")"), c.variable)

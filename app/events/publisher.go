@@ -203,7 +203,7 @@ func (n notice) message() (*nats.Msg, error) {
 		"ce-id":               {n.ID},
 		"ce-source":           {"/metaflows/" + n.Node},
 		"ce-type":             {"metaflows.v1." + n.Type},
-		"ce-time":             {n.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
+		"ce-time":             {n.Time.UTC().Format(stamp)},
 		jetstream.MsgIDHeader: {n.ID},
 	}
 	if n.Call != "" {

@@ -107,7 +107,7 @@ func TestEventAsDesigned(t *testing.T) {
 	if got := m[1].Header["ce-id"]; len(got) != 1 || got[0] == "" || m[1].Header["ce-subject"] != nil {
 		t.Error(m[1].Header)
 	}
-	if got := string(m[0].Data); got != `{"account":"acme","call":"1700.5","node":"n1","path":"patterns.2(\\d+)<&","digits":5,"duration_ms":12}` {
+	if got := string(m[0].Data); got != `{"type":"code.matched","time":"2026-03-04T04:06:07.089Z","account":"acme","call":"1700.5","node":"n1","path":"patterns.2(\\d+)<&","digits":5,"duration_ms":12}` {
 		t.Error(got)
 	}
 }

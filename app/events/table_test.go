@@ -42,7 +42,7 @@ func tables(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-	b.WriteString("| type | tells | keys that are always there | keys that may be there |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| type | tells | keys that are always there, beside `type`, `time` and `node` | keys that may be there |\n| --- | --- | --- | --- |\n")
 	for _, name := range Schemas() {
 		if name == CommonSchema {
 			continue
@@ -62,7 +62,7 @@ func tables(t *testing.T) string {
 			}
 			return strings.Join(list, ", ")
 		}
-		required := append([]string{"node"}, o.Required...)
+		required := append([]string{"type", "time", "node"}, o.Required...)
 		var optional []string
 		leg := false
 		for _, key := range o.PropertyNames.Enum {
@@ -78,11 +78,11 @@ func tables(t *testing.T) string {
 		if leg {
 			may = strings.Join(slices.DeleteFunc([]string{"the legs'", may}, func(s string) bool { return s == "" }), ", ")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, cell(o.Description), words(required), may)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, cell(o.Description), words(o.Required), may)
 	}
 	b.WriteString("\n| key | type | is |\n| --- | --- | --- |\n")
 	common := outlineOf(t, CommonSchema)
-	for _, key := range slices.Concat([]string{"node", "account", "call"}, legKeys, otherKeys(common)) {
+	for _, key := range slices.Concat([]string{"type", "time", "node", "account", "call"}, legKeys, otherKeys(common)) {
 		p := common.Properties[key]
 		kind := p.Type
 		if len(p.Enum) > 0 {
@@ -93,10 +93,10 @@ func tables(t *testing.T) string {
 	return b.String()
 }
 
-// otherKeys are the keys that are neither the legs' nor the first three, sorted.
+// otherKeys are the keys that are neither the legs' nor among the first five, sorted.
 func otherKeys(common outline) (keys []string) {
 	for key := range common.Properties {
-		if !slices.Contains(legKeys, key) && key != "node" && key != "account" && key != "call" {
+		if !slices.Contains(legKeys, key) && !slices.Contains([]string{"type", "time", "node", "account", "call"}, key) {
 			keys = append(keys, key)
 		}
 	}

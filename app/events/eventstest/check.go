@@ -81,6 +81,8 @@ func Check(subject string, header nats.Header, payload []byte) error {
 		}
 	}
 	want("the subject", subject, subjectPrefix+broker.Token(text("account"))+"."+broker.Token(text("call"))+"."+kind)
+	want("type", text("type"), kind)
+	want("time", text("time"), header.Get("ce-time"))
 	want("ce-specversion", header.Get("ce-specversion"), "1.0")
 	want("ce-source", header.Get("ce-source"), "/metaflows/"+text("node"))
 	want("ce-subject", header.Get("ce-subject"), text("call"))
