@@ -33,7 +33,7 @@ func (s stories) Story(_ context.Context, account, call string, from uint64, mos
 func published(kind, keys string) events.Event {
 	return events.Event{
 		SpecVersion: "1.0", ID: "id", Source: "/metaflows/n1", Type: "metaflows.v1." + kind, Subject: "call", Time: "2026-03-04T05:06:07.089Z",
-		Data: json.RawMessage(`{"node":"n1","account":"acme","call":"call","channel":"1.1","endpoint":"PJSIP/a","uniqueid":"1.1",` +
+		Data: json.RawMessage(`{"type":"` + kind + `","time":"2026-03-04T05:06:07.089Z","node":"n1","account":"acme","call":"call","channel":"1.1","endpoint":"PJSIP/a","uniqueid":"1.1",` +
 			`"other_channel":"1.2","other_endpoint":"PJSIP/b"` + keys + `}`),
 	}
 }
