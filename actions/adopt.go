@@ -117,7 +117,8 @@ func (a *adoption) alone(found []flows.Found) bool {
 
 // notUnderstood leaves a call of another version talking.
 func (a *adoption) notUnderstood(found []flows.Found, err error) error {
-	a.call.Log.Error("a call that another version of metaflows has left is not understood: it goes on without codes", "channel", found[0].Name, "error", err)
+	a.call.Log.Error("a call that another version of metaflows has left is not understood: it goes on without codes",
+		"channel", found[0].Name, "error", err, "do", "nothing: it ends as plain calls do; before a change of version, wait for calls to end where codes matter")
 	for _, f := range found {
 		leg := flows.NewLeg(f.Channel, f.Vars[flows.VarRole])
 		a.call.TakeUp([]*flows.Leg{leg}, nil)

@@ -13,10 +13,11 @@ import (
 // refuse ends a call with which nothing is done because of what parseDial says.
 func (d *dialling) refuse(err error) error {
 	if errors.Is(err, errNobody) {
-		d.call.Log.Info("nothing is dialled", "channel", d.caller.Name, "error", err)
+		d.call.Log.Info("nothing is dialled", "channel", d.caller.Label(), "error", err)
 		return d.giveBack(statusUnavailable)
 	}
-	d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Name, "error", err)
+	d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Label(), "error", err,
+		"do", "correct that line of extensions.conf: README.md says what is accepted")
 	return d.giveBack(statusInvalid)
 }
 
@@ -174,7 +175,8 @@ func (d *dialling) abandon(err error) error {
 	if gone(err) { // the caller is: nobody else's absence is an error
 		return d.giveBack(statusCancel)
 	}
-	d.call.Log.Error("the call could not be dialled", "channel", d.caller.Name, "error", err)
+	d.call.Log.Error("the call could not be dialled", "channel", d.caller.Label(), "error", err,
+		"do", "see by metaflows doctor whether Asterisk answers, and what its own log says at this time")
 	return d.giveBack(statusUnavailable)
 }
 

@@ -98,7 +98,8 @@ func (d *dialling) ringBeside(callee *flows.Leg) error {
 	if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
 		return err
 	}
-	d.call.Log.Warn("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err)
+	d.call.Log.Error("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err,
+		"do", "see what Asterisk's own log says at this time; the others ring")
 	d.quietly(func() error { return d.pbx.Hangup(callee.ID, causeNormal) }, "ending a callee that cannot be dialled")
 	return nil
 }

@@ -78,7 +78,8 @@ func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err e
 		return made, err
 	}
 	if err != nil {
-		t.Call.Log.Warn("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err)
+		t.Call.Log.Error("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err,
+			"do", "for another technology than PJSIP nothing; else see what Asterisk's own log says at this time")
 		return made, nil
 	}
 	if leg.ID == channel && !leg.Gone {

@@ -7,6 +7,9 @@ import (
 	"metaflows/flows"
 )
 
+// giveContext is what is to be done about a leg that may dial nowhere.
+const giveContext = "give the endpoint a context: set_var=METAFLOWS_CONTEXT=<context> in pjsip.conf"
+
 // quietly runs a command that puts something back: what is already gone is as wanted, and at shutdown nothing is done.
 func (s *Set) quietly(command func() error, doing string) {
 	err := command()
@@ -31,7 +34,8 @@ func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
 		}
 	}
 	if !errors.Is(err, flows.ErrDetached) {
-		s.log.Error("a command failed for good", "doing", doing, "error", err)
+		s.log.Error("a command failed for good", "doing", doing, "error", err,
+			"do", "see what Asterisk's own log says at this time, and by metaflows doctor what is left over")
 	}
 	return err
 }

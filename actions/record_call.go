@@ -48,7 +48,7 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 	case action == "start":
 		err = s.startRecording(t, account, data)
 	case action != "stop" && action != "mask" && action != "unmask":
-		err = flows.Fail("unsupported", fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
+		err = flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
 	case mine < 0:
 		err = flows.Fail("not_recording", errors.New("this account records nothing on this call"))
 	case action == "stop":
@@ -71,10 +71,10 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 // startRecording begins one and returns when Asterisk writes it.
 func (s *Set) startRecording(t *flows.Task, account string, data recordData) error {
 	if data.Format != "" && data.Format != "wav" {
-		return flows.Fail("unsupported", fmt.Errorf("format %q is not built, wav is", data.Format))
+		return flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("format %q is not built, wav is", data.Format))
 	}
 	if !pathForm.MatchString(account) || !pathForm.MatchString(t.Call.ID) {
-		return flows.Fail("invalid_id", errors.New("the account or the call has an id that cannot be a folder"))
+		return flows.Broken("invalid_id", "give the account an id of [A-Za-z0-9_-]{1,64}: METAFLOWS_ACCOUNT in pjsip.conf", errors.New("the account or the call has an id that cannot be a folder"))
 	}
 	limit := s.recordingMax
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
@@ -98,7 +98,7 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 		// An answer that did not come does not say that nothing is written.
 		_ = s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start as it should")
 		t.Call.ForgetRecording(rec)
-		return flows.Fail("not_recorded", err)
+		return flows.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
 	}
 	t.Publish(recordingNotice(t, rec, "recording.started"))
 	if rec.Masked {
@@ -220,6 +220,8 @@ func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Dur
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
 	if rec.Failed {
 		n.Result, n.Reason = "failed", "failed"
+		t.Call.Log.Error("a recording is not whole", "recording", rec.Name,
+			"do", "see that there is room on Asterisk's disk, and what its own log says at this time")
 	}
 	t.Publish(n)
 }

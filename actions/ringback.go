@@ -71,7 +71,8 @@ func (x *blindTransfer) awaitBack(leg *flows.Leg) (*flows.Leg, error) {
 		return nil, err
 	}
 	if err != nil && !gone(err) {
-		x.call.Log.Warn("the transferor could not be rung back", "dialstring", leg.Dialled, "error", err)
+		x.call.Log.Error("the transferor could not be rung back", "dialstring", leg.Dialled, "error", err,
+			"do", "call back who was transferred; see what Asterisk's own log says at this time")
 	}
 	if err != nil {
 		x.dropLeg(leg)

@@ -55,7 +55,7 @@ type blindTransfer struct {
 
 func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) {
 	if data.TransferType != "blind" {
-		return flows.Stop, flows.Fail("unsupported", fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
+		return flows.Stop, flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
 	}
 	captures, err := t.Flow.Captures()
 	if err != nil {
@@ -97,9 +97,9 @@ func (x *blindTransfer) check() error {
 	case !targetForm.MatchString(x.extension):
 		return flows.Fail("invalid_target", errors.New("accepted are 1 to 64 of 0-9 A-Z a-z * # + _ . -"))
 	case x.context == "":
-		return flows.Fail("no_context", errors.New("the transferor has no dialplan context: METAFLOWS_CONTEXT"))
+		return flows.Broken("no_context", giveContext, errors.New("the transferor has no dialplan context: METAFLOWS_CONTEXT"))
 	case !contextForm.MatchString(x.context):
-		return flows.Fail("no_context", fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
+		return flows.Broken("no_context", giveContext, fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
 	}
 	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
 	answer, err := x.pbx.Variables(x.transferor.ID, question, callerPresentation)

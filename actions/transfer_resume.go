@@ -29,7 +29,7 @@ func (x *blindTransfer) checkpoint(stage, reason string) {
 func (s *Set) resumeTransfer(t *flows.Task, transferee *flows.Leg, data json.RawMessage) (flows.Next, error) {
 	var note transferNote
 	if err := json.Unmarshal(data, &note); err != nil || note.Stage != stageRing && note.Stage != stageBack {
-		return flows.Stop, flows.Fail("error", errors.New("the checkpoint of the transfer is not understood"))
+		return flows.Stop, flows.Broken("error", "nothing: before a change of version, wait for calls to end", errors.New("the checkpoint of the transfer is not understood"))
 	}
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: transferee, resumed: true, ring: time.Duration(note.Ring) * time.Second,

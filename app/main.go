@@ -68,7 +68,7 @@ func serve() int {
 	log := cfg.Logger(os.Stderr)
 	log.Info("metaflows starts", "version", version, "node", cfg.Node)
 	if err := server.Run(ctx, cfg, server.Options{Log: log, Version: version}); err != nil {
-		log.Error("metaflows ends", "error", err)
+		log.Error("metaflows ends", "error", err, "do", "mend what the error says, and start it again")
 		return 1
 	}
 	return 0

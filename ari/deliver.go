@@ -25,7 +25,8 @@ func (c *Client) take(frame []byte, g *gate) kind {
 	id, ev, err := decode(k, frame, time.Now())
 	if err != nil {
 		if n := c.broken.Add(1); n&(n-1) == 0 { // the 1st, 2nd, 4th, 8th: a flood stays readable
-			c.cfg.Log.Error("an event from Asterisk could not be understood", "type", oneLine(string(name)), "bytes", len(frame), "so_far", n)
+			c.cfg.Log.Error("an event from Asterisk could not be understood", "type", oneLine(string(name)), "bytes", len(frame), "so_far", n,
+				"do", "report it, with the version of Asterisk")
 		}
 		return kindNone
 	}

@@ -132,7 +132,7 @@ func (c *Call) addAgain(leg *Leg, absorb bool) {
 		}
 		c.clock.after(absorbRetry, func() { c.post(carried{func(error) { leg.balked = false }, nil}) })
 		if !errors.Is(err, ErrGone) {
-			c.Log.Warn("a party could not be added to its bridge again", "leg", leg.Name, "absorb", absorb, "error", err)
+			c.Log.Warn("a party could not be added to its bridge again", "leg", leg.Label(), "absorb", absorb, "error", err)
 		}
 	})
 }

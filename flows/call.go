@@ -32,6 +32,8 @@ type Call struct {
 	left        []*Leg          // those
 	tallied     int             // legs that the process knows of
 	told        map[string]bool // ids of what was published about the call
+	logged      map[string]bool // kinds of its notices of which the log has a line
+	ender       *Leg            // whose going has ended the talk
 	first       func()          // publishes what comes before all else; nil when that was done
 	ids         []string
 	tasks       []*Task
@@ -324,7 +326,8 @@ func (c *Call) finish(rest []Event) {
 
 // overrun: digits were refused because the call is too far behind. Its codes end, the talk goes on.
 func (c *Call) overrun() {
-	c.Log.Error("the call is more than 1024 events behind: its codes are switched off")
+	c.Log.Error("the call is more than 1024 events behind: its codes are switched off",
+		"do", "see why this machine or Asterisk is so slow; the next call has its codes again")
 	c.open = false
 	for _, leg := range c.Legs {
 		if leg.keypad != nil {

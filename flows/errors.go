@@ -30,6 +30,8 @@ var (
 type Failure struct {
 	Reason string
 	Err    error
+	// Do is what who runs metaflows is to do, where it is not the parties' own doing, but cost them what they were to have.
+	Do string
 }
 
 func (f *Failure) Error() string {
@@ -40,6 +42,26 @@ func (f *Failure) Error() string {
 }
 
 func (f *Failure) Unwrap() error { return f.Err }
+
+// Broken makes a Failure that cost the parties something, and says what is to be done.
+func Broken(reason, do string, err error) error { return &Failure{Reason: reason, Err: err, Do: do} }
+
+// CorrectNode is what is to be done about a node that cannot run as it stands.
+const CorrectNode = "correct the node in the document; metaflows check, and the conflicts of its effective metaflows, show what this version cannot do"
+
+// remedy is what is to be done about an error, "" where it is nobody's business but the parties'.
+func remedy(err error) string {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Do
+	}
+	switch Reason(err) {
+	case "unavailable":
+		return "see by metaflows doctor whether Asterisk answers, and what its own log says at this time"
+	case "error":
+		return "report it, with the lines of this call"
+	}
+	return ""
+}
 
 // Fail makes a Failure; err may be nil.
 func Fail(reason string, err error) error { return &Failure{Reason: reason, Err: err} }

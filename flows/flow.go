@@ -44,7 +44,9 @@ func (t *Task) Accept(target string) {
 		return
 	}
 	f.accepted, f.target = true, target
-	t.Call.publish(t.notice("action.started"))
+	n := t.notice("action.started")
+	t.Call.publish(n)
+	t.Call.Log.Info("an action begins", action(n)...)
 	f.errand.begin()
 }
 
@@ -190,7 +192,7 @@ func (m Modules) permit(n *Node, outsider bool) (Module, error) {
 	module, known := m[n.Module]
 	switch {
 	case !known:
-		return Module{}, Fail("unsupported", fmt.Errorf("there is no module %q in this version", n.Module))
+		return Module{}, Broken("unsupported", CorrectNode, fmt.Errorf("there is no module %q in this version", n.Module))
 	case module.Owned && outsider && !n.AllowPeer:
 		return Module{}, Fail("forbidden", errors.New("a party without an account may not do this: the node does not say allow_peer"))
 	}
@@ -221,8 +223,10 @@ func (t *Task) conclude(next Next, err error) string {
 	f.outcome = f.concluded(out, err)
 	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
 	key := f.node.after(out)
-	if err != nil {
-		t.Call.Log.Info("an action failed", "module", f.module, "path", f.Path, "reason", n.Reason, "error", err)
+	if err == nil {
+		t.Call.Log.Info("an action has ended", action(n)...)
+	} else {
+		t.Call.logFailure(n, err)
 		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil && f.errand == nil { // a program learns it by the report
 			t.Call.calls.cfg.Failed(t)
 		}

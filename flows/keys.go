@@ -100,7 +100,8 @@ func (c *Call) relay(from *Leg, digits string) {
 				c.sent(to, first, late) // something else had kept the channel busy before
 			}
 			if err != nil && !errors.Is(err, ErrGone) {
-				c.Log.Warn("digits could not be relayed", "leg", to.Name, "count", len(digits), "error", err)
+				c.Log.Error("digits could not be relayed", "leg", to.Label(), "count", len(digits), "error", err,
+					"do", "see what Asterisk's own log says at this time: the other party has not heard keys that were no code")
 			}
 			if pending--; pending == 0 {
 				from.keypad.Relayed()

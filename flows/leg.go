@@ -138,6 +138,15 @@ func (l *Leg) Outsider() bool { return l.Owner.Account == "" }
 // Phone: not a Local channel. Other legs' keys are never absorbed (ari-facts 15).
 func (l *Leg) Phone() bool { return !strings.HasPrefix(l.Name, "Local/") }
 
+// Label is how the log names a leg: by its channel's name, as Asterisk's own log does, or its id where it is a Local channel,
+// in whose name an extension stands that somebody may have pressed.
+func (l *Leg) Label() string {
+	if l.Phone() {
+		return l.Name
+	}
+	return l.ID
+}
+
 // Up: answered.
 func (l *Leg) Up() bool { return l.State == "Up" && !l.Gone }
 

@@ -73,6 +73,7 @@ func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 		n.ID = id
 		fill(&n)
 		c.publish(n)
+		c.logCall(n)
 	}
 }
 
@@ -234,6 +235,9 @@ func (c *Call) lose(channel string) {
 			leg.Gone = true
 			c.left = append(c.left, leg)
 			c.Release(leg)
+			if c.up && c.ender == nil && c.Over() {
+				c.ender = leg
+			}
 		}
 	}
 }

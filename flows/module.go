@@ -48,7 +48,7 @@ func Define[D any](name string, defaults D, run func(*Task, D) (Next, error)) Mo
 		data := defaults
 		if len(raw) > 0 {
 			if err := json.Unmarshal(raw, &data); err != nil {
-				return Stop, Fail("invalid_data", fmt.Errorf("data of module %s: %w", name, err))
+				return Stop, Broken("invalid_data", CorrectNode, fmt.Errorf("data of module %s: %w", name, err))
 			}
 		}
 		return run(t, data)

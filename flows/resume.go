@@ -83,7 +83,8 @@ func (c *Call) Resume() bool {
 			}
 			module, known := c.calls.cfg.Modules[name]
 			if !known || module.Resume == nil {
-				c.Log.Warn("a process before this one ran something on the call that is not known here", "module", name)
+				c.Log.Error("a process before this one ran something on the call that is not known here", "module", name,
+					"do", "nothing: it is left as it stands; before a change of version, wait for calls to end")
 				delete(leg.notes, name)
 				continue
 			}

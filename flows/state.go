@@ -126,7 +126,7 @@ func (c *Call) state(leg *Leg, owner *[3]string) string {
 		text = s.text()
 	}
 	if len(text) > StateLimit {
-		c.Log.Warn("ids and names are so long that a restart would not take up everything on this call", "leg", leg.Name, "bytes", len(text), "limit", StateLimit)
+		c.Log.Warn("ids and names are so long that a restart would not take up everything on this call", "leg", leg.Label(), "bytes", len(text), "limit", StateLimit)
 		s.Notes, s.Recordings, s.Dialled = nil, nil, ""
 		text = s.text()
 	}

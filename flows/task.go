@@ -49,7 +49,7 @@ var errPanicked = errors.New("an error in metaflows itself: its log has the deta
 
 // panicked logs a panic with its stack, which is still there when recover is called, and makes an error of it.
 func (t *Task) panicked(r any) error {
-	t.Call.Log.Error("a task panicked", "task", t.name, "panic", r, "stack", string(debug.Stack()))
+	t.Call.Log.Error("a task panicked", "task", t.name, "panic", r, "stack", string(debug.Stack()), "do", "report it, with the lines around it")
 	return errPanicked
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,8 @@ import (
 //	bob presses *9
 //	-- want --
 //	   0.000  alice dials PJSIP/bob
+//
+// A file that has a part "log" holds the log against it, too: its lines of level INFO and above.
 //
 // Documents are named "account A", "user A U", "device A D". The verbs are in script.go.
 type scenario struct {
@@ -78,25 +81,31 @@ func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.No
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Play(t, file, checks...)
-	want := ""
+	got, log := play(t, file, checks...)
+	if !slices.ContainsFunc(file.Files, func(f txtar.File) bool { return f.Name == "want" }) {
+		file.Files = append(file.Files, txtar.File{Name: "want"})
+	}
+	changed := false
 	for i := range file.Files {
-		if file.Files[i].Name == "want" {
-			want = string(file.Files[i].Data)
-			file.Files[i].Data = []byte(got)
+		f, is := &file.Files[i], got
+		switch f.Name {
+		case "log":
+			is = log
+		case "want":
+		default:
+			continue
+		}
+		if was := string(f.Data); was != is {
+			f.Data, changed = []byte(is), true
+			if !update {
+				t.Errorf("it went otherwise (-update takes it over):\n%s", difference(was, is))
+			}
 		}
 	}
-	switch {
-	case got == want:
-	case update && want == "":
-		file.Files = append(file.Files, txtar.File{Name: "want", Data: []byte(got)})
-		fallthrough
-	case update:
+	if changed && update {
 		if err := os.WriteFile(path, txtar.Format(file), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	default:
-		t.Errorf("it went otherwise (-update takes it over):\n%s", difference(want, got))
 	}
 }
 
@@ -104,13 +113,20 @@ func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.No
 // looked at; checks say what is wrong with a notice.
 func Play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript string) {
 	t.Helper()
+	transcript, _ = play(t, file, checks...)
+	return transcript
+}
+
+// play is Play, and gives the log, too.
+func play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript, log string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
 		if err := s.play(); err != nil {
 			t.Fatal(err)
 		}
 		s.finish()
-		transcript = s.tr.text()
+		transcript, log = s.tr.text(), s.tr.book.String()
 		for _, n := range s.tr.notices {
 			for _, check := range checks {
 				if err := check(n); err != nil {
@@ -119,7 +135,7 @@ func Play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error)
 			}
 		}
 	})
-	return transcript
+	return transcript, log
 }
 
 // play carries out the lines of the call.

@@ -27,6 +27,7 @@ type transcript struct {
 	mute    bool            // the process is dead
 	before  int             // so many notices are of processes before the present one
 	logged  strings.Builder // every log line, all levels
+	book    strings.Builder // those of level INFO and above, as a scenario's file has them
 }
 
 type line struct {
@@ -46,6 +47,7 @@ func (tr *transcript) skip() {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.began, tr.lines, tr.skipped = time.Now(), nil, len(tr.pbx.Log())
+	tr.book.Reset()
 }
 
 // Publish takes a notice.
@@ -147,6 +149,7 @@ func (w logWriter) Write(p []byte) (int, error) {
 func (h logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.tr.write(r)
 	if r.Level >= slog.LevelWarn {
 		said := ""
 		r.Attrs(func(a slog.Attr) bool {
@@ -158,6 +161,21 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 		h.tr.add(2, "%-8s %s%s", strings.ToLower(r.Level.String()), r.Message, said)
 	}
 	return h.inner.Handle(ctx, r)
+}
+
+// write keeps a line for the golden log.
+func (tr *transcript) write(r slog.Record) {
+	if r.Level < slog.LevelInfo {
+		return
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	fmt.Fprintf(&tr.book, "%8.3f  %-5s %s", time.Since(tr.began).Truncate(time.Millisecond).Seconds(), r.Level, r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintf(&tr.book, " %s=%s", a.Key, a.Value)
+		return true
+	})
+	tr.book.WriteByte('\n')
 }
 
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -218,8 +236,9 @@ func (tr *transcript) disorder() (found []string) {
 	return found
 }
 
-// ids are what a notice and a log line may hold besides words: times and names of channels, which have digits of their own.
-var ids = regexp.MustCompile(`time=\S+|[a-z]+\d+\.\d+(\.\d+)?|(leg|snoop|tone|mf)-[a-z]+[-0-9]*|[a-z]+/[a-z]+\d+/\d+|[A-Za-z]+/[a-z]+-[0-9a-f]{8}`)
+// ids are what a notice and a log line may hold besides words: times, a caller's number and names of channels, which have
+// digits of their own.
+var ids = regexp.MustCompile(`time=\S+|took=\S+|number=\d+|[a-z]+\d+\.\d+(\.\d+)?|(leg|snoop|tone|mf)-[a-z]+[-0-9]*|[a-z]+/[a-z]+\d+/\d+|[A-Za-z]+/[a-z]+-[0-9a-f]{8}`)
 
 // leaks finds digits that were no code in what was published and logged: any three neighbours of what a phone has pressed
 // that no accepted action has named.

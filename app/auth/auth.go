@@ -106,7 +106,7 @@ func (a *Auth) Run(ctx context.Context) {
 func (a *Auth) load() {
 	records, err := a.records.List("")
 	if err != nil { // not after Ready
-		a.log.Error("API keys cannot be loaded", "error", err)
+		a.log.Error("API keys cannot be loaded", "error", err, "do", "start metaflows again; report it, with the lines around it")
 		return
 	}
 	for _, r := range records {

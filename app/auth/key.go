@@ -233,7 +233,8 @@ func (a *Auth) lookKey(record string, r store.Record, ok bool) {
 	}
 	e, err := parseKey(record, r)
 	if err != nil {
-		a.log.Error("a stored API key cannot be read and opens nothing", "bucket", Bucket, "key", Prefix+"."+record, "revision", r.Revision)
+		a.log.Error("a stored API key cannot be read and opens nothing", "bucket", Bucket, "key", Prefix+"."+record, "revision", r.Revision,
+			"do", "revoke it and make another")
 		return
 	}
 	a.entries[record] = e

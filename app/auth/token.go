@@ -163,7 +163,8 @@ func (a *Auth) lookSigning(r store.Record, ok bool) {
 			a.signing = kept.HS256
 			return
 		}
-		a.log.Error("the key to sign tokens cannot be read, nobody can log in; delete its record and one is made", "bucket", Bucket, "key", Prefix+"."+signingRecord)
+		a.log.Error("the key to sign tokens cannot be read, nobody can log in; delete its record and one is made", "bucket", Bucket, "key", Prefix+"."+signingRecord,
+			"do", "nats kv del "+Bucket+" "+Prefix+"."+signingRecord)
 		return
 	}
 	select {

@@ -104,7 +104,8 @@ func (e *engine) run() {
 		if time.Since(opened) > steady {
 			since, retry = time.Now(), firstReopen
 		}
-		e.log.Error("the embedded NATS can write no more: it is closed and opened again; calls and codes go on, events wait", "error", why)
+		e.log.Error("the embedded NATS can write no more: it is closed and opened again; calls and codes go on, events wait", "error", why,
+			"do", "make room on the disk of METAFLOWS_DATA_DIR, or look after it")
 		e.close(errors.New(why))
 		for {
 			if !e.wait(retry) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // serverLog puts what the embedded server says into our log. Its notices are details for us. Fatalf does not end the
@@ -27,7 +29,17 @@ func (l serverLog) Errorf(format string, v ...any) {
 		l.broken(line)
 		return // who hears it says so, once
 	}
-	l.log.Error("nats: " + line)
+	if clients(line) {
+		l.log.Info("nats: " + line)
+		return
+	}
+	l.log.Error("nats: "+line, "do", "look after the disk of METAFLOWS_DATA_DIR, and who uses METAFLOWS_NATS_LISTEN; else report it")
+}
+
+// clients says of a line that it tells what a client was refused: that is its own mistake, as when audit asks for the names of
+// all streams.
+func clients(line string) bool {
+	return strings.Contains(line, " - cid:") && (strings.Contains(line, " Violation - ") || strings.Contains(line, server.ErrAuthentication.Error()))
 }
 
 func (l serverLog) Warnf(format string, v ...any) {

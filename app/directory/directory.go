@@ -147,7 +147,8 @@ func (d *Directory) Get(p store.Place) (Entry, error) {
 func (d *Directory) entry(p store.Place, record store.Record) Entry {
 	data, err := schema.Parse(record.Raw)
 	if err != nil || data.Kind != schema.Object {
-		d.cfg.Log.Error("a record of the directory is not an object and counts as empty", "key", record.Key, "revision", record.Revision)
+		d.cfg.Log.Error("a record of the directory is not an object and counts as empty", "key", record.Key, "revision", record.Revision,
+			"do", "store the entry again by the API, or delete it")
 		data = schema.NewObject()
 	}
 	data.Set("id", schema.NewString(id(p)))

@@ -41,7 +41,8 @@ func (d *Directory) Remove(ctx context.Context, p store.Place, expect store.Expe
 		return entry, nil
 	}
 	if err := d.detach(ctx, p, entry.Revision); err != nil {
-		d.cfg.Log.Error("something may be left of an entry that is gone", "key", key(p), "error", err)
+		d.cfg.Log.Error("something may be left of an entry that is gone", "key", key(p), "error", err,
+			"do", "when NATS is there again, look by the API for documents and keys under that id, and delete them")
 	}
 	return entry, nil
 }

@@ -64,7 +64,7 @@ func (x *exchange) send(status int) {
 		e.SetIndent("", "  ")
 	}
 	if err := e.Encode(x.answer); err != nil {
-		x.api.cfg.Log.Error("an answer cannot be written", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
+		x.api.cfg.Log.Error("an answer cannot be written", "path", x.URL.Path, "request", x.answer.RequestID, "error", err, "do", "report it, with the lines around it")
 		status = http.StatusInternalServerError
 		b.Reset()
 		b.WriteString(`{"status":"error","error":"500","message":"unspecified_fault","data":{}}`)

@@ -62,7 +62,7 @@ func (a *API) fetch(x *exchange, p store.Place) {
 	}
 	data, err := schema.Parse(doc.Raw)
 	if err != nil || data.Kind != schema.Object {
-		a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err)
+		a.cfg.Log.Error("a stored document cannot be shown", "document", p.Path(), "error", err, "do", "POST it again, or DELETE it")
 		x.fail(http.StatusServiceUnavailable, "datastore_fault", because("the stored document is not a JSON object; POST or DELETE it"))
 		return
 	}

@@ -21,7 +21,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if p == http.ErrAbortHandler { //nolint:errorlint // net/http's own sentinel, as it is documented
 				panic(p)
 			}
-			a.cfg.Log.Error("a request ended in a panic", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p))
+			a.cfg.Log.Error("a request ended in a panic", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "do", "report it, with the lines around it")
 			a.begin(w, r, nil).fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
 		}
 	}()

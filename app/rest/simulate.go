@@ -46,7 +46,7 @@ func (a *API) simulate(x *exchange) {
 	case !wrong.Empty():
 		x.invalid(wrong)
 	default:
-		a.cfg.Log.Error("a simulation has failed", "request", x.answer.RequestID, "error", err)
+		a.cfg.Log.Error("a simulation has failed", "request", x.answer.RequestID, "error", err, "do", "report it, with the lines around it")
 		x.fail(http.StatusInternalServerError, "unspecified_fault", because("unspecified fault"))
 	}
 }

@@ -41,7 +41,7 @@ func (c *channelVars) check(channel flows.Channel) {
 	switch {
 	case len(missing) > 0 && !was:
 		c.log.Error("ari.conf does not list every channel variable that metaflows needs; its section [general] must say so",
-			"line", ChannelVarsLine, "missing", strings.Join(missing, ","))
+			"line", ChannelVarsLine, "missing", strings.Join(missing, ","), "do", "write the line into ari.conf, then: asterisk -rx 'module reload res_ari.so'")
 	case len(missing) == 0 && was:
 		c.log.Info("ari.conf lists every channel variable now")
 	}

@@ -56,7 +56,7 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	s.http.RegisterOnShutdown(api.EndFeeds)
 	running.Go(func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the REST API has ended", "error", err)
+			s.log.Error("the REST API has ended", "error", err, "do", "start metaflows again; calls go on meanwhile")
 		}
 	})
 	s.log.Info("the REST API listens", "address", s.addr.HTTP)

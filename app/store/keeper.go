@@ -47,12 +47,12 @@ func (m *mirror) recall() {
 		m.standing = fmt.Sprintf("%s: %s cannot be used: %v", m.lack, name, err)
 		m.kept.aside = true
 		m.log.Error("what was known last cannot be read; the file is kept aside as soon as NATS is there",
-			"file", m.file, "error", err)
+			"file", m.file, "error", err, "do", "bring NATS back: until then there is nothing of it")
 		return
 	case last.damaged > 0:
 		m.kept.aside = true
 		m.log.Error("some of what was known last cannot be read; the file is kept aside as soon as NATS is there",
-			"file", m.file, "damaged_lines", last.damaged)
+			"file", m.file, "damaged_lines", last.damaged, "do", "bring NATS back: until then that part is missing; look after the disk")
 	}
 	for _, v := range last.values {
 		m.revisions[v.key] = v.revision
@@ -60,7 +60,8 @@ func (m *mirror) recall() {
 			continue
 		}
 		if err := m.set(v.key, v.raw, 0); err != nil {
-			m.log.Error("a value in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err)
+			m.log.Error("a value in the file is not valid and has no effect", "file", m.file, "key", v.key, "error", err,
+				"do", "store it again by the API")
 			_ = m.set(v.key, nil, 0)
 		}
 	}
@@ -173,7 +174,8 @@ func (m *mirror) write() (done bool) {
 	m.mu.Unlock()
 	switch {
 	case err != nil && (was == nil || was.Error() != err.Error()):
-		m.log.Error("cannot be kept for a start without NATS, trying again", "file", m.file, "error", err)
+		m.log.Error("cannot be kept for a start without NATS, trying again", "file", m.file, "error", err,
+			"do", "let metaflows write METAFLOWS_DATA_DIR, and see that there is room")
 	case err == nil && was != nil:
 		m.log.Info("kept again for a start without NATS", "file", m.file)
 	}

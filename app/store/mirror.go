@@ -351,7 +351,8 @@ func (m *mirror) apply(key string, raw []byte, revision uint64) {
 	news, err := m.put(key, raw, revision)
 	m.mu.Unlock()
 	if err != nil {
-		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err)
+		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "revision", revision, "error", err,
+			"do", "store it again by the API, or delete it")
 	}
 	if news && m.changed != nil {
 		m.changed(key)

@@ -84,7 +84,8 @@ func (m *mirror) settle(ctx context.Context, look *look) (again bool, err error)
 		return true, m.restore(ctx, look, d, true)
 	case m.file == "": // nobody could be asked after a restart
 		m.log.Error("NATS does not have what was known, which is kept nowhere: it holds no longer", "bucket", m.bucket,
-			"reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back))
+			"reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back),
+			"do", "store it again by the API; with a METAFLOWS_DATA_DIR that can be written it is kept")
 		m.tellOf(d, "dropped")
 		m.adopt(look, nil)
 		return false, nil
@@ -137,7 +138,8 @@ func (m *mirror) undecided(ctx context.Context, look *look, d *doubt) (again boo
 	if m.doubted != d.id {
 		m.doubted = d.id
 		m.log.Error("it must be decided which is right, the file or NATS: metaflows documents recover --from file|bucket", "bucket", m.bucket,
-			"file", m.file, "reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back))
+			"file", m.file, "reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back),
+			"do", "metaflows documents recover --from file|bucket")
 	}
 	if news {
 		m.tellOf(d, "undecided")
@@ -150,7 +152,8 @@ func (m *mirror) restore(ctx context.Context, look *look, d *doubt, damaged bool
 	if m.restored != d.id {
 		if damaged {
 			m.log.Error("NATS has lost what it held; what was known last is stored again", "bucket", m.bucket,
-				"reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back))
+				"reason", d.reason, "missing", len(d.loss.missing), "known", d.loss.of, "back", len(d.loss.back),
+				"do", "look after the disk of NATS; here nothing is to be done")
 		}
 		if err := m.keepBoth(look); err != nil {
 			return err
@@ -262,7 +265,8 @@ func (m *mirror) adopt(look *look, d *doubt) {
 	}
 	m.mu.Unlock()
 	for key, err := range problems {
-		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "error", err)
+		m.log.Error("a stored value is not valid and has no effect", "bucket", m.bucket, "key", key, "error", err,
+			"do", "store it again by the API, or delete it")
 	}
 	for _, key := range changed {
 		if m.changed != nil {

@@ -36,6 +36,19 @@ func TestTheAuditorReadsAStory(t *testing.T) {
 			t.Errorf("%s does not say whose leg it is: %+v", e.Kind, e.Notice)
 		}
 	}
+	for _, words := range [][]string{
+		{"a call begins", "caller=PJSIP/alice-", "sip_call_id=" + a.ID(), "number=1001", "dialled=1002", "with=PJSIP/bob-", "with_sip_call_id=" + b.ID()},
+		{"a call is answered", "caller=PJSIP/alice-", "sip_call_id=" + a.ID(), "with_sip_call_id=" + b.ID(), "took="},
+		{"an action begins", "module=record_call", "by=PJSIP/bob"},
+		{"an action has ended", "module=record_call", "by=PJSIP/bob", "result=continue"},
+		{"an action begins", "module=transfer", "by=PJSIP/bob", "target=1234"},
+		{"an action has ended", "module=transfer", "by=PJSIP/bob", "target=1234", "result=stop"},
+		{"a call has ended", "caller=PJSIP/alice-", "sip_call_id=" + a.ID(), "reason=hangup", "hung_up=PJSIP/alice-"},
+	} {
+		if n := l.logLines("level=INFO", words...); n != 1 {
+			t.Errorf("%d lines of the log have %q, want 1", n, words)
+		}
+	}
 	want := []string{
 		"call.started", "call.answered",
 		"code.armed", "code.matched", "action.started", "recording.started", "action.finished",
@@ -52,4 +65,15 @@ func TestTheAuditorReadsAStory(t *testing.T) {
 	if end, calls := l.event("call.ended", 1), b.ID(); end.Reason != "hangup" || end.Duration <= 0 || l.event("code.armed", 1).SIPCallID != calls {
 		t.Errorf("call.ended says %+v; bob's SIP Call-ID is %s", end.Notice, calls)
 	}
+}
+
+// logLines counts the lines of metaflows' log in this test, of a level, that hold all of the words.
+func (l *lab) logLines(level string, words ...string) (count int) {
+	for line := range strings.Lines(l.log.String()[l.logged:]) {
+		has := func(word string) bool { return strings.Contains(line, word) }
+		if has(level) && !slices.ContainsFunc(words, func(word string) bool { return !has(word) }) {
+			count++
+		}
+	}
+	return count
 }
