@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"metaflows/app/broker"
 	"metaflows/docker/phone"
 )
 
@@ -20,14 +23,18 @@ type lab struct {
 	*testing.T
 	*system
 	ctx    context.Context
-	began  time.Time // events before are another test's
-	lines  int       // of Asterisk's log, likewise
-	logged int       // of metaflows' log
+	start  uint64 // place in the stream: what stands before is another test's
+	lines  int    // of Asterisk's log, likewise
+	logged int    // of metaflows' log
 }
 
-func newLab(t *testing.T) *lab {
-	l := labOn(t, shared)
-	t.Cleanup(l.nothingLeft)
+func newLab(t *testing.T) *lab { return labBeside(t, shared) }
+
+// labBeside is a view of a system that other tests use before and after. It begins with nothing of theirs and leaves nothing
+// to them: when the test ends, so do its calls, and all that is to be told of them was told and read.
+func labBeside(t *testing.T, s *system) *lab {
+	l := labOn(t, s)
+	t.Cleanup(l.finished)
 	return l
 }
 
@@ -35,9 +42,9 @@ func newLab(t *testing.T) *lab {
 func labOn(t *testing.T, s *system) *lab {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
-	l := &lab{T: t, system: s, ctx: ctx, began: time.Now().Truncate(time.Millisecond), lines: len(s.Server.Log()), logged: len(s.log.String())}
+	l := &lab{T: t, system: s, ctx: ctx, start: s.lastRead(), lines: len(s.Server.Log()), logged: len(s.log.String())}
 	t.Cleanup(func() {
-		for _, e := range s.wrong(l.began) {
+		for _, e := range s.wrong(l.start) {
 			t.Errorf("an event is not as its schema says: %v", e.Wrong)
 		}
 		if t.Failed() {
@@ -77,6 +84,31 @@ func (l *lab) nothingLeft() {
 			l.Errorf("left over: %s %v", left, err)
 			return
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// finished waits until nothing is left in Asterisk, metaflows has no call any more, and the auditor has read all that was
+// published of those that there were.
+func (l *lab) finished() {
+	l.nothingLeft()
+	js, err := jetstream.New(l.audit)
+	l.must(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for {
+		calls := l.metrics()["metaflows_calls"] // asked first: what has ended has published all before
+		waiting := l.metrics()["metaflows_publish_backlog_events"]
+		stream, err := js.Stream(ctx, broker.EventStream)
+		l.must(err)
+		last, read := stream.CachedInfo().State.LastSeq, l.lastRead()
+		if calls == 0 && waiting == 0 && read >= last {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			l.Fatalf("at the test's end there are %v calls, %v events wait, and %d of %d were read", calls, waiting, read, last)
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
@@ -233,16 +265,7 @@ func (l *lab) eventOf(kind string, n int, wanted func(event) bool) event {
 }
 
 // events are what the auditor has seen of this test.
-func (l *lab) events() (events []event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range l.seen {
-		if !e.At.Before(l.began) {
-			events = append(events, e)
-		}
-	}
-	return events
-}
+func (l *lab) events() []event { return l.since(l.start) }
 
 // all are the events of a kind in this test.
 func (l *lab) all(kind string) (events []event) {

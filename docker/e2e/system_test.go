@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	for _, e := range shared.wrong(time.Time{}) { // also what came between two tests
+	for _, e := range shared.wrong(0) { // also what came between two tests
 		fmt.Fprintln(os.Stderr, "an event is not as its schema says:", e.Wrong)
 		code = max(code, 1)
 	}
@@ -83,7 +84,8 @@ type event struct {
 	Kind    string // ce-type without metaflows.v1.
 	Subject string
 	At      time.Time
-	Wrong   error // it is not as its schema says
+	Seq     uint64 // its place in the stream
+	Wrong   error  // it is not as its schema says
 }
 
 // ownLines are these tests' part of the dialplan: a second phone when the first is not reached, so that the caller enters
@@ -255,6 +257,9 @@ func (s *system) login() (err error) {
 func (s *system) read(m jetstream.Msg) {
 	e := event{Kind: strings.TrimPrefix(m.Headers().Get("ce-type"), "metaflows.v1."), Subject: m.Subject()}
 	e.At, _ = time.Parse(time.RFC3339, m.Headers().Get("ce-time"))
+	if meta, err := m.Metadata(); err == nil {
+		e.Seq = meta.Sequence.Stream
+	}
 	err := json.Unmarshal(m.Data(), &e.Notice)
 	e.ID = m.Headers().Get("ce-id")
 	e.Wrong = eventstest.Check(m.Subject(), m.Headers(), m.Data())
@@ -269,16 +274,31 @@ func (s *system) read(m jetstream.Msg) {
 	s.wake = make(chan struct{})
 }
 
-// wrong are the events of a time on that are not as their schemas say.
-func (s *system) wrong(from time.Time) (events []event) {
+// since are the events behind a place in the stream that the auditor has read.
+func (s *system) since(seq uint64) (events []event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.seen {
-		if e.Wrong != nil && !e.At.Before(from) {
+		if e.Seq > seq {
 			events = append(events, e)
 		}
 	}
 	return events
+}
+
+// wrong are those of them that are not as their schemas say.
+func (s *system) wrong(seq uint64) []event {
+	return slices.DeleteFunc(s.since(seq), func(e event) bool { return e.Wrong == nil })
+}
+
+// lastRead is the place in the stream of the last event that the auditor has read.
+func (s *system) lastRead() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.seen) == 0 {
+		return 0
+	}
+	return s.seen[len(s.seen)-1].Seq
 }
 
 // request asks the REST API with the admin token.
