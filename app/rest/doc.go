@@ -29,7 +29,9 @@
 //
 // A part of the API is a file: a method of API that returns its routes, one line each, named in API.routes; and the
 // handlers, func(*exchange). Each method of it has a line in operations, which /openapi.json tells; answers of the tests are
-// held against that. What a handler needs from outside is a small interface in this package and a field of Config.
+// held against that, and clienttest is generated of it. What the line has as id is the name of a method in the clients of
+// others: it stays. The generator reads no true or false in place of a property's schema, and no list of types but with null.
+// What a handler needs from outside is a small interface in this package and a field of Config.
 // A handler takes ids from PathValue and account, the body from data, other parameters from param, who asks from who; it
 // answers by succeed (201 for PUT), fail, or an answer of errors.go. answer holds the envelope's other keys.
 //

@@ -19,6 +19,9 @@ var skeleton []byte
 // object is one of JSON.
 type object map[string]any
 
+// never is the schema of what an answer does not have. It is false, for generators of clients that read no such schema.
+var never = object{"not": object{}}
+
 // describeAPI is /openapi.json (OpenAPI 3.1): what is written by hand in openapi.json, and in it the schemas of documents
 // and events and the given routes.
 func describeAPI(routes []route, schemas *schema.Schemas, version string) ([]byte, error) {
@@ -102,7 +105,7 @@ func (o operation) describe(method string, r route) object {
 	}
 	answer := object{"description": o.about, "content": jsonContent(object{
 		"allOf":      []object{reference("schemas", "envelope")},
-		"properties": object{"status": object{"const": "success"}, "data": reference("schemas", o.answer), "error": false, "message": false},
+		"properties": object{"status": object{"type": "string", "const": "success"}, "data": reference("schemas", o.answer), "error": never, "message": never},
 	})}
 	if o.is&follows != 0 {
 		refer("last_event_id")
@@ -133,7 +136,7 @@ func (o operation) describe(method string, r route) object {
 			answers["304"] = object{"description": "It is what the client has"}
 		}
 	}
-	described := object{"summary": o.about, "tags": []string{tag(r.pattern)}, "responses": answers}
+	described := object{"operationId": o.id, "summary": o.about, "tags": []string{tag(r.pattern)}, "responses": answers}
 	if len(parameters) > 0 {
 		described["parameters"] = parameters
 	}
@@ -163,17 +166,17 @@ func jsonContent(schema object) object { return object{"application/json": objec
 
 // besideAPI are the URIs without a token and without the envelope.
 var besideAPI = func() map[string]object {
-	get := func(about string, answers object) object {
-		return object{"get": object{"summary": about, "tags": []string{"operation"}, "security": []object{}, "responses": answers}}
+	get := func(id, about string, answers object) object {
+		return object{"get": object{"operationId": id, "summary": about, "tags": []string{"operation"}, "security": []object{}, "responses": answers}}
 	}
 	says := func(about string, content object) object { return object{"description": about, "content": content} }
 	return map[string]object{
-		"/healthz": get("Whether the program runs", object{"200": says("It runs", jsonContent(reference("schemas", "ok")))}),
-		"/readyz": get("Whether each part is ready, and why not", object{
+		"/healthz": get("getHealth", "Whether the program runs", object{"200": says("It runs", jsonContent(reference("schemas", "ok")))}),
+		"/readyz": get("getReadiness", "Whether each part is ready, and why not", object{
 			"200": says("All are", jsonContent(reference("schemas", "readiness"))), "503": says("One is not", jsonContent(reference("schemas", "readiness"))),
 		}),
-		"/metrics":      get("For Prometheus", object{"200": says("The metrics", object{"text/plain": object{"schema": object{"type": "string"}}})}),
-		"/openapi.json": get("This description", object{"200": says("OpenAPI 3.1", jsonContent(object{"type": "object", "required": []string{"openapi", "info", "paths"}}))}),
+		"/metrics":      get("getMetrics", "For Prometheus", object{"200": says("The metrics", object{"text/plain": object{"schema": object{"type": "string"}}})}),
+		"/openapi.json": get("getDescription", "This description", object{"200": says("OpenAPI 3.1", jsonContent(object{"type": "object", "required": []string{"openapi", "info", "paths"}}))}),
 	}
 }()
 
