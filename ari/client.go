@@ -42,13 +42,18 @@ type Config struct {
 	OnConnect func(context.Context, *Client) error
 
 	// Process names this process to others that may take the application, in Asterisk and in their logs: the Asterisk node's
-	// name, say; it need not be unique. "": nobody else is expected, nothing is written into Asterisk, and who takes the
-	// application over has it for good.
+	// name, say; it need not be unique. "": nobody else is expected, nothing is written into Asterisk, who takes the
+	// application over has it for good, and calls that the dialplan offers are nobody's.
 	Process string
 	// OnReplaced runs when another process has taken over the application: its calls are that one's now. Commands fail with
 	// flows.ErrDetached from before it is called until the application is taken back, before which it must have returned; then
 	// OnConnect runs as after any connect. nil for none.
 	OnReplaced func(context.Context)
+
+	// OnRefused runs when Asterisk refuses all requests by HTTP, but obeys those over the events' websocket, which is closed
+	// when it returns: the last moment to let calls go on in the dialplan. Its context ends after some seconds. It needs a
+	// Process. nil for none.
+	OnRefused func(context.Context)
 
 	// Answered is told of each request: its method, the status of the answer, 0 if there was none, and the time until then.
 	// It is called by the goroutine that asked. nil for nobody.
@@ -67,15 +72,19 @@ type Config struct {
 type Client struct {
 	cfg      Config
 	base     *url.URL
-	http     *http.Client
+	http     *http.Client   // of commands
+	plain    *http.Client   // of what is not to go over the websocket
 	v5       *native.Client // requests with Timeout
 	v5long   *native.Client // requests with LongTimeout
 	detached atomic.Bool
 	away     atomic.Bool // another process has the application
 	holder   *holder     // nil: nobody else is expected
-	oneByOne atomic.Bool // this Asterisk knows no requests for several variables
+	wire     atomic.Pointer[wire]
+	// suspected has one slot: Asterisk has refused something.
+	suspected chan struct{}
+	oneByOne  atomic.Bool // this Asterisk knows no requests for several variables
 
-	skipped, decoded, unknown, broken, reconnects atomic.Uint64
+	skipped, decoded, unknown, broken, reconnects, refused atomic.Uint64
 
 	mu     sync.Mutex
 	status Status          // without the counters
@@ -106,14 +115,16 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.setDefaults()
 
-	c := &Client{cfg: cfg, base: base, seen: make(map[string]bool)}
+	c := &Client{cfg: cfg, base: base, seen: make(map[string]bool), suspected: make(chan struct{}, 1)}
 	if cfg.Process != "" {
 		c.holder = newHolder(cfg.Process, cfg.Application)
 	}
-	c.http = &http.Client{Transport: newTransport()}
+	var transport http.RoundTripper = newTransport()
 	if cfg.Answered != nil {
-		c.http.Transport = timed{c.http.Transport, cfg.Answered}
+		transport = timed{transport, cfg.Answered}
 	}
+	transport = heedful{transport, c}
+	c.plain, c.http = &http.Client{Transport: transport}, &http.Client{Transport: stubborn{transport, c}}
 	if c.v5, err = c.newNative(cfg.Timeout); err != nil {
 		return nil, err
 	}
@@ -158,6 +169,7 @@ type Status struct {
 	Unknown    uint64 // events of types that nobody has told us of
 	Broken     uint64 // frames that could not be understood
 	Reconnects uint64 // connections after the first
+	Refused    uint64 // requests that were refused as all others would be: 401, 403, or no ARI
 }
 
 // Status returns how the client stands now.
@@ -166,7 +178,7 @@ func (c *Client) Status() Status {
 	s := c.status
 	c.mu.Unlock()
 	s.Decoded, s.Skipped, s.Unknown = c.decoded.Load(), c.skipped.Load(), c.unknown.Load()
-	s.Broken, s.Reconnects = c.broken.Load(), c.reconnects.Load()
+	s.Broken, s.Reconnects, s.Refused = c.broken.Load(), c.reconnects.Load(), c.refused.Load()
 	return s
 }
 

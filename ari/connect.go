@@ -18,13 +18,11 @@ import (
 // checkVersion asks before the application is registered, so that calls fall back to plain Dial() while it cannot be used.
 func (c *Client) checkVersion(ctx context.Context) error {
 	var said v5.AsteriskInfo
-	err := c.doAlways(ctx, request{method: http.MethodGet, path: []string{"asterisk", "info"}}, &said)
+	err := c.doPlain(ctx, request{method: http.MethodGet, path: []string{"asterisk", "info"}}, &said)
 	var e *Error
 	switch {
-	case errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden):
-		return &problem{text: fmt.Sprintf("Asterisk refuses the ARI user %q or its password (%d)", c.cfg.Username, e.Status)}
-	case errors.As(err, &e) && e.Status == http.StatusNotFound:
-		return &problem{text: "there is no ARI at this URL (404): is res_ari loaded, is ari.conf enabled, does the URL end in /ari?"}
+	case errors.As(err, &e) && (e.refused || e.Status == http.StatusNotFound):
+		return &problem{text: c.refusal(e.Status)}
 	case errors.As(err, &e):
 		return &problem{text: fmt.Sprintf("Asterisk cannot answer: %s (%d)", e.Message, e.Status)}
 	case err != nil:
@@ -48,7 +46,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	query := url.Values{"app": {c.cfg.Application}, "subscribeAll": {"false"}}
 	login := base64.StdEncoding.EncodeToString([]byte(c.cfg.Username + ":" + c.cfg.Password))
 	conn, resp, err := websocket.Dial(ctx, c.base.String()+"/events?"+query.Encode(), &websocket.DialOptions{
-		HTTPClient: c.http,
+		HTTPClient: c.plain,
 		HTTPHeader: http.Header{"Authorization": {"Basic " + login}},
 	})
 	switch {
@@ -75,7 +73,7 @@ func (c *Client) prepare(ctx context.Context) error {
 	for _, name := range slices.Sorted(slices.Values(usedTypes())) {
 		filter.Allowed = append(filter.Allowed, named{name})
 	}
-	err := c.doAlways(ctx, request{method: http.MethodPut, path: []string{"applications", c.cfg.Application, "eventFilter"}, body: filter}, nil)
+	err := c.doPlain(ctx, request{method: http.MethodPut, path: []string{"applications", c.cfg.Application, "eventFilter"}, body: filter}, nil)
 	if err != nil {
 		return &problem{text: fail("set the event filter of", c.cfg.Application, err).Error()}
 	}

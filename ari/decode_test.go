@@ -38,6 +38,14 @@ func TestRecordedFrames(t *testing.T) {
 				got = "skipped\n"
 			case kindReplaced:
 				got = "replaced\n"
+			case kindAnswer:
+				got = "answer\n"
+			case kindOffered:
+				id, err := offered(frame)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = "offered " + id + "\n"
 			default:
 				id, ev, err := decode(k, frame, arrival)
 				if err != nil {

@@ -14,9 +14,18 @@ func (c *Client) take(frame []byte, g *gate) kind {
 	case kindSkipped:
 		c.skipped.Add(1)
 		return k
+	case kindAnswer:
+		if wire := c.wire.Load(); wire != nil {
+			wire.take(frame)
+		}
+		return k
 	case kindUnknown:
 		c.unknown.Add(1)
 		c.logUnknown(name)
+		return k
+	case kindOffered:
+		c.decoded.Add(1)
+		c.claimCall(frame)
 		return k
 	case kindReplaced:
 		c.decoded.Add(1)

@@ -48,6 +48,19 @@
 //
 // A ping every second that gets no answer for 3 s ends the connection: a dead wire is noticed within 5 s.
 //
+// # When ARI refuses
+//
+// A login that was changed, or ARI switched off, leaves the websocket open and refuses all requests (401, 403, or a 404 that is
+// not ARI's own): calls would enter and hear nothing. The sign of life, every 5 s, is a real request; any request that is
+// refused lets the next one be given at once. When that is refused too, Config.OnRefused may let calls go on in the dialplan,
+// if Asterisk still obeys over the websocket (a command that HTTP refuses is tried there), and the connection is ended. It is
+// made again when ARI answers; a login that may not write is refused before the application is registered.
+//
+// # Calls that are offered
+//
+// A call that the dialplan offers (StasisBroadcast) is claimed, and enters as any other. Who hangs or is refused claims none,
+// so that such a call goes on in the dialplan after its time.
+//
 // # Another process with the same application
 //
 // When another process connects with the application, Asterisk gives it all events and tells us (ApplicationReplaced): the

@@ -36,6 +36,7 @@ type Error struct {
 	Status  int    // HTTP's; 0 when there was no answer
 	Message string // Asterisk's own, or why there was no answer
 	kind    error
+	refused bool // see refuses
 }
 
 func (e *Error) Error() string {
@@ -59,12 +60,13 @@ func (e *Error) Unwrap() error { return e.kind }
 // newStatusError makes an error of an answer that is not 2xx.
 // https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/ names the statuses of
 // each request; the texts are those of 22.10.
-func newStatusError(status int, answer []byte) *Error {
+func newStatusError(resp *http.Response, answer []byte) *Error {
+	status := resp.StatusCode
 	var said struct {
 		Message string `json:"message"`
 		Error   string `json:"error"` // of channels/create alone
 	}
-	e := &Error{Status: status, kind: flows.ErrInvalid}
+	e := &Error{Status: status, kind: flows.ErrInvalid, refused: refuses(resp)}
 	if json.Unmarshal(answer, &said) == nil {
 		e.Message = oneLine(said.Message + said.Error)
 	}
@@ -72,7 +74,7 @@ func newStatusError(status int, answer []byte) *Error {
 		e.Message = http.StatusText(status)
 	}
 	switch {
-	case status >= 500:
+	case status >= 500, e.refused:
 		e.kind = flows.ErrUnavailable
 	case e.Message == textNoVariable, e.Message == textNoResource: // 404 too, but the channel may be there
 	case status == http.StatusNotFound,

@@ -9,9 +9,11 @@ const (
 	kindNone     kind = iota // no type was found: not an event
 	kindUnknown              // a type that nobody has told us of
 	kindSkipped              // a type that we do not use
+	kindAnswer               // to a request over the websocket, which the filter of events lets through or not as all else
 	kindStarted              // decoded by a struct of our own
 	kindEnded                // decoded by a struct of our own
 	kindDigit                // decoded by a struct of our own
+	kindOffered              // a call that is anybody's who claims it
 	kindV5                   // decoded by ari/v5
 	kindReplaced             // the application was taken over
 )
@@ -22,7 +24,9 @@ var kinds = map[string]kind{
 	"StasisStart":          kindStarted,
 	"ChannelDestroyed":     kindEnded,
 	"ApplicationReplaced":  kindReplaced,
+	"RESTResponse":         kindAnswer,
 	"ChannelDtmfReceived":  kindDigit,
+	"CallBroadcast":        kindOffered,
 	"ChannelEnteredBridge": kindV5,
 	"ChannelLeftBridge":    kindV5,
 	"ChannelStateChange":   kindV5,
@@ -43,7 +47,6 @@ var kinds = map[string]kind{
 	"BridgeDestroyed":          kindSkipped,
 	"BridgeMerged":             kindSkipped,
 	"BridgeVideoSourceChanged": kindSkipped,
-	"CallBroadcast":            kindSkipped,
 	"CallClaimed":              kindSkipped,
 	"ChannelCallerId":          kindSkipped,
 	"ChannelConnectedLine":     kindSkipped,
@@ -63,7 +66,6 @@ var kinds = map[string]kind{
 	"EndpointStateChange":      kindSkipped,
 	"PeerStatusChange":         kindSkipped,
 	"PlaybackContinuing":       kindSkipped,
-	"RESTResponse":             kindSkipped,
 	"TextMessageReceived":      kindSkipped,
 }
 

@@ -130,30 +130,62 @@ func (h *holder) await(ctx context.Context, read func(context.Context) (string, 
 	}
 }
 
-// beat writes signs of life until ctx ends.
-func (c *Client) beat(ctx context.Context) {
+// signs gives one sign of life. As a real request it also tries out whether Asterisk takes any: a *problem is that it refuses.
+func (c *Client) signs(ctx context.Context, by func(context.Context, request, any) error) error {
+	err := by(ctx, setGlobal(c.holder.variable, c.holder.sign(time.Now())), nil)
+	if e, ok := errors.AsType[*Error](err); ok && e.refused {
+		return &problem{text: c.refusal(e.Status)}
+	}
+	return err
+}
+
+// beat gives signs of life, at intervals and when Asterisk has refused something, until ctx ends or Asterisk refuses them,
+// which it returns when that has been seen to.
+func (c *Client) beat(ctx context.Context) error {
 	tick := time.NewTicker(beatInterval)
 	defer tick.Stop()
 	told := false
 	for {
-		err := c.setGlobal(ctx, c.holder.variable, c.holder.sign(time.Now()))
-		if err != nil && ctx.Err() == nil && !told {
+		select {
+		case <-tick.C:
+		case <-c.suspected:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		err := c.signs(ctx, c.doPlain)
+		refused, is := errors.AsType[*problem](err)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case is:
+			c.withdraw(ctx, refused)
+			return refused
+		case !told:
 			told = true
 			c.cfg.Log.Warn("it cannot be written into Asterisk who has the application: another process may take it", "variable", c.holder.variable, "error", err)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
 	}
+}
+
+// claim says who has the application, before it is taken. A login that may not write is refused here, before calls enter.
+func (c *Client) claim(ctx context.Context) error {
+	select {
+	case <-c.suspected: // of the connection before
+	default:
+	}
+	if c.holder == nil {
+		return nil
+	}
+	if refused, is := errors.AsType[*problem](c.signs(ctx, c.doPlain)); is {
+		return refused
+	}
+	return nil
 }
 
 // release tells who waits for the application that it is free.
 func (c *Client) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, politeness)
 	defer cancel()
-	if err := c.setGlobal(ctx, c.holder.variable, c.holder.farewell(time.Now())); err != nil {
+	if err := c.doPlain(ctx, setGlobal(c.holder.variable, c.holder.farewell(time.Now())), nil); err != nil {
 		c.cfg.Log.Debug("it could not be written into Asterisk that the application is free", "error", err)
 	}
 }
@@ -237,12 +269,11 @@ func (c *Client) global(ctx context.Context, name string) (string, error) {
 		Value string `json:"value"`
 	}
 	query := url.Values{"variable": {name}}
-	err := c.doAlways(ctx, request{method: http.MethodGet, path: []string{"asterisk", "variable"}, query: query}, &answer)
+	err := c.doPlain(ctx, request{method: http.MethodGet, path: []string{"asterisk", "variable"}, query: query}, &answer)
 	return answer.Value, err
 }
 
-// setGlobal likewise sets one.
-func (c *Client) setGlobal(ctx context.Context, name, value string) error {
-	body := map[string]string{"variable": name, "value": value}
-	return c.doAlways(ctx, request{method: http.MethodPost, path: []string{"asterisk", "variable"}, body: body}, nil)
+// setGlobal is the request that sets one.
+func setGlobal(name, value string) request {
+	return request{method: http.MethodPost, path: []string{"asterisk", "variable"}, body: map[string]string{"variable": name, "value": value}}
 }

@@ -29,6 +29,8 @@ type contender struct {
 	cut        atomic.Bool // its wire leads nowhere
 	wires      []net.Conn
 	ends, held atomic.Int64 // how often it was replaced, and connected
+	given      atomic.Int64 // how often it gave calls back
+	give       func(context.Context)
 	stop       context.CancelFunc
 	done       chan error
 }
@@ -42,12 +44,18 @@ func contend(t *testing.T, asterisk *aritest.Pipe, name string) *contender {
 		Handler: nobody{}, Log: slog.New(slog.NewTextHandler(&p.log, nil)),
 		OnConnect:  func(context.Context, *Client) error { p.held.Add(1); return nil },
 		OnReplaced: func(context.Context) { p.ends.Add(1) },
+		OnRefused: func(ctx context.Context) {
+			p.given.Add(1)
+			if p.give != nil {
+				p.give(ctx)
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lock := make(chan struct{}, 1)
-	p.Client.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	p.Client.plain.Transport.(heedful).RoundTripper.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if p.cut.Load() {
 			return nil, errors.New("no route")
 		}

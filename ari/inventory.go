@@ -10,8 +10,11 @@ import (
 	"metaflows/flows"
 )
 
-// stasis is the dialplan's application in which a channel is in one of ARI's.
-const stasis = "Stasis"
+// The dialplan's applications in which a channel is in one of ARI's.
+const (
+	stasis    = "Stasis"
+	broadcast = "StasisBroadcast"
+)
 
 // readers is how many channels are asked at once for what they keep for us.
 const readers = 8
@@ -44,7 +47,7 @@ func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, er
 	})
 	for _, entry := range entries {
 		inv.Channels = append(inv.Channels, flows.Found{
-			Channel: entry.Channel, Inside: inside[entry.ID], Elsewhere: entry.DialplanApp != "" && entry.DialplanApp != stasis,
+			Channel: entry.Channel, Inside: inside[entry.ID], Elsewhere: entry.DialplanApp != "" && entry.DialplanApp != stasis && entry.DialplanApp != broadcast,
 			Args: c.args(entry), Bridge: in[entry.ID],
 		})
 	}
@@ -70,22 +73,27 @@ func (c *Client) inside() (map[string]bool, error) {
 	return inside, nil
 }
 
-// args are what the dialplan gave to Stasis() behind the application's name; nil for a channel that it did not hand over.
-// One of ours says that it runs Stasis with the arguments that we gave.
+// args are what the dialplan gave to Stasis() behind the application's name, or to StasisBroadcast() for who claims the call;
+// nil for a channel that it did not hand over. One of ours says that it runs Stasis with the arguments that we gave.
 func (c *Client) args(entry ChannelEntry) []string {
-	if entry.DialplanApp != stasis || flows.Ours(entry.ID) {
+	if flows.Ours(entry.ID) {
 		return nil
 	}
-	words := splitArgs(entry.AppData)
-	if words[0] != c.cfg.Application {
-		return nil
+	words := splitArgs(entry.AppData, ',')
+	switch {
+	case entry.DialplanApp == stasis && words[0] == c.cfg.Application:
+		return words[1:]
+	case entry.DialplanApp == broadcast && len(words) > 2: // time, filter, arguments
+		return splitArgs(words[2], ':')
+	case entry.DialplanApp == broadcast:
+		return []string{}
 	}
-	return words[1:]
+	return nil
 }
 
-// splitArgs splits an application's data at its commas as Asterisk does (AST_STANDARD_APP_ARGS): not inside of
+// splitArgs splits an application's data as Asterisk does (AST_STANDARD_APP_ARGS, where between is a comma): not inside of
 // parentheses, quotes, or behind a backslash.
-func splitArgs(data string) []string {
+func splitArgs(data string, between byte) []string {
 	words := []string{""}
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
@@ -101,7 +109,7 @@ func splitArgs(data string) []string {
 			depth++
 		case char == ')' && depth > 0:
 			depth--
-		case char == ',' && depth == 0 && !quoted:
+		case char == between && depth == 0 && !quoted:
 			words = append(words, "")
 			continue
 		}

@@ -79,11 +79,16 @@ func (c *Client) session(parent context.Context) error {
 	} else if taken {
 		return ErrReplaced
 	}
+	if err := c.claim(parent); err != nil {
+		return err
+	}
 	conn, err := c.dial(parent)
 	if err != nil {
 		return err
 	}
 	c.away.Store(false)
+	c.wire.Store(newWire(conn, c.base.Path))
+	defer c.wire.Store(nil)
 	ctx, end := context.WithCancelCause(parent)
 	// The reader's context ends later: coder/websocket answers its end by breaking the connection.
 	reading, breakOff := context.WithCancel(context.WithoutCancel(parent))
@@ -100,7 +105,7 @@ func (c *Client) session(parent context.Context) error {
 	wg.Go(func() { end(c.ping(ctx, conn)) })
 	if c.holder != nil {
 		c.holder.had = true
-		wg.Go(func() { c.beat(ctx) })
+		wg.Go(func() { end(c.beat(ctx)) })
 	}
 	defer func() {
 		if c.holder != nil && parent.Err() != nil && !errors.Is(context.Cause(ctx), ErrReplaced) {

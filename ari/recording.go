@@ -80,7 +80,7 @@ func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadC
 		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // an answer cut short only lacks its text
 		resp.Body.Close()
 		cancel(nil)
-		return nil, fail(verb, name, newStatusError(resp.StatusCode, answer))
+		return nil, fail(verb, name, newStatusError(resp, answer))
 	}
 	return &body{ReadCloser: resp.Body, cancel: cancel}, nil
 }

@@ -103,7 +103,7 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, newStatusError(resp.StatusCode, answer)
+		return nil, newStatusError(resp, answer)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	return resp, nil
@@ -116,6 +116,7 @@ type request struct {
 	query   url.Values
 	body    any // sent as JSON; nil for none
 	timeout time.Duration
+	plain   bool // by HTTP only: not over the websocket when it is refused there
 }
 
 // do sends a request and decodes the answer into out, unless that is nil.
@@ -124,6 +125,12 @@ func (c *Client) do(r request, out any) error {
 		return flows.ErrDetached
 	}
 	return c.doAlways(context.Background(), r, out)
+}
+
+// doPlain is doAlways by HTTP only: whether Asterisk refuses is told by that.
+func (c *Client) doPlain(ctx context.Context, r request, out any) error {
+	r.plain = true
+	return c.doAlways(ctx, r, out)
 }
 
 // doAlways is do for the connection's own business, which goes on when detached.
@@ -143,7 +150,7 @@ func (c *Client) doAlways(ctx context.Context, r request, out any) error {
 		return err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return newStatusError(resp.StatusCode, answer)
+		return newStatusError(resp, answer)
 	}
 	if out == nil {
 		return nil
@@ -179,5 +186,8 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.SetBasicAuth(c.cfg.Username, c.cfg.Password)
+	if r.plain {
+		return c.plain.Do(req)
+	}
 	return c.http.Do(req)
 }

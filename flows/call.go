@@ -28,6 +28,7 @@ type Call struct {
 	knowing     []string        // accounts that were told of the call
 	mail        *mailbox
 	done        chan struct{}   // closed when it has ended in this process
+	main        *Task           // that its channels' entry has begun: the call is over when it returns
 	all         []*Leg          // also those that have left
 	left        []*Leg          // those
 	tallied     int             // legs that the process knows of
@@ -102,6 +103,7 @@ func (c *Call) run(enter func(*Task) error, shown func()) {
 	var rest []Event // that came together with the one that ended it
 	defer func() { c.finish(rest) }()
 	main := c.spawn("enter", nil, nil, enter)
+	c.main = main
 	c.settle()
 	c.show()
 	shown()
@@ -148,6 +150,13 @@ func (c *Call) handle(ev Event) {
 		return
 	case handBack:
 		c.handBack(ev.done)
+		return
+	case giveUp:
+		if c.up {
+			ev.not()
+		} else if c.main.want != nil || c.main.until != nil {
+			c.main.step(errRefused)
+		}
 		return
 	case hurryUp:
 		c.hurried = true

@@ -230,3 +230,53 @@ func TestLeave(t *testing.T) {
 		}
 	})
 }
+
+// TestGiveUp: a call that nobody has answered ends, its task may still give its caller back; one that is answered goes on, and
+// its tasks notice nothing.
+func TestGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		said := map[string]error{}
+		calls := NewCalls(CallsConfig{
+			Log: slog.New(slog.DiscardHandler),
+			Enter: func(task *Task, started Started) error {
+				if started.Channel.ID == "answered" {
+					task.Call.Open()
+				}
+				err := task.Await(func(Event) bool { return false })
+				if started.Channel.ID == "slow" {
+					_ = task.Sleep(time.Minute)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				said[started.Channel.ID] = err
+				return err
+			},
+		})
+		for _, id := range []string{"answered", "ringing", "slow"} {
+			calls.Deliver(id, Started{Channel: Channel{ID: id}})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		n, err := calls.GiveUp(ctx)
+		if n > 1 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("GiveUp = %d, %v while one is slow", n, err)
+		}
+		time.Sleep(2 * time.Minute)
+		if calls.Len() != 1 || !calls.Has("answered") {
+			t.Errorf("%d calls are left, want the answered one", calls.Len())
+		}
+		for _, id := range []string{"ringing", "slow"} {
+			if !errors.Is(said[id], ErrUnavailable) {
+				t.Errorf("the wait of %s ends with %v", id, said[id])
+			}
+		}
+		if n, err := calls.GiveUp(t.Context()); n != 0 || err != nil {
+			t.Errorf("GiveUp = %d, %v with an answered call alone", n, err)
+		}
+		if err := calls.Shutdown(t.Context()); err != nil || !errors.Is(said["answered"], ErrDetached) {
+			t.Errorf("%v, the answered one ends with %v", err, said["answered"])
+		}
+	})
+}

@@ -38,6 +38,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	account acme has later     the document of the file "later" takes the place of the account's
 //	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
 //	the application stops
+//	the application gives up   Asterisk will take no more requests: the calls that nobody has answered end
 //	the application is killed for 300ms     and then another process begins
 //	alice talks to bob | alice does not talk to bob      must be so now; a party may be an extension, 1234@acme
 //	alice goes on | alice is gone                        she has gone on in the dialplan; she has no call
@@ -69,8 +70,15 @@ func (s *scenario) line(text string) error {
 		synctest.Wait()
 		return err
 	}
-	if text == "the application stops" {
+	switch text {
+	case "the application stops":
 		return s.stop()
+	case "the application gives up":
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_, err := s.now().calls.GiveUp(ctx)
+		synctest.Wait()
+		return err
 	}
 	if rest, ok := strings.CutPrefix(text, "the application is killed for "); ok {
 		d, err := time.ParseDuration(rest)

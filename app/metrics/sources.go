@@ -46,6 +46,7 @@ var (
 	longest    = gauge("metaflows_call_events_waiting_max", "Events that the call has not taken yet that is furthest behind; from 1024 on its keys are refused.")
 	connected  = gauge("metaflows_ari_connected", "1 when Asterisk's events come in.")
 	reconnects = total("metaflows_ari_reconnects_total", "Connections to Asterisk after the first.")
+	refused    = total("metaflows_ari_refused_total", "Requests to Asterisk that were refused as any other would be: the login (401, 403), or no ARI there (404).")
 	frames     = total("metaflows_ari_events_total", "Events from Asterisk, by what became of them.", "kind")
 	natsIs     = gauge("metaflows_nats_connected", "1 when NATS is connected.")
 	natsAgain  = total("metaflows_nats_reconnects_total", "Connections to NATS after the first.")
@@ -71,7 +72,7 @@ type looker struct{ Sources }
 // Describe is prometheus.Collector.
 func (l looker) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range []looked{
-		calls, legs, waiting, longest, connected, reconnects, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
+		calls, legs, waiting, longest, connected, reconnects, refused, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
 	} {
 		to <- m.desc
 	}
@@ -93,6 +94,7 @@ func (l looker) Collect(to chan<- prometheus.Metric) {
 	asterisk := l.Asterisk()
 	tell(connected, one(asterisk.Connected))
 	tell(reconnects, float64(asterisk.Reconnects))
+	tell(refused, float64(asterisk.Refused))
 	tell(frames, float64(asterisk.Decoded), "used")
 	tell(frames, float64(asterisk.Skipped), "skipped")
 	tell(frames, float64(asterisk.Unknown), "unknown")

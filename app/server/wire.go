@@ -98,6 +98,23 @@ func (i *inbox) replaced(ctx context.Context) {
 	i.left()
 }
 
+// refused lets calls go on in the dialplan that nobody has answered, as if their callees could not be reached: Asterisk will
+// take no more requests. The others go on talking, and are found again by connected.
+func (i *inbox) refused(ctx context.Context) {
+	given := 0
+	for {
+		n, err := i.calls.GiveUp(ctx)
+		given += n
+		if err != nil && !errors.Is(err, context.Canceled) {
+			i.log.Warn("calls that nobody has answered could not be given back to the dialplan in time: they are taken up when Asterisk takes requests again", "error", err)
+		}
+		if n == 0 || err != nil { // else others may have entered meanwhile
+			break
+		}
+	}
+	i.log.Info("calls that nobody has answered were given back to the dialplan", "calls", given)
+}
+
 // tidy looks at intervals for what is left over in Asterisk, until ctx ends.
 func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(actions.Grace)
@@ -129,7 +146,7 @@ func (s *process) connect() (*telephony, error) {
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,
 		Process: cfg.Node,
-		Log:     s.log, Handler: in, OnConnect: in.connected, OnReplaced: in.replaced, Answered: s.metrics.Answered,
+		Log:     s.log, Handler: in, OnConnect: in.connected, OnReplaced: in.replaced, OnRefused: in.refused, Answered: s.metrics.Answered,
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@
 package aritest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
@@ -33,6 +34,7 @@ type Request struct {
 	Path   string // below /ari, escaped as it came: /recordings/live/acme%2Fr1/stop
 	Query  string // sorted by key
 	Body   string
+	Wire   bool // over the websocket
 }
 
 // String is method, path, query and body on one line.
@@ -52,6 +54,7 @@ type Answer struct {
 	Status int
 	Body   string
 	Delay  time.Duration // before the status
+	HTML   bool          // it is not ARI that answers
 }
 
 // Server is a fake ARI. Its methods may be called from any goroutine.
@@ -70,6 +73,9 @@ type Server struct {
 	requests []Request
 	answers  map[string]Answer // by "METHOD /path"
 	globals  map[string]string // Asterisk's global variables
+	refusal  *Answer           // every request by HTTP gets it
+	strict   bool              // and those over the websocket too
+	mute     bool              // the filter of events keeps answers over the websocket
 	conn     *websocket.Conn
 	arrived  chan struct{} // closed and replaced at each connection
 	count    int
@@ -116,6 +122,14 @@ func (s *Server) Script(request string, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[request] = a
+}
+
+// Refuse lets every request by HTTP get the same answer, new websockets too, and with strict those over the websocket that is
+// open; its events go on. nil ends that.
+func (s *Server) Refuse(a *Answer, strict bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal, s.strict = a, strict
 }
 
 // Unscript lets requests get again what they got before Script.
@@ -222,9 +236,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	login := "Basic " + base64.StdEncoding.EncodeToString([]byte(User+":"+Password))
 	s.mu.Lock()
 	a, scripted := s.answers[r.Method+" "+path]
-	version := s.version
+	version, refusal := s.version, s.refusal
+	if r.Header.Get(overWire) != "" && !s.strict {
+		refusal = nil
+	}
 	s.mu.Unlock()
 	switch {
+	case refusal != nil:
+		a = *refusal
 	case !ok:
 		a = Answer{Status: http.StatusNotFound}
 	case r.Header.Get("Authorization") != login:
@@ -244,7 +263,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if path != "/asterisk/info" {
 		s.mu.Lock()
-		s.requests = append(s.requests, Request{Method: r.Method, Path: path, Query: r.URL.Query().Encode(), Body: strings.TrimSpace(string(body))})
+		s.requests = append(s.requests, Request{
+			Method: r.Method, Path: path, Query: r.URL.Query().Encode(), Body: strings.TrimSpace(string(body)), Wire: r.Header.Get(overWire) != "",
+		})
+		s.mu.Unlock()
+	}
+	if strings.HasSuffix(path, "/eventFilter") && a.Status < 300 {
+		s.mu.Lock()
+		s.mute = !bytes.Contains(body, []byte(`"RESTResponse"`))
 		s.mu.Unlock()
 	}
 	if a.Delay > 0 {
@@ -254,7 +280,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if a.Body != "" {
+	switch {
+	case a.HTML:
+		w.Header().Set("Content-Type", "text/html")
+	case a.Status != http.StatusNoContent:
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(a.Status)
@@ -309,10 +338,40 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.gone(conn)
 	for {
-		if _, _, err := conn.Read(context.Background()); err != nil {
+		_, frame, err := conn.Read(context.Background())
+		if err != nil {
 			return
 		}
+		go s.rest(conn, frame)
 	}
+}
+
+// overWire marks a request that came over the websocket.
+const overWire = "Over-Wire"
+
+// rest answers a request that came over the websocket.
+func (s *Server) rest(conn *websocket.Conn, frame []byte) {
+	var ask struct {
+		Type, Method, URI string
+		Request           string `json:"request_id"`
+		Body              string `json:"message_body"`
+	}
+	if json.Unmarshal(frame, &ask) != nil || ask.Type != "RESTRequest" {
+		return
+	}
+	r := httptest.NewRequest(ask.Method, "/ari/"+ask.URI, strings.NewReader(ask.Body))
+	r.SetBasicAuth(User, Password)
+	r.Header.Set(overWire, "1")
+	w := httptest.NewRecorder()
+	s.serve(w, r)
+	s.mu.Lock()
+	mute := s.mute
+	s.mu.Unlock()
+	if mute {
+		return
+	}
+	answer, _ := json.Marshal(map[string]any{"type": "RESTResponse", "request_id": ask.Request, "status_code": w.Code, "message_body": w.Body.String()})
+	_ = conn.Write(context.Background(), websocket.MessageText, answer)
 }
 
 // gone notes that a websocket is closed.
