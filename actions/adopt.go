@@ -9,8 +9,8 @@ import (
 	"metaflows/flows"
 )
 
-// adoption is a call that a process before this one has left in Asterisk, on its way to be one of this process (design 6,
-// Restart).
+// adoption is a call that a process before this one has left in Asterisk, on its way to be one of this process
+// (actions/README.md, Restart).
 type adoption struct {
 	*dialling
 	legs       []*flows.Leg

@@ -102,7 +102,7 @@ func (d *dialling) prepare(rings bool) error {
 			vars[name] = ""
 		}
 		vars["DIALSTATUS"] = statusCancel
-		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari-facts 14)
+		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari/ASTERISK.md, Create and dial)
 		vars["CHANNEL(namedcallgroup)"] = ""
 		if d.args.answer > 0 {
 			vars["TIMEOUT(absolute)"] = seconds(d.guard())
@@ -186,7 +186,7 @@ func (d *dialling) warn() {
 }
 
 // ringOne dials a single callee inside the bridge: ringing, early media and the answer reach the caller without us, also
-// if we die meanwhile (design 6, Dialling).
+// if we die meanwhile (actions/README.md, Dialling).
 func (d *dialling) ringOne() (*flows.Leg, string, error) {
 	callee, err := d.callee(d.args.targets[0])
 	if callee == nil {
@@ -277,7 +277,8 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
 	d.caller.Goes = d.args.goOn
 	d.call.Open()
-	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing (ari-facts 2.2).
+	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing
+	// (ari/ASTERISK.md, Create and dial).
 	err := d.insist(d.t, func() error { return d.pbx.Answer(d.caller.ID) }, "answering the caller")
 	d.t.PublishAll("call.answered", func(n *flows.Notice) { n.Duration = now.Sub(d.began).Milliseconds() })
 	if err != nil {

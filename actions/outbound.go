@@ -63,7 +63,7 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 }
 
 // identify completes whose leg it is and by which number, and keeps that on its channel where a dial could give it more: it
-// lets what the caller hands down reach every variable that the endpoint does not set (ari/ASTERISK.md, Whose a channel is).
+// lets what the caller hands down reach every variable that the endpoint does not set (ari/ASTERISK.md, What a created channel has).
 func (s *Set) identify(t *flows.Task, leg *flows.Leg, number string) error {
 	own := map[string]string{}
 	if leg.CallerNum == "" && number != "" {

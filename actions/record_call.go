@@ -160,7 +160,7 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
 		return err
 	}
 	took, reason := time.Since(rec.Began), "stopped"
-	if err != nil { // Asterisk's own limit runs late, so it is ended from here (ari-facts 5)
+	if err != nil { // Asterisk's own limit runs late, so it is ended from here (ari/ASTERISK.md, Recording)
 		if reason = "call_ended"; errors.Is(err, flows.ErrTimeout) {
 			reason = "time_limit"
 		}

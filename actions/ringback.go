@@ -102,7 +102,7 @@ func (x *blindTransfer) dropLeg(leg *flows.Leg) {
 }
 
 // dialstring is how the transferor is reached: as it was dialled, or by its endpoint if it was the caller; "" when there
-// is nobody to ring: a Local leg or an outsider (design 5).
+// is nobody to ring: a Local leg or an outsider (actions/README.md, Blind transfer).
 func (x *blindTransfer) dialstring() string {
 	switch {
 	case x.transferor.Dialled != "" && x.transferor.Phone():

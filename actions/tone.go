@@ -24,7 +24,7 @@ var (
 const ringTone = "tone:ring"
 
 // sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a
-// bridged channel cuts the other side off (ari-facts 9.2).
+// bridged channel cuts the other side off (ari/ASTERISK.md, Media).
 func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 	return t.Go("tone", func(t *flows.Task) error {
 		if !leg.Bridged() {

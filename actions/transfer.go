@@ -10,7 +10,8 @@ import (
 	"metaflows/flows"
 )
 
-// What a transfer may dial (design 5): anything else could leave the transferor's context, as 1@admin/n did.
+// What a transfer may dial (actions/README.md, Blind transfer): anything else could leave the transferor's context, as
+// 1@admin/n did.
 var (
 	targetForm  = regexp.MustCompile(`^[0-9A-Za-z*#+_.-]{1,64}$`)
 	contextForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,79}$`)
@@ -32,7 +33,8 @@ const defaultRing = 20
 const reachedTime = time.Second
 
 // transfer sends the peer to an extension of the transferor's context. Blind: the peer stays in its bridge and gets the
-// target there by a Local channel (ari-facts 16), so that the transfer can be watched to its end and undone.
+// target there by a Local channel (ari/ASTERISK.md, A target in the bridge), so that the transfer can be watched to its end
+// and undone.
 func (s *Set) transfer() flows.Module {
 	m := flows.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
 	m.Owned, m.Resume = true, s.resumeTransfer

@@ -109,7 +109,7 @@ func (p *PBX) leaveBridge(c *channel) {
 	}
 }
 
-// emptied ends the recordings of a bridge that nobody is in any more (ari-facts 5).
+// emptied ends the recordings of a bridge that nobody is in any more (ari/ASTERISK.md, Recording).
 func (p *PBX) emptied(id string) {
 	if b := p.bridges[id]; b != nil && len(b.members) == 0 {
 		for _, r := range p.sortedRecordings() {

@@ -167,7 +167,8 @@ func (p *PBX) give(c *channel, ph *phone) {
 	c.vars[language] = "en"
 }
 
-// Hangup is DELETE channels/{id}: it waits for digits that are being played, but cuts a playback off (ari-facts 9.2, 15).
+// Hangup is DELETE channels/{id}: it waits for digits that are being played, but cuts a playback off
+// (ari/ASTERISK.md, Media; ari/ASTERISK.md, Absorb and relay).
 func (p *PBX) Hangup(id string, cause int) error {
 	text := "hang up " + p.party(id)
 	if cause == flows.CauseAnsweredElsewhere {
@@ -250,7 +251,7 @@ func (p *PBX) sorted() []*channel {
 	return all
 }
 
-// serially does something when nothing occupies the channel's queue of commands (ari-facts 11.3).
+// serially does something when nothing occupies the channel's queue of commands (ari/ASTERISK.md, Commands).
 func (c *channel) serially(what func()) {
 	if c.blocked > 0 {
 		c.waiting = append(c.waiting, what)

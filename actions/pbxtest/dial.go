@@ -102,7 +102,8 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 	}))
 }
 
-// inherit copies what the caller's variables say may be inherited, unless the endpoint has its own (ari-facts 14).
+// inherit copies what the caller's variables say may be inherited, unless the endpoint has its own
+// (ari/ASTERISK.md, What a created channel has).
 func inherit(c, from *channel) {
 	for name, value := range from.vars {
 		plain, once := strings.CutPrefix(name, "_")
@@ -187,7 +188,7 @@ func (p *PBX) up(c *channel) {
 	}
 }
 
-// passAnswer answers the caller that is in the same bridge of two (ari-facts 2.2).
+// passAnswer answers the caller that is in the same bridge of two (ari/ASTERISK.md, Create and dial).
 func (p *PBX) passAnswer(of *channel) {
 	for _, other := range of.bridge.others(of) {
 		if len(of.bridge.members) == 2 && other.state == "Ring" && !p.recorded(of.bridge.id) {

@@ -86,7 +86,8 @@ func (p *PBX) take(c *channel, f keyFrame) {
 	}
 }
 
-// takeEnd reads the end of a digit: there is one event for each (ari-facts 1.2). One that comes too soon is put back when
+// takeEnd reads the end of a digit: there is one event for each
+// (ari/ASTERISK.md, Digits). One that comes too soon is put back when
 // it has been reported, and reported again when its turn has come.
 func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	r, now := &c.reader, time.Now()
@@ -117,7 +118,8 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	}
 }
 
-// passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then (ari-facts 15).
+// passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then
+// (ari/ASTERISK.md, Absorb and relay).
 func (p *PBX) passOn(c *channel, key byte) {
 	through := c.inner()
 	if through.absorb {
@@ -156,7 +158,7 @@ func (p *PBX) deafen(c *channel, lasts time.Duration) {
 }
 
 // SendDigits is POST channels/{id}/dtmf and a command behind it: 100 ms of quiet, then 100 ms each with 100 ms between.
-// Everything else for that channel waits (ari-facts 1.3).
+// Everything else for that channel waits (ari/ASTERISK.md, Absorb and relay).
 func (p *PBX) SendDigits(id, digits string) error {
 	return p.command("SendDigits", id, "send "+digits+" to "+p.party(id), func(done func(error)) {
 		c, err := p.live(id)

@@ -15,8 +15,8 @@ import (
 const (
 	toEffect = 210 * time.Microsecond // from a request to what it does
 	toEvent  = 70 * time.Microsecond  // from there to its event
-	toAnswer = 130 * time.Microsecond // and to its answer: events often come first (ari-facts 11.2)
-	toEnter  = 430 * time.Microsecond // from a channel's making to its StasisStart, after the answer (ari-facts 11.1)
+	toAnswer = 130 * time.Microsecond // and to its answer: events often come first (ari/ASTERISK.md, Commands)
+	toEnter  = 430 * time.Microsecond // from a channel's making to its StasisStart, after the answer (ari/ASTERISK.md, Create and dial)
 )
 
 // skew is how far Asterisk's clock is ahead of ours: only times of the same kind may be compared.

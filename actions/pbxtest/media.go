@@ -88,7 +88,7 @@ func (p *PBX) Snoop(id, snoop string) error {
 	}))
 }
 
-// Play is POST channels/{id}/play: everything else for the channel waits for its end (ari-facts 9.2).
+// Play is POST channels/{id}/play: everything else for the channel waits for its end (ari/ASTERISK.md, Media).
 func (p *PBX) Play(id, name, media string) error {
 	text := "play " + media + " to " + p.party(id)
 	return p.command("Play", id, text, func(done func(error)) {

@@ -3,7 +3,7 @@ package pbxtest
 import "metaflows/flows"
 
 // Transfer lets a phone send the other party of its newest call to an extension by its own means (REFER): a Local channel
-// to that takes its place in the bridge, and the phone's stays until it hangs up (ari-facts 3.2).
+// to that takes its place in the bridge, and the phone's stays until it hangs up (ari/ASTERISK.md, A phone's own transfer).
 func (p *PBX) Transfer(name, extension string) {
 	p.onPhone(name, func(c *channel) {
 		b := c.bridge

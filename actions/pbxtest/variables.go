@@ -11,7 +11,7 @@ import (
 	"metaflows/flows"
 )
 
-// Variables is GET channels/{id}/variables: it does not wait for anything (ari-facts 1.3).
+// Variables is GET channels/{id}/variables: it does not wait for anything (ari/ASTERISK.md, Commands).
 func (p *PBX) Variables(id string, names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	var questions []string
@@ -139,7 +139,8 @@ func (p *PBX) assign(c *channel, vars map[string]string) {
 	}
 }
 
-// setGuard is TIMEOUT(absolute): at its time the channel ends, without a ChannelHangupRequest (ari-facts 9.3).
+// setGuard is TIMEOUT(absolute): at its time the channel ends, without a ChannelHangupRequest
+// (ari/ASTERISK.md, Nobody is left alone).
 func (p *PBX) setGuard(c *channel, value string) {
 	s, _ := strconv.ParseFloat(value, 64)
 	if s <= 0 {
