@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Conflict is something in an effective document that does not do what somebody may expect who reads it (design 3.3).
+// Conflict is something in an effective document that does not do what somebody may expect who reads it
+// (flows/README.md, Conflicts).
 // Entry and With are the paths of numbers and patterns, spelled as those of a run: numbers.9, patterns.2(\d+).
 type Conflict struct {
 	Code    string `json:"code"` // shadowed, prefix, unreachable, differs_from_kazoo, unsupported
@@ -252,7 +253,7 @@ func (s *survey) some(searches ...int) *Effective {
 }
 
 // kazoo looks for codes that Kazoo would give to another entry: it searches a pattern anywhere in the keys, and lets it
-// match none (kazoo-facts 4).
+// match none (flows/README.md, Captures).
 func (s *survey) kazoo() {
 	anywhere := &Effective{BindingDigit: s.eff.BindingDigit, numbers: s.eff.numbers, patterns: s.eff.patterns}
 	anywhere.prepare(true)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// arrows says what a package and those below it may import beside the standard library and themselves (design 6), and
+// arrows says what a package and those below it may import beside the standard library and themselves, and
 // why that is all. The imports of tests do not count.
 var arrows = map[string]struct {
 	may []string

@@ -39,6 +39,7 @@
 //
 // # Sources
 //
-// Comments give the source of a rule: "design 4" is a section of the project's design, "ari-facts 15" one of its
-// observations of a running Asterisk, "kazoo-facts 3" one of what Kazoo does; Asterisk's and Kazoo's own files are named.
+// Comments give the source of a rule, a section of a document in the repository: flows/README.md has what codes mean,
+// actions/README.md what a call does, ari/ASTERISK.md what was seen of a running Asterisk, app/rest/README.md what Kazoo
+// does; Asterisk's and Kazoo's own files are named.
 package flows

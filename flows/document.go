@@ -47,7 +47,7 @@ type Entry struct {
 
 // Document is one stored metaflows document. It is immutable.
 type Document struct {
-	// Raw is the stored text: the truth. Key order is meaning, unknown keys survive (design 4, Documents).
+	// Raw is the stored text: the truth. Key order is meaning, unknown keys survive (flows/README.md, Documents).
 	Raw json.RawMessage
 	// BindingDigit arms collection; 0 where the document has none.
 	BindingDigit byte
@@ -62,7 +62,7 @@ type Document struct {
 }
 
 // Problem is one reason why a document is refused. Path is dotted as Kazoo's, with %2E for a dot inside a key; Code and
-// Message are Kazoo's where Kazoo has the check (kazoo-facts 1.7).
+// Message are Kazoo's where Kazoo has the check (app/rest/README.md, Details).
 type Problem struct{ Path, Code, Message string }
 
 // DocumentError is why a text is no metaflows document: all of its problems, in the order of the text, at most 100.
@@ -89,7 +89,7 @@ func (e *DocumentError) Error() string {
 // ParseDocument reads a stored document. The error is a *DocumentError. It refuses what it cannot understand, duplicate
 // keys at any depth, a node without a module, patterns that do not compile, more than 200 patterns, one of more
 // than 1 KiB, more than 2,000 instructions or 32 KiB of text in all of them, and keys of children of more than 128 bytes
-// (design 4, Documents); it does not look into a module's data. It never
+// (flows/README.md, Documents); it does not look into a module's data. It never
 // panics and takes time in proportion to the text, whatever the text is. raw is copied.
 func ParseDocument(raw []byte) (*Document, error) {
 	raw = bytes.Clone(raw)
@@ -131,7 +131,7 @@ func (p *docParser) wrongType(at *docPath, want string) {
 	p.problem(at, "type", "Value did not match type(s): "+want)
 }
 
-// property reads one property of the document (Kazoo schema metaflows, kazoo-facts 3.1). Others are kept unread.
+// property reads one property of the document (Kazoo's schema metaflows: app/rest/README.md, Schemas). Others are kept unread.
 func (p *docParser) property(m docMember) {
 	at := &docPath{nil, m.key}
 	switch m.key {

@@ -70,7 +70,7 @@ func TestParseDocumentScalars(t *testing.T) {
 	for raw, want := range map[string]Document{
 		`{}`:                                     {},
 		` {"a":[1,{"b":null}],"c":"\u0000"} `:    {},
-		`{"digit_timeout":0}`:                    {}, // design 4: counts as not set
+		`{"digit_timeout":0}`:                    {}, // it counts as not set
 		`{"digit_timeout":800.0}`:                {DigitTimeout: 800 * time.Millisecond},
 		`{"digit_timeout":8e2}`:                  {DigitTimeout: 800 * time.Millisecond},
 		`{"digit_timeout":99999999999999999999}`: {DigitTimeout: math.MaxInt64 / time.Millisecond * time.Millisecond},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Settings are the system-wide defaults and choices of the process (design 3.2).
+// Settings are the system-wide defaults and choices of the process (README.md, Settings).
 type Settings struct {
 	// BindingDigit and DigitTimeout hold where no document sets them; 0 means * and 800 ms.
 	BindingDigit byte
@@ -79,7 +79,7 @@ type effPattern struct {
 // Merge makes the effective document of an owner; a document may be nil. Numbers and patterns are merged entry by entry,
 // the more specific document's node replaces the whole node, and a scalar of the more specific document wins where it is
 // set. The account's patterns come first, then the new ones of the next level; a replaced one keeps its place
-// (design 4, Merge).
+// (flows/README.md, Merge).
 func Merge(s Settings, account, user, device *Document) *Effective {
 	e := &Effective{BindingDigit: s.BindingDigit, DigitTimeout: s.DigitTimeout}
 	if e.BindingDigit == 0 {

@@ -187,7 +187,7 @@ func (m Modules) ends(n *Node) bool {
 	return module.Ends != nil && module.Ends(n.Data)
 }
 
-// permit is the module that a node runs, or why that party may not run it (design 4, Who listens to whom).
+// permit is the module that a node runs, or why that party may not run it (flows/README.md, Whose keys).
 func (m Modules) permit(n *Node, outsider bool) (Module, error) {
 	module, known := m[n.Module]
 	switch {
@@ -276,7 +276,7 @@ func (f *Flow) concluded(out outcome, err error) Outcome {
 }
 
 // after is the key of the child that runs when the node has ended so, "" for none. A failure runs the child named by its
-// reason, else "failed", never "_" (design 4, Running). A node that is not known any more has no children.
+// reason, else "failed", never "_" (flows/README.md, Running). A node that is not known any more has no children.
 func (n *Node) after(o outcome) string {
 	keys := [2]string{o.next.branch, "_"}
 	switch {

@@ -15,7 +15,7 @@ const docMaxNesting = 256
 
 // docValue is one JSON value: its text and, of an object or an array, its members in the order of the text. Package
 // encoding/json forgets the order and lets the last of two equal keys win; here order is meaning and a duplicate is an
-// error (design 4, Documents).
+// error (flows/README.md, Documents).
 type docValue struct {
 	raw     []byte
 	members []docMember
@@ -156,7 +156,7 @@ type docPath struct {
 	key    string
 }
 
-// String writes the keys joined by dots, a dot inside a key as %2E (kazoo-facts 1.7).
+// String writes the keys joined by dots, a dot inside a key as %2E (app/rest/README.md, Details).
 func (p *docPath) String() string {
 	var keys []string
 	for ; p != nil; p = p.parent {

@@ -2,10 +2,11 @@ package flows
 
 import "time"
 
-// maxKeys is the longest sequence: its last key ends it (design 4, Keys in special places).
+// maxKeys is the longest sequence: its last key ends it (flows/README.md, Keys in special places).
 const maxKeys = 64
 
-// relayBatch is how many digits go into one relay: it blocks the receiving leg for 100 + n*200 ms (ari-facts 1.3).
+// relayBatch is how many digits go into one relay: it blocks the receiving leg for 100 + n*200 ms
+// (ari/ASTERISK.md, Absorb and relay).
 const relayBatch = 4
 
 // Decision says what decided a sequence: the digit itself, # , the binding digit, the timeout, or the limit of 64 keys.

@@ -150,7 +150,8 @@ func padCollector(t testing.TB, words string, self bool) *Collector {
 	return &Collector{Owner: &Leg{}, Source: func() *Effective { return eff }, Self: self}
 }
 
-// TestKeypad has design 4's lines on keys in special places and on absorbing, each as its own cases.
+// TestKeypad has what is said of keys (flows/README.md, Collecting; Keys in special places; Keeping keys), each as its own
+// cases.
 func TestKeypad(t *testing.T) {
 	for _, c := range []struct {
 		about string

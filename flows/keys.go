@@ -63,7 +63,7 @@ func (c *Call) serveKeys(leg *Leg) {
 		c.turn(leg)
 	}
 	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
-	// (ari-facts 15).
+	// (ari/ASTERISK.md, Absorb and relay).
 	if leg.bridged && !c.hurried && (!leg.asked || leg.unknown || leg.turning) {
 		return
 	}
@@ -113,7 +113,7 @@ func (c *Call) relay(from *Leg, digits string) {
 	}
 }
 
-// relayLead is the silence before the first digit of a relay (ari-facts 1.3).
+// relayLead is the silence before the first digit of a relay (ari/ASTERISK.md, Absorb and relay).
 const relayLead = 100 * time.Millisecond
 
 // relayGap is the silence after each digit of a relay.

@@ -80,7 +80,8 @@ type change struct {
 }
 
 // NewLeg makes the leg of a channel that has entered the application. Its identity is what the channel variables say at
-// that moment (design 3.1): a dial copies inherited variables later. Where they name a device and no user, the user is its
+// that moment (ari/ASTERISK.md, What a created channel has): a dial copies inherited variables later. Where they name a
+// device and no user, the user is its
 // owner in the directory.
 func NewLeg(ch Channel, role string) *Leg {
 	l := &Leg{Channel: ch, Role: role}
@@ -135,7 +136,7 @@ func (l *Leg) Bridged() bool { return l.bridged }
 // Outsider: a leg without an account has no codes of its own and cannot transfer.
 func (l *Leg) Outsider() bool { return l.Owner.Account == "" }
 
-// Phone: not a Local channel. Other legs' keys are never absorbed (ari-facts 15).
+// Phone: not a Local channel. Other legs' keys are never absorbed (ari/ASTERISK.md, Absorb and relay).
 func (l *Leg) Phone() bool { return !strings.HasPrefix(l.Name, "Local/") }
 
 // Label is how the log names a leg: by its channel's name, as Asterisk's own log does, or its id where it is a Local channel,
@@ -164,7 +165,8 @@ func (l *Leg) confirm(stamp time.Time) {
 }
 
 // absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
-// began (ari-facts 15). Of one that ends when it is not absorbed any more they get the end alone, mostly with the timestamp of
+// began (ari/ASTERISK.md, Absorb and relay). Of one that ends when it is not absorbed any more they get the end alone, mostly
+// with the timestamp of
 // the digit before, which is none by RFC 4733.
 func (l *Leg) absorbed(stamp time.Time) bool {
 	for _, since := range slices.Backward(l.since) {

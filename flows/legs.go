@@ -276,7 +276,7 @@ func (c *Call) Disown(leg *Leg) {
 	c.rewire()
 }
 
-// rewire says which collectors look at which leg's keys (design 4, Who listens to whom): the leg's own, and those of
+// rewire says which collectors look at which leg's keys (flows/README.md, Whose keys): the leg's own, and those of
 // every other owner that may hear it. What owners have configured is looked at key by key.
 func (c *Call) rewire() {
 	for _, presser := range c.Legs {

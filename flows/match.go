@@ -1,6 +1,6 @@
 package flows
 
-// Verdict is what the keys so far say about what would run (design 4, Collecting).
+// Verdict is what the keys so far say about what would run (flows/README.md, Collecting).
 type Verdict uint8
 
 // The verdicts.
@@ -24,7 +24,7 @@ type Match struct {
 	Scope Scope  // whose document has it
 	Node  *Node
 	// Captures are a pattern's groups, nil for a number. A group that took no part is "", and at the end it is left
-	// out (kazoo-facts 4).
+	// out (flows/README.md, Captures).
 	Captures  []string
 	Collected string // all keys
 	Text      string // those that matched
@@ -112,7 +112,7 @@ func (r *Run) Press(key byte) Verdict {
 	return r.verdict
 }
 
-// CanUse says whether some number or pattern can still use the key (design 4, Keys in special places): some sequence
+// CanUse says whether some number or pattern can still use the key (flows/README.md, Keys in special places): some sequence
 // that goes on with it would run a number, a pattern whose matched text has the key in it, or, where nothing matches
 // yet, anything.
 func (r *Run) CanUse(key byte) bool {

@@ -14,7 +14,7 @@ func benchDocument(t testing.TB) *Document {
 	return docOf(t, numbers, `2(\d+)`, `2(\d{3})#`, `^2(\d*)\*(\d*)$`, `(?:1|2|3)([0-9*]+)\b`, `2[0-8]+(#|\*)?`)
 }
 
-// BenchmarkPress is one digit with 20 numbers and 5 patterns (design 1.1: at the key press; goal 1 µs, 0 allocations).
+// BenchmarkPress is one digit with 20 numbers and 5 patterns (a code acts at the key press: goal 1 µs, 0 allocations).
 func BenchmarkPress(b *testing.B) {
 	for _, search := range []string{"start", "anywhere"} {
 		b.Run(search, func(b *testing.B) {

@@ -63,7 +63,7 @@ func TestVerdicts(t *testing.T) {
 		keys     string
 		want     string
 	}{
-		// The examples of design 4.
+		// The examples of flows/README.md, Collecting.
 		{"end of text", nil, []string{`5$`}, "5", "5:decided 5$[]"},
 		{"both ends", nil, []string{`^2$`}, "2", "2:decided ^2$[]"},
 		{"lazy", nil, []string{`2(\d+?)`}, "21", `2:open 1:decided 2(\d+?)[1]`},
@@ -107,7 +107,7 @@ func TestVerdicts(t *testing.T) {
 		{"star and hash", nil, []string{`\*#(\d)`}, "*#1", `*:open #:open 1:decided \*#(\d)[1]`},
 		{"flags", nil, []string{`(?i)2(?U:\d+)(\d*)`}, "2123", `2:open 1:open (?i)2(?U:\d+)(\d*)[] 2:open (?i)2(?U:\d+)(\d*)[2] 3:open (?i)2(?U:\d+)(\d*)[23]`},
 
-		// Kazoo's captures: "" in the middle, none at the end (kazoo-facts 4).
+		// Kazoo's captures: "" in the middle, none at the end (flows/README.md, Captures).
 		{"group in the middle", nil, []string{`2(\d)?(\*)?(#)`}, "2#", `2:open #:decided 2(\d)?(\*)?(#)[,,#]`},
 		{"groups at the end", nil, []string{`2(\d)(\*)?(#)?$`}, "21", `2:open 1:open 2(\d)(\*)?(#)?$[1]`},
 		{"named group", nil, []string{`2(?P<target>\d)`}, "21", `2:open 1:decided 2(?P<target>\d)[1]`},

@@ -23,7 +23,7 @@ func Branch(key string) Next { return Next{branch: key} }
 // Module is a named behaviour that a node runs.
 type Module struct {
 	Name string
-	// Owned: an outsider may run it only on a node that says allow_peer (design 4, Who listens to whom).
+	// Owned: an outsider may run it only on a node that says allow_peer (flows/README.md, Whose keys).
 	Owned bool
 	// Ends: whether a run with this data only ends what the account has begun. Its program may run that on an outsider's leg,
 	// too, although the module is Owned, and while the account records a call that its own legs have left on any leg of it.

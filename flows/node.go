@@ -22,7 +22,7 @@ type Node struct {
 	// Children are the nodes that may follow, in stored order.
 	Children []Child
 	// AllowPeer is the node's own "allow_peer": true, in its data or beside its module: an outsider may run it too
-	// (design 4, Who listens to whom). It does not extend to the children.
+	// (flows/README.md, Whose keys). It does not extend to the children.
 	AllowPeer bool
 	// Raw is the whole node as stored, unknown keys and children included.
 	Raw json.RawMessage
@@ -66,7 +66,7 @@ func (n *Node) Child(key string) *Node {
 	return nil
 }
 
-// moduleNone switches an inherited code off (design 4, Merge).
+// moduleNone switches an inherited code off (flows/README.md, Merge).
 const moduleNone = "none"
 
 // node reads a node and what is under it; nil when the value is no object.
@@ -106,7 +106,7 @@ func (p *docParser) node(v docValue, at *docPath, depth int) *Node {
 }
 
 // children reads a children object. A child under the empty key is stored unchecked and never reached, as Kazoo
-// (kazoo-facts 3.1).
+// (app/rest/README.md, Schemas).
 func (p *docParser) children(v docValue, at *docPath, depth int) []Child {
 	if v.kind() != '{' {
 		p.wrongType(at, "object")

@@ -2,7 +2,7 @@ package flows
 
 import "time"
 
-// Notice is one event for the outside: what happened to a call, for auditors and integrators (design 3.4). It never
+// Notice is one event for the outside: what happened to a call, for auditors and integrators (app/events/README.md). It never
 // holds digits that were not a code.
 type Notice struct {
 	Type string    `json:"-"` // two tokens: call.started, code.matched, ...

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a document's patterns (design 4, Documents). 2,000 instructions need no 32 KiB of text; that limit is for
+// Limits of a document's patterns (flows/README.md, Documents). 2,000 instructions need no 32 KiB of text; that limit is for
 // hostile character classes, of which a few bytes cost syntax.Parse much and the program nothing: each one of Unicode (\pL)
 // counts as patClassText more.
 const (

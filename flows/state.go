@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The channel variables in which Asterisk keeps for us what a restart must know (design 3.1 and 6).
+// The channel variables in which Asterisk keeps for us what a restart must know (flows/README.md, State).
 const (
 	VarCall    = "METAFLOWS_CALL"
 	VarRole    = "METAFLOWS_ROLE"
