@@ -16,7 +16,7 @@ import (
 	"metaflows/app/store"
 )
 
-// Bucket is the KV bucket of everything secret (design 3.4); Prefix begins its keys.
+// Bucket is the KV bucket of everything secret; Prefix begins its keys.
 const (
 	Bucket = "metaflows_auth"
 	Prefix = "auth"

@@ -50,7 +50,8 @@ var (
 	ErrInvalid = errors.New("invalid token")
 	// ErrExpired: the token was one of ours and holds no longer: its hour is over, it was logged out, or its API key is gone.
 	ErrExpired = errors.New("expired token")
-	// ErrUnknown: the token is neither a JWT nor the admin token. Kazoo answers as if it had expired (kazoo-facts 1.6).
+	// ErrUnknown: the token is neither a JWT nor the admin token. Kazoo answers as if it had expired
+	// (app/rest/README.md, Errors).
 	ErrUnknown = errors.New("unknown token")
 	// ErrNoKey: there is no such API key.
 	ErrNoKey = errors.New("no such API key")

@@ -15,7 +15,7 @@ import (
 	"metaflows/app/store"
 )
 
-// KeyLength is how many characters an API key has (kazoo-facts 2).
+// KeyLength is how many characters an API key has (app/rest/README.md, Logging in).
 const KeyLength = 64
 
 const (

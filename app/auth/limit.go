@@ -17,7 +17,8 @@ const (
 	maxBuckets = 16 << 10    // of one generation
 )
 
-// Limiter is a token bucket for each client and account (kazoo-facts 1.9). Its methods may be called by any goroutine and
+// Limiter is a token bucket for each client and account (app/rest/README.md, Rate limit). Its methods may be called by any
+// goroutine and
 // do not block.
 //
 // Buckets that nobody has used for a while are dropped; with too many clients at once some are dropped before they are

@@ -14,7 +14,7 @@ import (
 	"metaflows/app/store"
 )
 
-// TokenLife is how long a token holds at most (kazoo-facts 2).
+// TokenLife is how long a token holds at most (Kazoo's default).
 const TokenLife = time.Hour
 
 const (

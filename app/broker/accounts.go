@@ -18,7 +18,7 @@ const (
 	consumersUser = "metaflows-consumers"
 )
 
-// auditMayPublish lists the requests of the login audit (design 3.2): it reads the stream, alone or with consumers of
+// auditMayPublish lists the requests of the login audit: it reads the stream, alone or with consumers of
 // its own, and can do nothing else to it.
 var auditMayPublish = []string{
 	"$JS.API.INFO",

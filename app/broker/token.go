@@ -4,7 +4,7 @@ import "strings"
 
 const hex = "0123456789ABCDEF"
 
-// Token encodes a string as one token of a NATS subject or KV key (design 3.4): letters, digits, "_" and "-" stand for
+// Token encodes a string as one token of a NATS subject or KV key: letters, digits, "_" and "-" stand for
 // themselves, every other byte is "=" and two hex digits, and the empty string, which means that the token does not
 // apply, is "~". No two strings have the same token.
 func Token(s string) string {

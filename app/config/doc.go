@@ -1,3 +1,4 @@
-// Package config reads the process's environment (design 3.2): every variable begins with METAFLOWS_, a wrong one stops
+// Package config reads the process's environment (README.md, Settings): every variable begins with METAFLOWS_, a wrong one
+// stops
 // the start with one line, and an empty one means the default.
 package config

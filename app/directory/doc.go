@@ -16,7 +16,7 @@
 // # What hangs together
 //
 // The owner of a device or an API key must be in the directory when it is strict, and in an open one as soon as the account
-// has users there: before that, ids are free (design 3.3), after it one that is missing is a slip. It is looked at when an
+// has users there: before that, ids are free, after it one that is missing is a slip. It is looked at when an
 // owner is set or changed.
 //
 // Deleting keeps nothing dangling. What depends goes first, so that after a crash in the middle the rest is there to be

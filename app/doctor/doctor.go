@@ -159,7 +159,8 @@ func (p *patient) channel(ctx context.Context) bool {
 	return true
 }
 
-// handler looks for the hangup handler that ends legs which must not stay behind (design 6, Restart). ARI says of a line
+// handler looks for the hangup handler that ends legs which must not stay behind
+// (actions/README.md, Nobody is left over). ARI says of a line
 // of the dialplan whether it is there, not what it does: an older handler has fewer.
 func (p *patient) handler() {
 	shipped := asteriskconf.HangupHandler()

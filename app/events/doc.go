@@ -1,4 +1,4 @@
-// Package events publishes what happens to calls into the JetStream stream METAFLOWS_EVENTS (design 3.4).
+// Package events publishes what happens to calls into the JetStream stream METAFLOWS_EVENTS (app/events/README.md).
 //
 // Publisher.Publish takes a lock for a moment and never waits for NATS. One goroutine encodes and publishes; what becomes of
 // a message it learns from one channel. Each call is a lane: its notices arrive in the order in which they were given, each

@@ -23,7 +23,7 @@ func Schema(name string) json.RawMessage {
 	return raw
 }
 
-// Schemas are the names of all schemas, sorted: CommonSchema and the types (design 3.4).
+// Schemas are the names of all schemas, sorted: CommonSchema and the types (app/events/README.md).
 func Schemas() []string {
 	files, err := schemas.ReadDir("schemas")
 	if err != nil { // they are in the program

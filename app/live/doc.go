@@ -1,4 +1,4 @@
-// Package live lets programs see and act on live calls, whichever instance holds them (design 3.3 and 3.4).
+// Package live lets programs see and act on live calls, whichever instance holds them.
 //
 // # Who holds what
 //

@@ -22,7 +22,7 @@ type Entry struct {
 	Recordings []Recording `json:"recordings"`
 }
 
-// Leg is a leg with the fields that Kazoo's channels have (kazoo-facts 5), and what goes beyond.
+// Leg is a leg with the fields that Kazoo's channels have (app/rest/README.md, Channels), and what goes beyond.
 type Leg struct {
 	Answered        bool   `json:"answered"`
 	AuthorizingID   string `json:"authorizing_id,omitempty"`   // of the device, else the user, else the account

@@ -14,13 +14,13 @@ import (
 	"metaflows/flows"
 )
 
-// Bucket is the name of the KV bucket (design 3.4).
+// Bucket is the name of the KV bucket.
 const Bucket = "metaflows_calls"
 
 // CommandSubjects is what instances subscribe to, each to those of its own calls.
 const CommandSubjects = "metaflows.v1.command.>"
 
-// Times of the registry (design 3.4).
+// Times of the registry.
 const (
 	Lifetime = 60 * time.Second // of an entry that nobody refreshes
 	refresh  = 20 * time.Second

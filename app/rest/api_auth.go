@@ -27,7 +27,7 @@ type APIKeys interface {
 // request that brought it.
 const loginCost = 35
 
-// loginRoutes exchange an API key for a token, show the token's own identity, and end it (kazoo-facts 2).
+// loginRoutes exchange an API key for a token, show the token's own identity, and end it (app/rest/README.md, Logging in).
 func (a *API) loginRoutes() []route {
 	return []route{
 		{"PUT", "/v2/api_auth", open, a.login},

@@ -120,7 +120,7 @@ func TestLoginByKey(t *testing.T) {
 	}
 }
 
-// TestLoginRefused: the rows of kazoo-facts 1.6 and 2 for logins.
+// TestLoginRefused: the rows of app/rest/README.md, Errors, for logins.
 func TestLoginRefused(t *testing.T) {
 	l := newKeyLab(t)
 	key := strings.Repeat("k", 64)

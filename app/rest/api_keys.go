@@ -34,7 +34,7 @@ func shownKey(k auth.Key) apiKey {
 	return apiKey{ID: k.ID, Name: k.Name, Owner: k.Owner, Prefix: k.Prefix, Created: k.Created.UTC().Format(time.RFC3339)}
 }
 
-// listKeys answers with a page of the keys, by id (kazoo-facts 1.4).
+// listKeys answers with a page of the keys, by id (app/rest/README.md, Answers).
 func (a *API) listKeys(x *exchange) {
 	size, ok := x.pageSize()
 	if !ok {

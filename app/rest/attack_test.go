@@ -204,7 +204,7 @@ func (s *siege) send(method, path, token string, carry func(method, path, token 
 	return s.do(method, path, body, append([]string{"X-Auth-Token: ", "X-Request-ID: r1"}, header...)...)
 }
 
-// carriers are the ways in which a token comes (kazoo-facts 2).
+// carriers are the ways in which a token comes (app/rest/README.md, Logging in).
 var carriers = map[string]func(method, path, token string) (string, string, []string){
 	"X-Auth-Token": func(_, path, token string) (string, string, []string) {
 		return path, `{"data":{"binding_digit":"#"}}`, []string{"X-Auth-Token: " + token}

@@ -12,7 +12,7 @@ import (
 	"metaflows/app/schema"
 )
 
-// maxBody is the largest request body (design 4); one byte more is a 413 and is not read.
+// maxBody is the largest request body (app/rest/README.md, Requests); one byte more is a 413 and is not read.
 const maxBody = 256 << 10
 
 // requestBody is a request's body as it is when somebody has looked at it.
@@ -90,7 +90,8 @@ func notJSON(reason string) *schema.Problems {
 	return schema.One("json", "invalid", schema.Detail{"message": reason, "target": "body"})
 }
 
-// readData looks into the body of a method that has one, as Kazoo does (kazoo-facts 1.2): it must be an object and have
+// readData looks into the body of a method that has one, as Kazoo does
+// (app/rest/README.md, Requests): it must be an object and have
 // data, which must be an object or an array; an empty body is empty data. It answers where it is not so. The body of another
 // method is nothing but a place for parameters.
 func (x *exchange) readData() bool {

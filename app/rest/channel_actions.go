@@ -11,7 +11,8 @@ import (
 	"metaflows/app/schema"
 )
 
-// channelAction is what a POST to a channel can ask for (kazoo-facts 5): the module that does it, which parameters are its data,
+// channelAction is what a POST to a channel can ask for (app/rest/README.md, Channels): the module that does it, which
+// parameters are its data,
 // under which names, and which must be there.
 type channelAction struct {
 	module   string

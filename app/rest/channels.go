@@ -20,7 +20,8 @@ type Live interface {
 	Do(ctx context.Context, cmd live.Command) live.Reply
 }
 
-// channelRoutes are live calls, as Kazoo's (kazoo-facts 5). A user acts on his own legs, and on an outsider's on his calls.
+// channelRoutes are live calls, as Kazoo's (app/rest/README.md, Channels). A user acts on his own legs, and on an outsider's
+// on his calls.
 func (a *API) channelRoutes() []route {
 	if a.cfg.Live == nil {
 		return nil
@@ -83,7 +84,7 @@ func (a *API) noChannel(x *exchange, id string) {
 		x.away("it is not known yet which calls there are")
 		return
 	}
-	x.fail(http.StatusNotFound, "bad identifier", []string{id}) // kazoo-facts 1.6: an array, here alone
+	x.fail(http.StatusNotFound, "bad identifier", []string{id}) // an array, as for API keys (app/rest/README.md, Errors)
 }
 
 // away: whoever handles the call does not answer now.

@@ -9,7 +9,8 @@ import (
 	"metaflows/app/store"
 )
 
-// Conditional requests (RFC 9110, 13), where Kazoo's are broken (kazoo-facts 1.5): the entity tag of a document is its
+// Conditional requests (RFC 9110, 13), where Kazoo's are broken
+// (app/rest/README.md, Conditional requests): the entity tag of a document is its
 // revision in the KV bucket, in double quotes. It tells of what is stored; defaults that come from elsewhere are not in it.
 
 // tag gives the answer the entity tag of a revision; 0 is that of nothing, and has none.

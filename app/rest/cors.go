@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// The headers that scripts of other origins may send and read: Kazoo's (kazoo-facts 1.8), and those that it takes and
+// The headers that scripts of other origins may send and read: Kazoo's
+// (app/rest/README.md, Headers), and those that it takes and
 // forgets to allow. Every origin is allowed; a token is never sent by a browser on its own.
 const (
 	corsAllowed = "content-type, depth, user-agent, x-http-method-override, x-file-size, x-requested-with, if-modified-since, x-file-name, " +

@@ -44,7 +44,7 @@ func (a *API) listDevices(x *exchange) {
 	})
 }
 
-// listing answers with a page of summaries (kazoo-facts 1.4).
+// listing answers with a page of summaries (app/rest/README.md, Answers).
 func (x *exchange) listing(page func(start string, size int) (entries []directory.Entry, next string, err error)) {
 	size, ok := x.pageSize()
 	if !ok {

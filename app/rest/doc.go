@@ -1,5 +1,5 @@
-// Package rest is the HTTP API: the metaflows URIs as Kazoo has them (kazoo-facts 1 to 3, design 3.3), live calls
-// (kazoo-facts 5), and /healthz, /readyz, /metrics and /openapi.json.
+// Package rest is the HTTP API: the metaflows URIs as Kazoo has them
+// (app/rest/README.md), live calls, and /healthz, /readyz, /metrics and /openapi.json.
 //
 // # The pipeline
 //

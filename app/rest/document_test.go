@@ -12,7 +12,8 @@ import (
 
 const uri = "/v2/accounts/acme/metaflows"
 
-// TestRefused has the examples of kazoo-facts 1.7, and what is refused beyond Kazoo: a path, a code there, and a part of
+// TestRefused has an example of each detail (app/rest/README.md, Details), and what is refused beyond Kazoo: a path, a code
+// there, and a part of
 // the answer.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ body, path, code, contains string }{

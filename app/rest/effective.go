@@ -17,7 +17,7 @@ func (a *API) effectiveRoutes() []route {
 	}
 }
 
-// effectiveView is the answer (design 3.3, Effective).
+// effectiveView is the answer (app/rest/README.md, Effective documents).
 type effectiveView struct {
 	Metaflows json.RawMessage  `json:"metaflows"`
 	Origins   *schema.Value    `json:"origins"`

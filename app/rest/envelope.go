@@ -12,7 +12,7 @@ import (
 	"metaflows/app/schema"
 )
 
-// envelope is what every answer of the API is wrapped in (kazoo-facts 1.4 and 1.6).
+// envelope is what every answer of the API is wrapped in (app/rest/README.md, Answers; Errors).
 type envelope struct {
 	ActionID     string           `json:"action_id,omitempty"` // of what runs on a live call
 	AuthToken    string           `json:"auth_token,omitempty"`
@@ -33,7 +33,7 @@ type envelope struct {
 	Warnings     []schema.Warning `json:"warnings,omitempty"`
 }
 
-// succeed sends data: 201 for a PUT, else 200 (kazoo-facts 1.4).
+// succeed sends data: 201 for a PUT, else 200 (app/rest/README.md, Answers).
 func (x *exchange) succeed(data any) {
 	x.answer.Status, x.answer.Data = "success", data
 	if x.method == http.MethodPut {

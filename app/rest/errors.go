@@ -12,7 +12,7 @@ import (
 	"metaflows/app/store"
 )
 
-// The answers that say no (kazoo-facts 1.6). because is the data of those that only say it again.
+// The answers that say no (app/rest/README.md, Errors). because is the data of those that only say it again.
 func because(message string) map[string]string { return map[string]string{"message": message} }
 
 // invalid sends what is wrong with a request.

@@ -11,7 +11,7 @@ import (
 	"metaflows/flows"
 )
 
-// TestErrors has the rows of kazoo-facts 1.6 that can be reached: HTTP code, message, data, and the keys beside them.
+// TestErrors has the rows of app/rest/README.md, Errors: HTTP code, message, data, and the keys beside them.
 func TestErrors(t *testing.T) {
 	const there = "auth_token data error message node request_id status timestamp version"
 	const anonymous = "data error message node request_id status timestamp"

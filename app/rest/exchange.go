@@ -48,7 +48,7 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, methods []string) *e
 }
 
 // client is the address of whoever asks. X-Forwarded-For can be written by anybody; believed is what a proxy on this machine
-// has appended to it (kazoo-facts 1.8).
+// has appended to it (app/rest/README.md, Headers).
 func (x *exchange) client() string {
 	peer, err := netip.ParseAddrPort(x.RemoteAddr)
 	if err != nil {
@@ -64,7 +64,7 @@ func (x *exchange) client() string {
 }
 
 // param is a parameter of the request, "" where there is none: in the body's data, else the query, else the envelope
-// (kazoo-facts 1.2).
+// (app/rest/README.md, Requests).
 func (x *exchange) param(name string) string {
 	if s, ok := text(x.data.Get(name)); ok {
 		return s
@@ -84,7 +84,7 @@ func text(v *schema.Value) (s string, ok bool) {
 	return v.Text, true
 }
 
-// tunnel makes a POST the method that its verb names, in the query or in the envelope (kazoo-facts 1.2).
+// tunnel makes a POST the method that its verb names, in the query or in the envelope (app/rest/README.md, Requests).
 func (x *exchange) tunnel() {
 	if x.Method != http.MethodPost {
 		return

@@ -13,11 +13,11 @@ import (
 	"metaflows/flows"
 )
 
-// wellFormed ids are the only ones there are (design 3.3).
+// wellFormed ids are the only ones there are (app/rest/README.md, Requests).
 var wellFormed = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // token is the token in the request's head, "" where there is none: X-Auth-Token, Authorization: Bearer, auth_token in the
-// query (kazoo-facts 2).
+// query (app/rest/README.md, Logging in).
 func (x *exchange) token() string {
 	if token := x.Header.Get("X-Auth-Token"); token != "" {
 		return token
@@ -57,7 +57,7 @@ func (x *exchange) authenticate() bool {
 		x.who, err = x.api.cfg.Authenticator.Authenticate(token)
 	}
 	if account := x.Header.Get("X-Auth-Account-ID"); err == nil && account != "" && account != x.who.Account && x.who.Role != auth.SuperAdmin {
-		err = auth.ErrInvalid // the client means somebody else (kazoo-facts 2)
+		err = auth.ErrInvalid // the client means somebody else (app/rest/README.md, Logging in)
 	}
 	switch {
 	case err == nil:

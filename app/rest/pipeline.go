@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// knownMethods are those that Kazoo's web server knows; of others it says that they are not implemented (kazoo-facts 1.1).
+// knownMethods are those that Kazoo's web server knows; of others it says that they are not implemented
+// (app/rest/README.md, Requests).
 var knownMethods = []string{
 	http.MethodOptions, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead,
 }

@@ -195,7 +195,8 @@ func TestRouteTable(t *testing.T) {
 	}
 }
 
-// A parameter is found in a body, whatever the method: in data, else beside it; the query comes between (kazoo-facts 1.2).
+// A parameter is found in a body, whatever the method: in data, else beside it; the query comes between
+// (app/rest/README.md, Requests).
 func TestParametersInABody(t *testing.T) {
 	l := newKeyLab(t)
 	for range 3 {

@@ -8,7 +8,8 @@ import (
 )
 
 // Conflicts are an effective document's conflicts, and what this version cannot do of it: one for each such place, under
-// the number or pattern that it is in (design 3.3). There are as many of these, and no more text, than of an answer's warnings.
+// the number or pattern that it is in (flows/README.md, Conflicts). There are as many of these, and no more text, than of an
+// answer's warnings.
 func (s *Schemas) Conflicts(e *flows.Effective) []flows.Conflict {
 	conflicts := e.Conflicts()
 	merged, err := Parse(e.Merged())

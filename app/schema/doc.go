@@ -1,5 +1,6 @@
 // Package schema knows what a metaflows document may be: JSON trees that keep the order of keys, Kazoo's JSON schemas
-// (kazoo-facts 3, written anew and served by the API), and what is wrong with a document, or right and not possible yet.
+// (app/rest/README.md, Schemas), written anew and served by the API, and what is wrong with a document, or right and not
+// possible yet.
 //
 //	s, err := schema.Load(blocked)
 //	data, err := schema.Parse(text)

@@ -9,7 +9,8 @@ import (
 	"metaflows/flows"
 )
 
-// Document checks what somebody wants to store, as Kazoo does (kazoo-facts 3), and repairs types in place. It may be stored
+// Document checks what somebody wants to store, as Kazoo does
+// (app/rest/README.md, Schemas), and repairs types in place. It may be stored
 // when problems is empty; warnings are what this version cannot do of it. It never panics, whatever data is.
 func (s *Schemas) Document(data *Value) (problems *Problems, warnings []Warning) {
 	problems = &Problems{}
@@ -105,7 +106,7 @@ func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
 	s.clientURL(p, at, module, data)
 }
 
-// calledURLs are the keys whose URL this system calls, and Kazoo checks for that (kazoo-facts 3.2).
+// calledURLs are the keys whose URL this system calls, and Kazoo checks for that (app/rest/README.md, Schemas).
 var calledURLs = map[string]string{"pivot": "voice_url", "record_call": "url"}
 
 func (s *Schemas) clientURL(p *Problems, at []string, module string, data *Value) {

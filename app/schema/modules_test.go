@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// rule is what a key of a module's data takes (kazoo-facts 3.3): values that pass, values that do not with the code of the
+// rule is what a key of a module's data takes (app/rest/README.md, Schemas): values that pass, values that do not with the
+// code of the
 // problem, and the default that is shown, "" where there is none.
 type rule struct {
 	good []string
@@ -229,7 +230,7 @@ func TestServed(t *testing.T) {
 	}
 }
 
-// TestDetails has every row of kazoo-facts 1.7 that can be reached: the path and the whole detail.
+// TestDetails has every row of app/rest/README.md, Details: the path and the whole detail.
 func TestDetails(t *testing.T) {
 	node := func(data string) string { return `{"numbers":{"1":{"module":` + data + `}}}` }
 	for _, c := range []struct{ document, path, code, detail string }{

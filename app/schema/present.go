@@ -1,6 +1,7 @@
 package schema
 
-// Present writes the defaults into a stored document for an answer (kazoo-facts 3.2): keys keep their place, defaults are
+// Present writes the defaults into a stored document for an answer
+// (app/rest/README.md, Defaults and repairs): keys keep their place, defaults are
 // appended. bindingDigit is what holds where the document has none. The defaults are shared: document is for reading then.
 func (s *Schemas) Present(document *Value, bindingDigit byte) {
 	if document.Kind != Object {

@@ -24,7 +24,8 @@ const (
 	maxPath     = 1100     // bytes of one path or message, a pattern's among them; a longer one is cut
 )
 
-// Problems are why a request is refused: dotted path, error code, detail (kazoo-facts 1.7). All codes of a path are kept.
+// Problems are why a request is refused: dotted path, error code, detail
+// (app/rest/README.md, Details). All codes of a path are kept.
 type Problems struct {
 	byPath map[string]map[string]Detail
 	count  int

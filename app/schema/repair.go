@@ -7,7 +7,7 @@ import (
 )
 
 // repair converts what has the wrong type where the schema's properties want a number or a boolean, as Kazoo does
-// (kazoo-facts 3.2): "500" is 500, 1499.5 is 1500, "true" is true. Strings are never made.
+// (app/rest/README.md, Defaults and repairs): "500" is 500, 1499.5 is 1500, "true" is true. Strings are never made.
 func (d *definition) repair(o *Value) {
 	if o.Kind != Object {
 		return

@@ -16,7 +16,8 @@ import (
 //go:embed schemas/*.json
 var files embed.FS
 
-// Schemas are Kazoo's JSON schemas (kazoo-facts 3) and ours, by their names: metaflows, metaflow, metaflows.transfer.
+// Schemas are Kazoo's JSON schemas (app/rest/README.md, Schemas) and ours, by their names: metaflows, metaflow,
+// metaflows.transfer.
 type Schemas struct {
 	byName  map[string]*definition
 	blocked egress.Blocked

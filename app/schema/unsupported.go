@@ -2,7 +2,7 @@ package schema
 
 import "slices"
 
-// Warning is about something in a document that is stored and that this version cannot do (design 4, Documents). Path is
+// Warning is about something in a document that is stored and that this version cannot do (flows/README.md, Documents). Path is
 // dotted as a problem's; Code is "unsupported".
 type Warning struct {
 	Path    string `json:"path"`

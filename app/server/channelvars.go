@@ -9,7 +9,7 @@ import (
 	"metaflows/flows"
 )
 
-// ChannelVars are the variables that ari.conf must list in channelvars, so that every event carries them (design 3.1).
+// ChannelVars are the variables that ari.conf must list in channelvars, so that every event carries them.
 var ChannelVars = []string{
 	"METAFLOWS_ACCOUNT", "METAFLOWS_USER", "METAFLOWS_DEVICE", "METAFLOWS_CONTEXT", "METAFLOWS_CALL", "METAFLOWS_ROLE",
 }

@@ -8,7 +8,8 @@ import (
 	"metaflows/flows"
 )
 
-// Answer is what came of a simulation (design 3.3). Times are in ms from the first release; what the first key does before
+// Answer is what came of a simulation (README.md, The same by the API). Times are in ms from the first release; what the
+// first key does before
 // that, since it is heard as soon as it is pressed, has times below 0.
 type Answer struct {
 	Effective Parties[json.RawMessage] `json:"effective"` // merged documents, null for an outsider

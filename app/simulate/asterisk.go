@@ -6,7 +6,8 @@ import (
 	"metaflows/flows"
 )
 
-// What Asterisk does with the digits of a phone (main/channel.c, res_rtp_asterisk.c; ari-facts 1.3 and 15). Every key is
+// What Asterisk does with the digits of a phone (main/channel.c, res_rtp_asterisk.c; ari/ASTERISK.md, Digits; Absorb and
+// relay). Every key is
 // held longer than the shortest digit, so that none is stretched.
 const (
 	minGap   = 45 * time.Millisecond  // a digit that begins sooner after the last has no beginning of its own

@@ -11,7 +11,7 @@ import (
 	"metaflows/flows"
 )
 
-// MaxDocument is the longest document, in bytes, as for documents that are stored (design 4, Documents).
+// MaxDocument is the longest document, in bytes, as for documents that are stored (flows/README.md, Documents).
 const MaxDocument = 256 << 10
 
 // Documents are one party's stored documents; one that is nil is not there.

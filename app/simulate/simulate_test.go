@@ -124,7 +124,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// The shape of the answer is design 3.3's, letter by letter.
+// The shape of the answer is a promise, letter by letter.
 func TestAnswer(t *testing.T) {
 	raw, err := json.Marshal(simulated(t, simulator(), request("*9*5", `,"outcomes":{"numbers.9":"stop"}`)))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package store keeps metaflows documents and small records in NATS KV buckets (design 3.4) and has them in memory, the
+// Package store keeps metaflows documents and small records in NATS KV buckets and has them in memory, the
 // documents merged, before the first key is pressed.
 //
 // What is stored is the truth: the bytes that Put was given. For each Store and Records one goroutine watches the keys

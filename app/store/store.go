@@ -12,7 +12,7 @@ import (
 	"metaflows/flows"
 )
 
-// Bucket is the name of the KV bucket (design 3.4).
+// Bucket is the name of the KV bucket.
 const Bucket = "metaflows_documents"
 
 // Config is what a Store needs.

@@ -1,4 +1,4 @@
-// Package eventstest holds events, as a subscriber gets them, against what is promised of them (design 3.4).
+// Package eventstest holds events, as a subscriber gets them, against what is promised of them (app/events/README.md).
 package eventstest
 
 import (

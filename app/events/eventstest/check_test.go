@@ -97,7 +97,7 @@ func replace(old, with string) func(*nats.Msg) {
 	return func(m *nats.Msg) { m.Data = []byte(strings.Replace(string(m.Data), old, with, 1)) }
 }
 
-// The schemas are those of the types of design 3.4.
+// The schemas are those of the types that are promised (app/events/README.md).
 func TestTypes(t *testing.T) {
 	want := []string{
 		"action.failed", "action.finished", "action.started", "call.abandoned", "call.adopted", "call.answered", "call.ended", "call.forwarded", "call.started",
