@@ -186,9 +186,9 @@ func (a *adoption) goOnDialling() error {
 		return a.refuse(a.refused)
 	case a.args.single() && len(callees) > 0:
 		return a.conclude(a.ringIn(callees[0]))
-	case a.args.single() && a.partners[a.caller] != "" && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
+	case a.args.single() && a.rung() && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
 		return a.missedAll()
-	case a.args.single() && a.partners[a.caller] != "": // it was dialled, and has ended meanwhile
+	case a.args.single() && a.rung(): // it was dialled, and has ended meanwhile
 		return a.giveBack(statusNoAnswer)
 	case !a.args.single() && a.made:
 		return a.conclude(a.ringThem(callees, a.hush))
@@ -199,6 +199,9 @@ func (a *adoption) goOnDialling() error {
 	}
 	return a.conclude(a.ring())
 }
+
+// rung says that a single callee was dialled.
+func (a *adoption) rung() bool { return a.partners[a.caller] != "" || a.made }
 
 // missedAll ends a call that was answered and hung up by its callee while nobody looked.
 func (a *adoption) missedAll() error {
@@ -238,6 +241,9 @@ func (a *adoption) goOnTalking() error {
 		a.settle()
 	}
 	release()
+	if callee := a.call.Peer(a.caller); a.caller != nil && callee != nil && !callee.Answered.IsZero() {
+		a.tellLimit(callee, a.soundsOfLimit(), false)
+	}
 	return a.talk()
 }
 

@@ -39,12 +39,12 @@ type dialling struct {
 	args              dialArgs
 	own               map[string]string // the caller's values that are put back
 	began, answeredAt time.Time
-	wasUp             bool // the caller was answered before it came
-	pushed            int  // hangup handlers of ours on the caller's channel
-	made              bool // several callees: all that can be dialled have a channel, and are dialled from here on
-	resumed           bool // a process before this one began it
-	takenAway         bool // a leg of it was found elsewhere in the dialplan
-	silent            bool // nothing was heard of the callees in the time for that
+	wasUp             bool   // the caller was answered before it came
+	pushed            int    // hangup handlers of ours on the caller's channel
+	made              bool   // several callees: all that can be dialled have a channel, and are dialled from here on
+	resumed           bool   // a process before this one began it
+	takenAway         bool   // a leg of it was found elsewhere in the dialplan
+	verdict           string // how the ringing has ended where the time for it was over
 	forwards
 }
 
@@ -159,7 +159,7 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 		d.call.Log.Info("a callee that has redirected is not dialled again", "dialstring", target)
 		return nil, nil
 	}
-	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, target), nil)
+	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, target), d.calleeVars())
 	if err != nil {
 		if ending := d.t.Ending(); ending != nil {
 			return nil, ending
@@ -201,10 +201,17 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 		return nil, "", err
 	}
 	if !callee.Called {
-		if err := d.tell(map[string]string{flows.VarPartner: callee.Name, handDown: "1"}); err != nil {
+		vars := map[string]string{handDown: "1"}
+		if d.made = d.args.elsewhere; !d.made {
+			vars[flows.VarPartner] = callee.Name
+		}
+		if err := d.tell(vars); err != nil {
 			return nil, "", err
 		}
-		if err := d.Set.ring(callee, d.caller, d.rest()); err != nil && !gone(err) {
+		if err := d.present(callee); err != nil && !gone(err) {
+			return nil, "", err
+		}
+		if err := d.Set.ring(callee, d.caller, d.rings()); err != nil && !gone(err) {
 			return nil, "", err
 		}
 	}
@@ -212,8 +219,8 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 		return nil, "", err
 	}
 	switch {
-	case d.silent:
-		return nil, statusUnavailable, nil
+	case d.verdict != "":
+		return nil, d.verdict, nil
 	case d.caller.Gone:
 		return nil, statusCancel, nil
 	case callee.Up():
@@ -237,14 +244,24 @@ func (d *dialling) rest() time.Duration {
 	return max(time.Second, d.args.answer-time.Since(d.began))
 }
 
-// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. It is over, too,
-// and silent, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
+// rings is the time for Asterisk to end the ringing.
+func (d *dialling) rings() time.Duration {
+	rest := d.rest()
+	if rest > 0 && d.args.elsewhere { // we end it, with a cause, if we are there
+		rest += elsewhereTime
+	}
+	return rest
+}
+
+// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. There is a verdict
+// on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
 // it, so it lets them ring on.
 func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
 	if d.args.sign > 0 && !d.resumed {
 		heard := func(leg *flows.Leg) bool { return leg.Heard }
 		err := d.t.Until(d.args.sign, func() bool { return over() || slices.ContainsFunc(rung, heard) })
-		if d.silent = errors.Is(err, flows.ErrTimeout); d.silent {
+		if errors.Is(err, flows.ErrTimeout) {
+			d.verdict = statusUnavailable
 			return nil
 		}
 		if err != nil {
@@ -252,15 +269,20 @@ func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
 		}
 	}
 	limit := d.rest()
-	if limit > 0 {
+	if limit > 0 && !d.args.elsewhere {
 		limit += guardTime
 	}
-	return d.t.Until(limit, over)
+	err := d.t.Until(limit, over)
+	if d.args.elsewhere && errors.Is(err, flows.ErrTimeout) {
+		d.verdict = statusNoAnswer
+		return nil
+	}
+	return err
 }
 
 // overdue says whether the ringing has ended for the time alone.
 func (d *dialling) overdue() bool {
-	return d.silent || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
+	return d.verdict != "" || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
@@ -284,13 +306,25 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	if err != nil {
 		return err
 	}
-	partner := map[string]string{}
+	sounds := d.soundsOfLimit()
+	vars := map[string]string{}
 	if !d.args.goOn {
-		partner[flows.VarPartner] = d.caller.Name
+		vars[flows.VarPartner] = d.caller.Name
 	}
-	if err := d.insist(d.t, func() error { return d.Set.tell(d.t, callee, partner) }, "naming the partner"); err != nil {
+	if d.args.elsewhere {
+		vars["TIMEOUT(absolute)"] = "0"
+	}
+	if lasts := d.args.limit.lasts; lasts > 0 {
+		if sounds.timeout != "" { // we end it, after the sound, if we are there
+			lasts += guardTime
+		}
+		vars["TIMEOUT(absolute)"] = seconds(lasts)
+	}
+	if err := d.insist(d.t, func() error { return d.Set.tell(d.t, callee, vars) }, "telling the callee's channel of the answer"); err != nil {
 		return err
 	}
+	d.tellLimit(callee, sounds, true)
+	d.sendDigits(callee)
 	return d.tellAnswer(callee.Name)
 }
 

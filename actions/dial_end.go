@@ -29,8 +29,12 @@ func (d *dialling) giveBack(status string) error {
 	if status == statusNoAnswer && slices.ContainsFunc(d.unfollowed(), redirected) {
 		reason = "redirected"
 	}
+	cause := causeNormal
+	if d.args.elsewhere {
+		cause = flows.CauseAnsweredElsewhere
+	}
 	for _, leg := range d.call.Peers(d.caller) {
-		d.drop(d.t, leg.ID, "ending a callee that was not reached")
+		d.dropWith(d.t, leg.ID, cause, "ending a callee that was not reached")
 	}
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}

@@ -55,8 +55,8 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 		return nil, "", err
 	}
 	stop()
-	if d.silent {
-		return nil, statusUnavailable, nil
+	if d.verdict != "" {
+		return nil, d.verdict, nil
 	}
 	if d.caller.Gone {
 		return nil, statusCancel, nil
@@ -76,8 +76,11 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 	return first, statusAnswer, d.bridge(d.caller, first)
 }
 
-// attach lets a callee end with the caller.
+// attach lets a callee end with the caller, but with option c.
 func (d *dialling) attach(callee *flows.Leg) error {
+	if d.args.elsewhere {
+		return nil
+	}
 	d.pushed++
 	err := d.tell(map[string]string{pushHandler: orphanHandler + "(" + callee.Name + ")"})
 	if err != nil {
@@ -91,7 +94,10 @@ func (d *dialling) ringBeside(callee *flows.Leg) error {
 	if callee.Called {
 		return nil
 	}
-	err := d.Set.ring(callee, d.caller, d.rest())
+	err := d.present(callee)
+	if err == nil {
+		err = d.Set.ring(callee, d.caller, d.rings())
+	}
 	if err == nil || gone(err) {
 		return nil
 	}
@@ -120,7 +126,7 @@ func (d *dialling) awaitFirst(rung []*flows.Leg) (first *flows.Leg, err error) {
 			}
 			return d.caller.Gone || first != nil || left == 0 || slices.ContainsFunc(rung, d.pointsOn)
 		})
-		if err != nil || d.silent || d.caller.Gone || first != nil {
+		if err != nil || d.verdict != "" || d.caller.Gone || first != nil {
 			return first, err
 		}
 		n := slices.IndexFunc(rung, d.pointsOn)
@@ -149,7 +155,7 @@ func (d *dialling) awaitFirst(rung []*flows.Leg) (first *flows.Leg, err error) {
 // dismiss cancels a callee that another one was faster than. An account that had nobody else on the call learns it.
 func (d *dialling) dismiss(callee *flows.Leg) {
 	if !callee.Gone {
-		d.quietly(func() error { return d.pbx.Hangup(callee.ID, flows.CauseAnsweredElsewhere) }, "cancelling another callee")
+		d.quietly(func() error { return d.pbx.Hangup(callee.ID, d.args.others) }, "cancelling another callee")
 	}
 	n := d.call.NoticeAbout(callee, "call.ended")
 	n.Reason = "answered_elsewhere"

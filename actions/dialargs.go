@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"metaflows/flows"
 )
 
 // dialArgs is what Stasis(metaflows,dial,...) was given.
@@ -29,7 +31,7 @@ var errNobody = errors.New("there is nobody to dial: the list of dialstrings is 
 // parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. Empty
 // elements of the list are passed over, as by Dial(); where no other is left the error is errNobody.
 func parseDial(args []string) (dialArgs, error) {
-	a := dialArgs{answer: defaultDial}
+	a := dialArgs{answer: defaultDial, dialOptions: dialOptions{others: flows.CauseAnsweredElsewhere}}
 	if args[0] != "dial" {
 		return a, fmt.Errorf("%q is not known: accepted is dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]], or nothing", args[0])
 	}

@@ -13,12 +13,18 @@ type dialOptions struct {
 	music   bool // m(class): music instead of ringing
 	class   string
 
+	calledDigits, callingDigits string    // D(called:calling): keys that are sent at the answer
+	limit                       limit     // S, L
+	elsewhere                   bool      // c: a callee whose ringing is ended learns that the call was answered elsewhere
+	others                      int       // Q(cause): and this those learn that another one was faster than
+	callerID                    *callerID // f(x): what the callees are shown as the caller
+
 	ignoreForwards bool     // i: a callee that redirects is not followed
 	warnings       []string // of each option that is accepted and has no effect, why
 }
 
 // optionsKnown is for people.
-const optionsKnown = "g, i, m(class), r, and without an effect h H I k K t T w W x X"
+const optionsKnown = "c, D(digits), f, g, i, L(limit), m(class), Q(cause), r, S(seconds), and without an effect h H I k K t T w W x X"
 
 // options reads the options. One that is not known is not dropped but an error, so that nobody relies on what does not
 // happen.
@@ -38,27 +44,43 @@ func (o *dialOptions) options(s string) error {
 
 var errUnknownOption = errors.New("is not known: accepted are " + optionsKnown)
 
-func (o *dialOptions) option(letter byte, value string) error {
+func (o *dialOptions) option(letter byte, value string) (err error) {
 	switch letter {
+	case 'c':
+		o.elsewhere = true
+	case 'D':
+		o.calledDigits, o.callingDigits, err = parseDigits(value)
+	case 'f':
+		if value == "" {
+			o.warn("f: whom a callee redirects to is shown the caller, not the extension")
+		} else {
+			o.callerID, err = parseCallerID(value)
+		}
 	case 'g':
 		o.goOn = true
 	case 'i':
 		o.ignoreForwards = true
+	case 'L':
+		err = o.limit.setMilliseconds(value)
 	case 'm':
 		o.music, o.class = true, value
+	case 'Q':
+		o.others, err = parseCause(value)
 	case 'r':
 		if o.ringing = true; value != "" {
 			o.warn("r: the caller hears ringing, not the tone that is asked for")
 		}
+	case 'S':
+		err = o.limit.setSeconds(value)
 	case 'h', 'H', 'k', 'K', 't', 'T', 'w', 'W', 'x', 'X': // every dialplan has them
 		o.warn(string(letter) + " has no effect: codes come from metaflows documents, not from features.conf")
 	case 'I':
 		o.warn("I has no effect: connected line updates are passed on")
 	case ' ':
 	default:
-		return errUnknownOption
+		err = errUnknownOption
 	}
-	return nil
+	return err
 }
 
 func (o *dialOptions) warn(text string) { o.warnings = append(o.warnings, "option "+text) }

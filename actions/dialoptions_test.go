@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Options are cut as Dial() cuts them (main/app.c, parse_options).
@@ -48,6 +49,28 @@ func TestOptions(t *testing.T) {
 		{"rm(lab)", dialOptions{ringing: true, music: true, class: "lab"}},
 		{" g", dialOptions{goOn: true}},
 		{"i", dialOptions{ignoreForwards: true}},
+		{"c", dialOptions{elsewhere: true}},
+		{"f(4711)", dialOptions{callerID: &callerID{number: "4711"}}},
+		{"f((555) 123-45)", dialOptions{callerID: &callerID{number: "55512345"}}},
+		{`f("Sales (day)" <4711>)`, dialOptions{callerID: &callerID{name: "Sales (day)", number: "4711"}}},
+		{"f(Sales <4711>)", dialOptions{callerID: &callerID{name: "Sales", number: "4711"}}},
+		{"f(Sales)", dialOptions{callerID: &callerID{name: "Sales"}}},
+		{"D(12w#)", dialOptions{calledDigits: "12w#"}},
+		{"D(:34)", dialOptions{callingDigits: "34"}},
+		{"D(1:2)", dialOptions{calledDigits: "1", callingDigits: "2"}},
+		{"D", dialOptions{}},
+		{"Q(NO_ANSWER)", dialOptions{others: 19}},
+		{"Q(user_busy)", dialOptions{others: 17}},
+		{"Q(34)", dialOptions{others: 34}},
+		{"Q(none)", dialOptions{others: causeNormal}},
+		{"S(60)", dialOptions{limit: limit{lasts: time.Minute}}},
+		{"L(60000)", dialOptions{limit: limit{lasts: time.Minute, audible: true}}},
+		{"L(60000:30000:10000)", dialOptions{limit: limit{lasts: time.Minute, warn: 30 * time.Second, again: 10 * time.Second, audible: true}}},
+		{"L(60000:90000)", dialOptions{limit: limit{lasts: time.Minute, audible: true}}},
+		{"L(60000:90000:20000)", dialOptions{limit: limit{lasts: time.Minute, warn: 50 * time.Second, again: 20 * time.Second, audible: true}}},
+		{"L(60000::10000)", dialOptions{limit: limit{lasts: time.Minute, audible: true}}},
+		{"S(5)L(60000)", dialOptions{limit: limit{lasts: time.Minute, audible: true}}},
+		{"L(60000)S(5)", dialOptions{limit: limit{lasts: time.Minute, audible: true}}},
 	} {
 		if got := read(t, tt.text); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: %+v, want %+v", tt.text, got, tt.want)
@@ -67,22 +90,60 @@ func TestOptionsWithoutEffect(t *testing.T) {
 			t.Errorf("%c: %s", letter, got.warnings[n])
 		}
 	}
-	if got := read(t, "r(tone)"); !got.ringing || len(got.warnings) != 1 {
-		t.Errorf("%+v", got)
+	for _, text := range []string{"r(tone)", "f"} {
+		if got := read(t, text); len(got.warnings) != 1 {
+			t.Errorf("%s: %+v", text, got)
+		}
 	}
 }
 
 func TestOptionsRefused(t *testing.T) {
 	for _, tt := range []struct{ text, says string }{
-		{"Z", `option "Z" is not known: accepted are g, `},
+		{"Z", `option "Z" is not known: accepted are c, D(digits), f, g, `},
 		{"gZ", `option "Z"`},
 		{"G(a^b^1)", `option "G" is not known`},
 		{"m(a", `option "m" has no closing parenthesis`},
 		{"g)", `option ")" is not known`},
+		{"S", `option "S" has no limit: accepted are whole seconds`},
+		{"S(0)", `option "S" has no limit`},
+		{"S(1.5)", `option "S" has no limit`},
+		{"S(99999999999)", `option "S" has no limit`},
+		{"L", `option "L" has no limit: accepted are whole milliseconds`},
+		{"L(0)", `option "L" has no limit`},
+		{"L(1:x)", `option "L" has no limit`},
+		{"L(1:2:3:4)", `option "L" has no limit`},
+		{"Q(x)", `option "Q" has no cause: accepted are`},
+		{"Q", `option "Q" has no cause`},
+		{"Q(128)", `option "Q" has no cause`},
+		{"f(<4711)", `option "f" has no caller: accepted is`},
 	} {
 		var o dialOptions
 		if err := o.options(tt.text); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want %s", tt.text, err, tt.says)
+		}
+	}
+}
+
+// What D holds may be a secret.
+func TestDigitsAreNotTold(t *testing.T) {
+	for _, text := range []string{"D(4711x)", "D(1:4711:2)"} {
+		var o dialOptions
+		if err := o.options(text); err == nil || strings.Contains(err.Error(), "4711") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// How much time is left is said as Dial() says it.
+func TestTimeLeft(t *testing.T) {
+	for left, want := range map[time.Duration]string{
+		30 * time.Second:  "sound:vm-youhave,number:30,sound:queue-seconds",
+		119 * time.Second: "sound:vm-youhave,number:119,sound:queue-seconds",
+		2 * time.Minute:   "sound:vm-youhave,number:2,sound:queue-minutes",
+		125 * time.Second: "sound:vm-youhave,number:2,sound:queue-minutes,number:5,sound:queue-seconds",
+	} {
+		if got := timeLeft(left); got != want {
+			t.Errorf("%v: %s, want %s", left, got, want)
 		}
 	}
 }

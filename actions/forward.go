@@ -95,6 +95,7 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 	if len(d.sent) > 0 {
 		variables[varForwarded] = strings.Join(d.sent, "&")
 	}
+	maps.Copy(variables, d.calleeVars())
 	next, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, firstOf(from.Dialled, target)), variables)
 	if err != nil {
 		d.call.Log.Info("where a callee redirects to cannot be dialled", "dialstring", from.Dialled, "error", err)

@@ -41,8 +41,11 @@ func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
 }
 
 // drop hangs a channel up.
-func (s *Set) drop(t *flows.Task, channel, doing string) {
-	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, causeNormal) }, doing)
+func (s *Set) drop(t *flows.Task, channel, doing string) { s.dropWith(t, channel, causeNormal, doing) }
+
+// dropWith hangs a channel up with a cause.
+func (s *Set) dropWith(t *flows.Task, channel string, cause int, doing string) {
+	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, cause) }, doing)
 }
 
 // gone says whether err means that the thing is not there any more.

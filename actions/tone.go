@@ -30,12 +30,12 @@ func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 		if !leg.Bridged() {
 			return s.soundAlone(t, leg, what)
 		}
-		return s.whisper(t, leg, what.media, func() error { return t.Sleep(what.lasts) })
+		return s.whisper(t, leg, what.media, func(string) error { return t.Sleep(what.lasts) })
 	})
 }
 
-// whisper plays media to one leg of a bridge until the wait returns.
-func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func() error) error {
+// whisper plays media to one leg of a bridge until the wait, which is told the playback's id, returns.
+func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func(playback string) error) error {
 	snoop := t.Call.Name(flows.ArgSnoop)
 	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
 	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
@@ -49,7 +49,7 @@ func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func() e
 		return err
 	}
 	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
-	return wait()
+	return wait(playback)
 }
 
 // soundAlone plays a tone to a leg that is in no bridge.

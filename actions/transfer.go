@@ -227,7 +227,7 @@ func (x *blindTransfer) ringFor(rung *flows.Leg) {
 		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || len(x.call.Recordings) == 0 {
 			return err
 		}
-		return x.whisper(t, x.transferee, ringTone, func() error { return t.Until(0, over) })
+		return x.whisper(t, x.transferee, ringTone, func(string) error { return t.Until(0, over) })
 	})
 }
 

@@ -136,6 +136,14 @@ func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
 	})
 }
 
+// SendDigits plays digits to a leg and returns when it has heard them. They should be few at a time: everything else for the
+// leg waits meanwhile.
+func (t *Task) SendDigits(leg *Leg, digits string) error {
+	channel, first := leg.ID, t.Call.clock.now().Add(relayLead-t.Call.offset)
+	t.Call.sent(leg, first, first.Add(relayTime(len(digits))))
+	return t.Beside(leg, func() error { return t.Call.calls.cfg.Line.SendDigits(channel, digits) })()
+}
+
 // Beside sends a command for a leg without waiting for it, after those that are under way for the leg; the function that it
 // returns waits, and gives what the command has returned, or why it could not be waited for.
 func (t *Task) Beside(leg *Leg, command func() error) (wait func() error) {

@@ -173,6 +173,8 @@ func (p *PBX) Hangup(id string, cause int) error {
 	text := "hang up " + p.party(id)
 	if cause == flows.CauseAnsweredElsewhere {
 		text += ", answered elsewhere"
+	} else if cause != 0 && cause != 16 {
+		text += fmt.Sprintf(", cause %d", cause)
 	}
 	return p.command("Hangup", id, text, atOnce(func() error {
 		c := p.channels[id]

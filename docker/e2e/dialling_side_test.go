@@ -33,7 +33,7 @@ const (
 )
 
 // sideLines is the dialplan of both sides. X-Dial has the arguments of Dial(), X-Then those of
-// another one behind it; app-fall, dial-cause and so on say where.
+// another one behind it, X-Set variables for them; app-fall, dial-cause and so on say where.
 var sideLines = "[acme](+)" +
 	sideExtension(appSide, "Stasis(metaflows,dial,${WANTED})\n"+
 		` same => n,ExecIf($["${STASISSTATUS}"="FAILED"]?Dial(${WANTED}))`, "METAFLOWS_HANGUPCAUSE") +
@@ -45,6 +45,7 @@ func sideExtension(side, dials, cause string) string {
 	return `
 exten => _` + side + `-.,1,Set(WANTED=${PJSIP_HEADER(read,X-Dial)})
  same => n,Verbose(0,begins call=${CHANNEL(pjsip,call-id)} channel=${CHANNEL})
+ same => n,ExecIf($["${PJSIP_HEADER(read,X-Set)}"!=""]?MSet(${EVAL(${PJSIP_HEADER(read,X-Set)})}))
  same => n,` + dials + `
  same => n,ExecIf($["${PJSIP_HEADER(read,X-Then)}"!=""]?` + again + `)
  same => n,Verbose(0,goes on channel=${CHANNEL} DIALSTATUS=${DIALSTATUS} DIALEDPEERNAME=${DIALEDPEERNAME} DIALEDTIME=${DIALEDTIME} ANSWEREDTIME=${ANSWEREDTIME} CAUSE=${` + cause + `})
@@ -92,7 +93,7 @@ type scene struct {
 // dials begins the call of the case.
 func (s *scene) dials(end string) (*phone.Call, error) {
 	caller := s.phones[cmp.Or(s.from, "alice")]
-	return caller.Dial(s.ctx, s.set+s.side+"-"+end, phone.WithHeader("X-Dial", s.dial), phone.WithHeader("X-Then", s.then))
+	return caller.Dial(s.ctx, s.set+s.side+"-"+end, phone.WithHeader("X-Dial", s.dial), phone.WithHeader("X-Then", s.then), phone.WithHeader("X-Set", s.vars))
 }
 
 // call begins the call of the case.
@@ -266,6 +267,9 @@ func (c diallingCase) compare(t *testing.T) []string {
 	l := newLab(t)
 	if c.codes {
 		l.document("acme", twoCodes)
+	}
+	if c.vars != "" {
+		l.writeWarning()
 	}
 	phones := map[string]*phone.Phone{}
 	for _, name := range append(slices.Collect(maps.Keys(c.phones)), cmp.Or(c.from, "alice")) {

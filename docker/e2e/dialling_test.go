@@ -17,6 +17,7 @@ type diallingCase struct {
 	from    string     // the caller; alice where it is empty
 	set     string     // cid-: the dialplan sets the caller's identity first
 	dial    string     // the arguments of Dial(), and of the application after the word dial
+	vars    string     // variables of the caller, as MSet() has them
 	then    string     // the arguments of a second Dial() for a caller that comes back
 	codes   bool       // there is a document
 	play    func(*scene)
@@ -28,7 +29,7 @@ type behaviours map[string]phone.Behaviour
 
 // TestDialling: every ending of a call that is dialled is as Dial() has it, but for the differences that are named here.
 func TestDialling(t *testing.T) {
-	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections())
+	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), letters(), mixedCauses(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections())
 	var known []string
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
