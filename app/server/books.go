@@ -56,21 +56,34 @@ func (s *process) closeOne(begun flows.Notice) {
 	if s.telephony.calls.Has(flows.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
 		return
 	}
-	n := begun
-	n.Time, n.Result, n.Reason, n.Duration = time.Now(), "", "ended_while_away", 0
-	switch begun.Type {
-	case "call.started":
-		n.Type, n.ID = "call.ended", flows.CallEventID(begun.Call, "call.ended", begun.Account)
-	case "recording.started":
+	n := endOf(begun)
+	if begun.Type == "recording.started" {
 		live, stored, err := s.telephony.client.Recording(begun.Recording)
 		if err != nil || live {
 			return
 		}
-		n.Type, n.ID, n.Result = "recording.stored", flows.RecordingEventID(begun.Recording, "recording.stored"), "stored"
+		n.Result = "stored"
 		if !stored {
 			n.Result = "failed"
 		}
 	}
 	s.log.Info("something has ended while nobody looked", "call", begun.Call, "event", n.Type)
 	s.events.Publish(n)
+}
+
+// endOf is the event of the end that belongs to that of a beginning, of which it has what an end has, too.
+func endOf(begun flows.Notice) flows.Notice {
+	n := flows.Notice{
+		Time: time.Now(), Reason: "ended_while_away", Account: begun.Account, Call: begun.Call, Recording: begun.Recording,
+		Channel: begun.Channel, Endpoint: begun.Endpoint, User: begun.User, Device: begun.Device,
+		OtherChannel: begun.OtherChannel, OtherEndpoint: begun.OtherEndpoint, OtherUser: begun.OtherUser, OtherDevice: begun.OtherDevice,
+		UniqueID: begun.UniqueID, LinkedID: begun.LinkedID, SIPCallID: begun.SIPCallID,
+		Action: begun.Action, Module: begun.Module, Path: begun.Path, Document: begun.Document, Digits: begun.Digits,
+	}
+	if begun.Type == "recording.started" {
+		n.Type, n.ID = "recording.stored", flows.RecordingEventID(begun.Recording, "recording.stored")
+	} else {
+		n.Type, n.ID = "call.ended", flows.CallEventID(begun.Call, "call.ended", begun.Account)
+	}
+	return n
 }

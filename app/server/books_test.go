@@ -1,0 +1,45 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"metaflows/app/events"
+	"metaflows/app/events/eventstest"
+	"metaflows/flows"
+)
+
+// TestEndOf: what is told of an end that nobody has seen is as its schema says, whatever the beginning has said besides.
+func TestEndOf(t *testing.T) {
+	call := flows.Notice{
+		Type: "call.started", ID: "c:call.started:acme", Time: time.Now(), Account: "acme", Call: "c", Channel: "1.1", Endpoint: "PJSIP/alice",
+		User: "alice", Device: "alice-desk", OtherChannel: "leg-c-1", OtherEndpoint: "PJSIP/bob", OtherUser: "bob", OtherDevice: "bob-desk",
+		UniqueID: "1.1", LinkedID: "1.1", SIPCallID: "x",
+		CallerName: "Alice", CallerNumber: "1001", Dialled: "1002", Direction: "internal", CallerChannel: "1.1", Warnings: []string{"t has no effect"},
+	}
+	recording := flows.Notice{
+		Type: "recording.started", ID: "acme/c/1:recording.started", Time: time.Now(), Account: "acme", Call: "c", Channel: "1.1",
+		Endpoint: "PJSIP/alice", User: "alice", Device: "alice-desk", UniqueID: "1.1", LinkedID: "1.1", Action: "c-1", Recording: "acme/c/1", Path: "numbers.9", Module: "record_call", Document: "account", Digits: 1,
+	}
+	for _, begun := range []flows.Notice{call, recording} {
+		check := func(n flows.Notice) {
+			t.Helper()
+			m, err := events.Message(n, "lab")
+			if err == nil {
+				err = eventstest.Check(m.Subject, m.Header, m.Data)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", n.Type, err)
+			}
+		}
+		check(begun)
+		n := endOf(begun)
+		if n.Recording != "" {
+			n.Result = "stored"
+		}
+		check(n)
+		if n.Reason != "ended_while_away" || n.Call != "c" || n.Channel != "1.1" || n.User != "alice" {
+			t.Errorf("%+v", n)
+		}
+	}
+}
