@@ -441,6 +441,27 @@ func TestCallReplace(t *testing.T) {
 	})
 }
 
+// TestCallForwardToldLate: where a leg has redirected is known also when it is told after the end of its channel.
+func TestCallForwardToldLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b *Leg
+		r := newCallRig(t, func(task *Task) {
+			b = task.Call.leg("b")
+			defer task.Call.Hold()()
+			_ = task.Until(time.Second, func() bool { return b.Forward != "" })
+		})
+		r.start()
+		r.calls.Deliver("b", Left{Channel: "b"})
+		r.calls.Deliver("b", Destroyed{Channel: "b", Cause: 23, TechCause: 302})
+		r.calls.Deliver("b", Dialed{Channel: "b", Status: "CANCEL", Forward: "1234"})
+		synctest.Wait()
+		if b.Forward != "1234" || b.Cause != 23 || b.Up() {
+			t.Errorf("it is known that it redirects to %q, cause %d", b.Forward, b.Cause)
+		}
+		r.end()
+	})
+}
+
 // TestCallPart: a leg that is taken out of the bridge is first let finish what is on its way to it.
 func TestCallPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -47,6 +47,9 @@ func labOn(t *testing.T, s *system) *lab {
 		for _, e := range s.wrong(l.start) {
 			t.Errorf("an event is not as its schema says: %v", e.Wrong)
 		}
+		for _, line := range s.complaints(l.lines) {
+			t.Errorf("Asterisk complains: %s", line)
+		}
 		if t.Failed() {
 			t.Logf("events:%s\nlog:\n%s", l.story(), l.log.String()[l.logged:])
 		}

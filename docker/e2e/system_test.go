@@ -52,6 +52,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "an event is not as its schema says:", e.Wrong)
 		code = max(code, 1)
 	}
+	for _, line := range shared.complaints(0) {
+		fmt.Fprintln(os.Stderr, "Asterisk complains:", line)
+		code = max(code, 1)
+	}
 	if err := shared.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping:", err)
 		return 1
@@ -70,6 +74,7 @@ type system struct {
 	log   logtest.Log
 	audit *nats.Conn
 	end   func() error
+	last  string // Asterisk's log when the system was stopped
 
 	mu     sync.Mutex
 	seen   []event
@@ -338,5 +343,15 @@ func (s *system) stop() error {
 	if s.audit != nil {
 		s.audit.Close()
 	}
-	return errors.Join(s.end(), s.Stop())
+	err := s.end()
+	s.last = s.Server.Log()
+	return errors.Join(err, s.Stop())
+}
+
+// asteriskLog is Asterisk's log up to now, or as it was when the system was stopped.
+func (s *system) asteriskLog() string {
+	if s.last != "" {
+		return s.last
+	}
+	return s.Server.Log()
 }

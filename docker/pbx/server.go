@@ -235,9 +235,12 @@ func (s *Server) Log() string {
 
 // Complaints are the lines of the log that are warnings or errors. Dialling a phone that is
 // not registered is one: Asterisk logs two ERROR lines for it.
-func (s *Server) Complaints() []string {
+func (s *Server) Complaints() []string { return Complaints(s.Log()) }
+
+// Complaints are the lines of a piece of Asterisk's log that are warnings or errors.
+func Complaints(log string) []string {
 	var found []string
-	for line := range strings.Lines(s.Log()) {
+	for line := range strings.Lines(log) {
 		if strings.Contains(line, "] WARNING[") || strings.Contains(line, "] ERROR[") {
 			found = append(found, strings.TrimRight(line, "\n"))
 		}
