@@ -1,11 +1,6 @@
 package e2e
 
-import (
-	"testing"
-	"time"
-
-	"metaflows/docker/phone"
-)
+import "testing"
 
 // TestAttack: who comes into a call has its place there, and none of the codes of whom it has replaced, or from whom its
 // channel has inherited.
@@ -100,21 +95,4 @@ func (i *intrusion) attacks(heard string) {
 	}
 	i.hangUp(i.stays)
 	i.ended(i.in)
-}
-
-// A callee that redirects (302) brings nobody in: following it is not built. Whoever builds it sees to it that the one who is
-// rung then has codes of its own, and adds it to the ways.
-func TestRedirectBringsNobody(t *testing.T) {
-	l := newLab(t)
-	l.document("acme", attackDocument)
-	bob, outside := l.phone("bob"), l.phone("outside")
-	bob.Behave(phone.Redirect("sip:1006@" + l.SIPAddr))
-	a, err := l.phone("alice").Call(l.soon(5*time.Second), "1002")
-	l.must(err)
-	l.hears(a, afterTone)
-	l.asteriskSays("after exten=1002", "DIALSTATUS=NOANSWER ")
-	l.ended(a)
-	if calls := outside.Calls(); len(calls) > 0 {
-		t.Errorf("who was redirected to was called: %v", calls)
-	}
 }

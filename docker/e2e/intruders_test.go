@@ -12,7 +12,7 @@ import (
 )
 
 // intrusions is how many intrusions there are phones for: so many may be under way at once.
-const intrusions = 20
+const intrusions = 22
 
 // attackDocument has codes that its own people alone may run.
 const attackDocument = `{"numbers":{"9":{"module":"record_call"},"0":{"module":"hangup"}},"patterns":{"2(\\d{4})":{"module":"transfer","data":{"timeout":30}}}}`

@@ -23,6 +23,7 @@ var ways = []way{
 	{name: "pickup", begin: func(i *intrusion) func() (*phone.Call, *phone.Call) { return pickedUp(i, "pick-b"+i.nn) }, away: true},
 	{name: "group pickup", begin: func(i *intrusion) func() (*phone.Call, *phone.Call) { return pickedUp(i, "*8") }, away: true},
 	{name: "transfer by code", begin: transferred, heard: "*"},
+	{name: "redirected to (302)", begin: pointedTo},
 	{name: "by a Local channel", begin: byLocal},
 	{name: "dialled, then transferred", begin: heir},
 	{name: "dialled, then sent on", begin: sentOn},
@@ -86,6 +87,14 @@ func transferred(i *intrusion) func() (stays, in *phone.Call) {
 	i.press(b, "*2"+i.number())
 	in := i.ringing(target)
 	i.ended(b)
+	return func() (*phone.Call, *phone.Call) { return a, i.taken(in) }
+}
+
+// pointedTo: the callee redirects, and is followed.
+func pointedTo(i *intrusion) func() (stays, in *phone.Call) {
+	i.Helper()
+	i.phone("b", phone.Redirect("sip:"+i.number()+"@"+i.SIPAddr))
+	a, in := i.own.ringing(i.phone("a"), "b"+i.nn, i.phone(i.who, phone.RingForever()))
 	return func() (*phone.Call, *phone.Call) { return a, i.taken(in) }
 }
 
