@@ -11,9 +11,6 @@ import (
 // its phone is told while it rings is the connected line, which the dial sets.
 const callerNumber = "CALLERID(num)"
 
-// callerPresentation says whether it may be shown: allowed, allowed_passed_screen and so on, or not.
-const callerPresentation = "CALLERID(num-pres)"
-
 // number is what people dial.
 var number = regexp.MustCompile(`^\+?[0-9*#]+$`)
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -104,14 +103,14 @@ func (x *blindTransfer) check() error {
 		return flows.Broken("no_context", giveContext, fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
 	}
 	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
-	answer, err := x.pbx.Variables(x.transferor.ID, question, callerPresentation)
+	answer, err := x.pbx.Variables(x.transferor.ID, question)
 	if err != nil {
 		return err
 	}
 	if answer[question] != "1" {
 		return flows.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
 	}
-	if strings.HasPrefix(answer[callerPresentation], "allowed") {
+	if !x.transferor.Withheld {
 		x.number = x.transferor.CallerNum
 	}
 	return x.remind(x.transferee)

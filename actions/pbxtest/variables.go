@@ -68,8 +68,6 @@ func (p *PBX) read(c *channel, name string) string {
 		return "sip:" + c.exten + "@asterisk"
 	case "CALLERID(num)":
 		return c.snapshot().CallerNum
-	case "CALLERID(num-pres)":
-		return "allowed_not_screened"
 	case "CALLERID(pres)":
 		if c.vars[name] == "" {
 			return "allowed_not_screened"
