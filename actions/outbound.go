@@ -10,6 +10,11 @@ import (
 	"metaflows/flows"
 )
 
+// unrecorded is set on the half of a Local channel that is in our bridge. The talk over it has a call record already: that of
+// the far half, from whoever is there to the extension's party, as Asterisk's own blind transfer has it. Being party A makes
+// the pair with whom it meets in our bridge its own record, which is then not written (ari/ASTERISK.md, Call records).
+var unrecorded = map[string]string{"CDR_PROP(party_a)": "1", "CDR_PROP(disable)": "1"}
+
 // outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
 // the call. number is its caller id where its endpoint gives it none; "" for none.
 func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role, number string, variables map[string]string) (*flows.Leg, error) {
@@ -54,6 +59,9 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 	leg := flows.NewLeg(entered.Channel, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
+	if local {
+		s.quietly(func() error { return s.pbx.SetVariables(id, unrecorded) }, "leaving the near half of a Local channel out of the call records")
+	}
 	if err := s.identify(t, leg, number); err != nil {
 		s.drop(t, id, "ending a channel that cannot be asked")
 		t.Call.Drop(leg)

@@ -211,7 +211,7 @@ func (p *PBX) reach(c *channel) {
 			return
 		}
 		if exists {
-			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED", "CALLERID(num)", language))
+			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED", "CALLERID(num)", "CDR_PROP(disable)", "CDR_PROP(party_a)", language))
 		}
 		switch ext.does {
 		case "answers":

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"metaflows/docker/phone"
+)
+
+// callRecord is one row of Asterisk's call records (cdr_csv), as far as tests look at it.
+type callRecord struct {
+	source, dialled, channel, peer, disposition string
+	talk                                        time.Duration // a second exact
+}
+
+// callRecords are the rows that Asterisk has written so far.
+func (l *lab) callRecords() (rows []callRecord) {
+	l.Helper()
+	file, err := os.Open(l.Server.CDRPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l.must(err)
+	defer func() { _ = file.Close() }()
+	lines, err := csv.NewReader(file).ReadAll()
+	l.must(err)
+	for _, f := range lines {
+		seconds, err := strconv.Atoi(f[13])
+		l.must(err)
+		rows = append(rows, callRecord{source: f[1], dialled: f[2], channel: f[5], peer: f[6], talk: time.Duration(seconds) * time.Second, disposition: f[14]})
+	}
+	return rows
+}
+
+// partyOf is the phone of a channel, or Local.
+func partyOf(channel string) string {
+	tech, rest, _ := strings.Cut(channel, "/")
+	if tech == "Local" {
+		return tech
+	}
+	name, _, _ := strings.Cut(rest, "-")
+	return name
+}
+
+// Every second of talk is in one call record, that of who dialled to whom it talked: of a call that is transferred by code as
+// of one that Dial() has made.
+func TestCallRecords(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", recordCodes)
+	phones := map[string]*phone.Phone{}
+	for _, name := range []string{"alice", "bob", "carol", "dave"} {
+		phones[name] = l.phone(name)
+	}
+	for _, c := range []struct {
+		about, dial string
+		to          []string // bob, and to whom the talk is transferred
+		want        []string
+	}{
+		{"Dial()", "d-bob", []string{"bob"}, []string{"1001 d-bob alice bob"}},
+		{"answered", "1002", []string{"bob"}, []string{"1001 1002 alice bob"}},
+		{"transferred once", "1002", []string{"bob", "carol"}, []string{"1001 1002 alice bob", "1001 1003 Local carol"}},
+		{"transferred twice", "1002", []string{"bob", "carol", "dave"}, []string{"1001 1002 alice bob", "1001 1003 Local carol", "1001 1004 Local dave"}},
+	} {
+		before := len(l.callRecords())
+		began := time.Now()
+		a, b := l.call(phones["alice"], c.dial, phones["bob"])
+		for _, next := range c.to[1:] {
+			l.heldFor(a, b, time.Second)
+			l.press(b, "*2"+map[string]string{"carol": "1003", "dave": "1004"}[next])
+			l.ended(b)
+			b = l.incoming(phones[next])
+			l.talk(a, b)
+		}
+		l.heldFor(a, b, time.Second)
+		l.hangUp(a)
+		l.ended(b)
+		talked := time.Since(began)
+		l.nothingLeft()
+		var got []string
+		var sum time.Duration
+		for _, r := range l.callRecords()[before:] {
+			got = append(got, fmt.Sprintf("%s %s %s %s", r.source, r.dialled, partyOf(r.channel), partyOf(r.peer)))
+			if sum += r.talk; r.disposition != "ANSWERED" {
+				t.Errorf("%s: a record of %s: %+v", c.about, r.disposition, r)
+			}
+		}
+		t.Logf("%s: %s, %s of %s", c.about, strings.Join(got, "; "), sum, talked.Round(time.Second))
+		if strings.Join(got, "; ") != strings.Join(c.want, "; ") {
+			t.Errorf("%s: the call records are %q, want %q", c.about, got, c.want)
+		}
+		// Each row counts whole seconds.
+		if slack := time.Duration(len(c.to)+1) * time.Second; sum > talked+slack || sum < talked-slack {
+			t.Errorf("%s: %s of talk are in the records, it was %s", c.about, sum, talked)
+		}
+	}
+}
