@@ -90,7 +90,7 @@ func citesOfGo(t *testing.T, path, text string, texts map[string]string) (sectio
 			}
 			for known != nil {
 				named := section.FindStringSubmatch(follows)
-				if named == nil || strings.HasPrefix(named[1], "README.md") { // that is another document
+				if len(named) == 0 || strings.HasPrefix(named[1], "README.md") { // that is another document
 					break
 				}
 				sections++
