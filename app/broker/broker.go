@@ -105,8 +105,9 @@ func (b *Broker) Addr() string {
 // Embedded says whether the server runs in this process.
 func (b *Broker) Embedded() bool { return b.engine != nil }
 
-// Failed is closed when the embedded server could not be opened again for five minutes after it could write no more;
-// Failure then says why. Nothing more is tried. With an external server it is never closed.
+// Failed is closed when the embedded server could not be opened again for five minutes after it could write no more, or
+// never for half a minute in all that time; Failure then says why. Nothing more is tried. With an external server it is
+// never closed.
 func (b *Broker) Failed() <-chan struct{} {
 	if b.engine == nil {
 		return nil

@@ -101,8 +101,13 @@ func (e *engine) run() {
 		case <-e.stop:
 			return
 		}
-		if time.Since(opened) > steady {
+		switch failing := time.Since(since); {
+		case time.Since(opened) > steady:
 			since, retry = time.Now(), firstReopen
+		case failing > e.giveUp: // it opens, and a moment later it cannot write again
+			e.close(errors.New(why))
+			e.fails(fmt.Errorf("the embedded NATS could write no more again and again for %s: %s", e.giveUp, why))
+			return
 		}
 		e.log.Error("the embedded NATS can write no more: it is closed and opened again; calls and codes go on, events wait", "error", why,
 			"do", "make room on the disk of METAFLOWS_DATA_DIR, or look after it")
@@ -119,14 +124,19 @@ func (e *engine) run() {
 			e.close(err)
 			e.log.Debug("the embedded NATS cannot be opened again yet", "error", err)
 			if time.Since(since) > e.giveUp {
-				e.failure = fmt.Errorf("the embedded NATS could not be opened again for %s: %w", e.giveUp, err)
-				close(e.failed)
+				e.fails(fmt.Errorf("the embedded NATS could not be opened again for %s: %w", e.giveUp, err))
 				return
 			}
 		}
 		opened = time.Now()
 		e.log.Info("the embedded NATS is open again", "after", time.Since(since).Round(time.Millisecond))
 	}
+}
+
+// fails says that nothing more is tried.
+func (e *engine) fails(why error) {
+	e.failure = why
+	close(e.failed)
 }
 
 // wait is false when the engine ends meanwhile.

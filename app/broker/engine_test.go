@@ -83,6 +83,31 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
+// A server that can be opened again, and each time can write no more a moment later, is given up as well.
+func TestOpenedInVain(t *testing.T) {
+	b := open(t, Config{})
+	b.engine.giveUp = time.Second
+	go func() {
+		for t.Context().Err() == nil {
+			if b.engine.err() == nil {
+				b.engine.breaks("Critical write error")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	select {
+	case <-b.Failed():
+	case <-time.After(15 * time.Second):
+		t.Fatal("it is not given up")
+	}
+	if err := b.Failure(); err == nil || !strings.Contains(err.Error(), "again and again for 1s") || !strings.Contains(err.Error(), "Critical write error") {
+		t.Error(err)
+	}
+	if b.Err() == nil {
+		t.Error("it says that NATS can be used")
+	}
+}
+
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !is(); {
