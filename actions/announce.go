@@ -1,10 +1,50 @@
 package actions
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"metaflows/flows"
 )
+
+// parseSounds reads A(called:calling).
+func parseSounds(value string) (called, calling string, err error) {
+	if strings.Contains(value, ",") { // ARI splits media there
+		return "", "", errors.New("has a comma: accepted are names of sound files, as A(called:calling)")
+	}
+	called, calling, _ = strings.Cut(value, ":")
+	return called, calling, nil
+}
+
+// introduce plays what option A says to a callee that has answered and to the caller, who are not connected yet.
+func (d *dialling) introduce(callee *flows.Leg) error {
+	if d.args.calledSound+d.args.callingSound == "" {
+		return nil
+	}
+	if d.args.answer > 0 { // the guards of the dialling would cut a long one
+		guard := longestSound + guardTime
+		if own := d.ownTimeout(); own > 0 {
+			guard = max(time.Second, min(guard, own-time.Since(d.began)))
+		}
+		for _, leg := range []*flows.Leg{d.caller, callee} {
+			d.quietly(func() error {
+				return d.pbx.SetVariables(leg.ID, map[string]string{"TIMEOUT(absolute)": seconds(guard)})
+			}, "making room for an announcement")
+		}
+	}
+	var playing []*flows.Task
+	play := func(leg *flows.Leg, sound string) {
+		if sound != "" {
+			playing = append(playing, d.t.Go("announcement", func(t *flows.Task) error { return d.announce(t, leg, "sound:"+sound) }))
+		}
+	}
+	play(callee, d.args.calledSound)
+	play(d.caller, d.args.callingSound)
+	unheard := func(t *flows.Task) bool { return !t.Done() }
+	return d.t.Until(0, func() bool { return d.caller.Gone || callee.Gone || !slices.ContainsFunc(playing, unheard) })
+}
 
 // longestSound is how long an announcement may take.
 const longestSound = 5 * time.Minute

@@ -311,7 +311,7 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	if !d.args.goOn {
 		vars[flows.VarPartner] = d.caller.Name
 	}
-	if d.args.elsewhere {
+	if d.args.elsewhere || d.args.calledSound+d.args.callingSound != "" {
 		vars["TIMEOUT(absolute)"] = "0"
 	}
 	if lasts := d.args.limit.lasts; lasts > 0 {

@@ -54,7 +54,9 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 	if err != nil {
 		return nil, "", err
 	}
-	stop()
+	if first == nil || d.args.calledSound == "" || d.args.callingSound != "" { // else the caller hears ringing meanwhile
+		stop()
+	}
 	if d.verdict != "" {
 		return nil, d.verdict, nil
 	}
@@ -73,6 +75,13 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 			d.dismiss(callee)
 		}
 	}
+	if err := d.introduce(first); err != nil {
+		return nil, "", err
+	}
+	if d.caller.Gone {
+		return nil, statusCancel, nil
+	}
+	stop()
 	return first, statusAnswer, d.bridge(d.caller, first)
 }
 

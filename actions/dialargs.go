@@ -19,8 +19,10 @@ type dialArgs struct {
 	dialOptions
 }
 
-// single: one callee, who is dialled inside the bridge.
-func (a dialArgs) single() bool { return len(a.targets) == 1 && !a.ringing && !a.music }
+// single: one callee, who is dialled inside the bridge. One who is to hear something before the caller must not be there.
+func (a dialArgs) single() bool {
+	return len(a.targets) == 1 && !a.ringing && !a.music && a.calledSound+a.callingSound == ""
+}
 
 // defaultDial is how long it rings where the dialplan does not say.
 const defaultDial = 30 * time.Second

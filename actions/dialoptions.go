@@ -13,6 +13,7 @@ type dialOptions struct {
 	music   bool // m(class): music instead of ringing
 	class   string
 
+	calledSound, callingSound   string    // A(called:calling): sounds that are played before callee and caller are connected
 	calledDigits, callingDigits string    // D(called:calling): keys that are sent at the answer
 	limit                       limit     // S, L
 	elsewhere                   bool      // c: a callee whose ringing is ended learns that the call was answered elsewhere
@@ -24,7 +25,7 @@ type dialOptions struct {
 }
 
 // optionsKnown is for people.
-const optionsKnown = "c, D(digits), f, g, i, L(limit), m(class), Q(cause), r, S(seconds), and without an effect h H I k K t T w W x X"
+const optionsKnown = "A(sound), c, D(digits), f, g, i, L(limit), m(class), Q(cause), r, S(seconds), and without an effect h H I k K t T w W x X"
 
 // options reads the options. One that is not known is not dropped but an error, so that nobody relies on what does not
 // happen.
@@ -46,6 +47,8 @@ var errUnknownOption = errors.New("is not known: accepted are " + optionsKnown)
 
 func (o *dialOptions) option(letter byte, value string) (err error) {
 	switch letter {
+	case 'A':
+		o.calledSound, o.callingSound, err = parseSounds(value)
 	case 'c':
 		o.elsewhere = true
 	case 'D':

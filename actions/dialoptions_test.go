@@ -49,6 +49,9 @@ func TestOptions(t *testing.T) {
 		{"rm(lab)", dialOptions{ringing: true, music: true, class: "lab"}},
 		{" g", dialOptions{goOn: true}},
 		{"i", dialOptions{ignoreForwards: true}},
+		{"A(welcome)", dialOptions{calledSound: "welcome"}},
+		{"A(welcome:wait)", dialOptions{calledSound: "welcome", callingSound: "wait"}},
+		{"A(:wait)", dialOptions{callingSound: "wait"}},
 		{"c", dialOptions{elsewhere: true}},
 		{"f(4711)", dialOptions{callerID: &callerID{number: "4711"}}},
 		{"f((555) 123-45)", dialOptions{callerID: &callerID{number: "55512345"}}},
@@ -99,10 +102,11 @@ func TestOptionsWithoutEffect(t *testing.T) {
 
 func TestOptionsRefused(t *testing.T) {
 	for _, tt := range []struct{ text, says string }{
-		{"Z", `option "Z" is not known: accepted are c, D(digits), f, g, `},
+		{"Z", `option "Z" is not known: accepted are A(sound), c, D(digits), f, g, `},
 		{"gZ", `option "Z"`},
 		{"G(a^b^1)", `option "G" is not known`},
 		{"m(a", `option "m" has no closing parenthesis`},
+		{"A(a,b)", `option "A" has a comma: accepted are`},
 		{"g)", `option ")" is not known`},
 		{"S", `option "S" has no limit: accepted are whole seconds`},
 		{"S(0)", `option "S" has no limit`},

@@ -70,6 +70,20 @@ func letters() []diallingCase {
 			s.hangUp(b)
 			s.over(a)
 		}},
+		{name: "option A", phones: answering, dial: "PJSIP/bob,30,A(" + warning + ")", vars: "A=" + warning, play: func(s *scene) {
+			a := s.call()
+			b := s.answered("bob")
+			s.outcome.note("the callee hears it", when(0, func() { s.hears(b, warningTone) }))
+			select {
+			case <-a.Answered():
+				s.outcome.note("the caller is answered", "before its end")
+			default:
+				s.outcome.note("the caller is answered", "after it")
+			}
+			s.talk(a, b)
+			s.hangUp(b)
+			s.over(a)
+		}},
 		{name: "option D", phones: answering, dial: "PJSIP/bob,30,D(12w#:34)", play: func(s *scene) {
 			a, b := s.answers()
 			s.gets(b, "12#")

@@ -43,10 +43,11 @@ func sideExtension(side, dials, cause string) string {
 	again, _, _ := strings.Cut(dials, "\n")
 	again = strings.ReplaceAll(again, "${WANTED}", "${PJSIP_HEADER(read,X-Then)}")
 	return `
-exten => _` + side + `-.,1,Set(WANTED=${PJSIP_HEADER(read,X-Dial)})
+exten => _` + side + `-.,1,Set(WANTED=${EVAL(${PJSIP_HEADER(read,X-Dial)})})
  same => n,Verbose(0,begins call=${CHANNEL(pjsip,call-id)} channel=${CHANNEL})
- same => n,ExecIf($["${PJSIP_HEADER(read,X-Set)}"!=""]?MSet(${EVAL(${PJSIP_HEADER(read,X-Set)})}))
- same => n,` + dials + `
+ same => n,GotoIf($["${PJSIP_HEADER(read,X-Set)}"=""]?set)
+ same => n,MSet(${EVAL(${PJSIP_HEADER(read,X-Set)})})
+ same => n(set),` + dials + `
  same => n,ExecIf($["${PJSIP_HEADER(read,X-Then)}"!=""]?` + again + `)
  same => n,Verbose(0,goes on channel=${CHANNEL} DIALSTATUS=${DIALSTATUS} DIALEDPEERNAME=${DIALEDPEERNAME} DIALEDTIME=${DIALEDTIME} ANSWEREDTIME=${ANSWEREDTIME} CAUSE=${` + cause + `})
  same => n,Goto(${CUT(EXTEN,-,2)})
