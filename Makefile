@@ -61,8 +61,8 @@ unit: cc ## all tests that need no Asterisk, in a random order, nothing taken fr
 end-to-end: cc asterisk ## the tests that call on a real Asterisk
 	@mkdir -p bin; : > $(log); export CGO_ENABLED=1; failed=; \
 	run() { \
-		echo "go test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 12m -v $$*"; \
-		$(GO) test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 12m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' || failed=1; \
+		echo "go test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 20m -v $$*"; \
+		$(GO) test -race -shuffle=on -count=1 -p 1 -parallel 4 -timeout 20m -v "$$@" 2>&1 | tee -a $(log) | grep --line-buffered -E '^(--- |ok|FAIL|panic: )' || failed=1; \
 	}; \
 	run $(on_asterisk); \
 	run -run '^TestAsterisk' $(call having,TestAsterisk); \

@@ -238,7 +238,7 @@ func TestConflictsBounded(t *testing.T) {
 	for _, c := range conflictsLarge(t) {
 		began := time.Now()
 		conflicts := Merge(Settings{}, c.doc, nil, nil).Conflicts()
-		if took := time.Since(began); took > 5*time.Second { // with the race detector, on a machine with much to do
+		if took := time.Since(began); took > 20*time.Second { // what is not bounded takes minutes; this is with the race detector, on a machine with much to do
 			t.Errorf("%s: %s, %d conflicts", c.name, took, len(conflicts))
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"metaflows/app/broker/brokertest"
 	"metaflows/docker/logtest"
 )
@@ -45,7 +47,14 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 			t.Fatal(nc.LastError())
 		}
 	}
+	told := make(chan struct{})
+	nc.SetClosedHandler(func(*nats.Conn) { close(told) }) // it comes after what is told of the refusals
 	nc.Close()
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connection does not end")
+	}
 	if n := strings.Count(log.String(), "Permissions Violation"); n < 1 || n > 10 {
 		t.Errorf("%d refusals of %d are told", n, tries)
 	}
