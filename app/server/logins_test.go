@@ -44,6 +44,7 @@ func (l *lab) until(token, method, path, body string, want int) (token2 string) 
 
 func (l *lab) makeKey(account string) (id, key, login string) {
 	l.Helper()
+	l.until(l.token, "GET", "/v2/accounts/"+account+"/api_keys", "", 200) // the logins are loaded
 	status, answer := l.as(l.token, "PUT", "/v2/accounts/"+account+"/api_keys", `{"data":{"name":"for tests"}}`)
 	id, _ = answer.Data["id"].(string)
 	key, _ = answer.Data["api_key"].(string)
