@@ -91,6 +91,7 @@ func (m *mirror) keep(ctx context.Context) {
 		began := time.Now()
 		if m.write() {
 			pause, retry = max(burst, share*time.Since(began)), firstWrite
+			m.forget(ctx)
 		} else {
 			pause, retry = retry, min(2*retry, lastWrite)
 		}

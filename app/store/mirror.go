@@ -35,11 +35,13 @@ type mirror struct {
 	changed   func(key string) // after every change in memory, without the lock; may be nil
 	restoring func(n int)      // for tests: so many values of a lost bucket are stored again; may be nil
 
-	mu        sync.Mutex        // guards what follows and changes of values
-	revisions map[string]uint64 // of every key that is known, also of one that was deleted; 0: of the file or of a bucket that is gone
-	highest   uint64            // revision of the bucket that is known
-	told      uint64            // highest revision that the watch has told of
-	news      chan struct{}     // closed when told grows; nil: nobody waits
+	mu        sync.Mutex          // guards what follows and changes of values
+	revisions map[string]uint64   // of every key that is known, also of one that was deleted; 0: of the file or of a bucket that is gone
+	marks     map[string]struct{} // those of them that were deleted
+	maxMarks  int                 // above which some are forgotten
+	highest   uint64              // revision of the bucket that is known
+	told      uint64              // highest revision that the watch has told of
+	news      chan struct{}       // closed when told grows; nil: nobody waits
 	problem   error
 	loaded    bool
 	created   time.Time // of the bucket that the revisions are of
@@ -80,6 +82,7 @@ func (m *mirror) begin() error {
 		return fmt.Errorf("%s: %w", m.what, err)
 	}
 	m.js, m.revisions, m.problem = js, map[string]uint64{}, errors.New("not loaded from NATS yet")
+	m.marks, m.maxMarks = map[string]struct{}{}, maxMarks
 	m.ready, m.again, m.dirty = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
 	m.recall()
 	return nil
@@ -363,6 +366,7 @@ func (m *mirror) apply(key string, raw []byte, revision uint64) {
 func (m *mirror) put(key string, raw []byte, revision uint64) (news bool, err error) {
 	_, _, there := m.values.get(key)
 	m.revisions[key] = revision
+	m.marked(key, raw == nil)
 	if news = raw != nil || there; news {
 		err = m.set(key, raw, revision)
 		m.touch(key)

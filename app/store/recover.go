@@ -254,6 +254,7 @@ func (m *mirror) adopt(look *look, d *doubt) {
 		}
 		put(key, nil, 0)
 		delete(m.revisions, key)
+		m.marked(key, false)
 	}
 	if m.told = look.to; m.news != nil {
 		close(m.news)
