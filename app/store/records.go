@@ -272,6 +272,9 @@ func (s *shelf) set(key string, raw []byte, revision uint64) error {
 		}
 		return nil
 	}
+	if _, listed := slices.BinarySearchFunc(g.sorted, key, func(r Record, key string) int { return strings.Compare(r.Key, key) }); !listed {
+		delete(g.stale, key) // or what comes and goes between two lists would be kept
+	}
 	if delete(g.records, key); len(g.records) == 0 {
 		delete(s.groups, groupOf(key))
 		s.sorted = nil

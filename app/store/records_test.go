@@ -513,6 +513,21 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// Records that come and go between two lists leave nothing behind.
+func TestListsForgetWhatHasGone(t *testing.T) {
+	r := filledRecords(10)
+	all, _ := r.List("")
+	group := groupOf(all[0].Key)
+	for n := range 1000 {
+		key := r.shelf.prefix + fmt.Sprintf("%s.user.gone%d", group, n)
+		_ = r.shelf.set(key, []byte("1"), uint64(n+1))
+		_ = r.shelf.set(key, nil, uint64(n+2))
+	}
+	if stale := len(r.shelf.groups[group].stale); stale > 0 {
+		t.Errorf("%d that have gone are kept for the next list", stale)
+	}
+}
+
 // Whatever is put, changed and deleted between two lists: they are all there, sorted, as they are now.
 func TestListsFollowChanges(t *testing.T) {
 	r := filledRecords(0)
