@@ -30,12 +30,15 @@ const defaultDial = 30 * time.Second
 // errNobody: the list has nothing but empty elements, as that of a phone's contacts when it is not registered.
 var errNobody = errors.New("there is nobody to dial: the list of dialstrings is empty")
 
-// parseDial reads the arguments after the application's name: dial,<dialstring>[&...][,<seconds>[,<options>]]. Empty
+// DialForm is what may stand behind the application's name, for people.
+const DialForm = "dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]]"
+
+// parseDial reads the arguments after the application's name, of the form DialForm. Empty
 // elements of the list are passed over, as by Dial(); where no other is left the error is errNobody.
 func parseDial(args []string) (dialArgs, error) {
 	a := dialArgs{answer: defaultDial, dialOptions: dialOptions{others: flows.CauseAnsweredElsewhere}}
 	if args[0] != "dial" {
-		return a, fmt.Errorf("%q is not known: accepted is dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]], or nothing", args[0])
+		return a, fmt.Errorf("%q is not known: accepted is %s, or nothing", args[0], DialForm)
 	}
 	if len(args) < 2 {
 		return a, errors.New("dial needs a dialstring, as in dial,PJSIP/alice")

@@ -43,7 +43,8 @@ func (o *dialOptions) options(s string) error {
 	return nil
 }
 
-var errUnknownOption = errors.New("is not known: accepted are " + optionsKnown)
+// ErrUnknownOption is part of the error for an option with a letter that means nothing here.
+var ErrUnknownOption = errors.New("is not known: accepted are " + optionsKnown)
 
 func (o *dialOptions) option(letter byte, value string) (err error) {
 	switch letter {
@@ -81,7 +82,7 @@ func (o *dialOptions) option(letter byte, value string) (err error) {
 		o.warn("I has no effect: connected line updates are passed on")
 	case ' ':
 	default:
-		err = errUnknownOption
+		err = ErrUnknownOption
 	}
 	return err
 }

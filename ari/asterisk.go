@@ -19,6 +19,7 @@ type Info struct {
 	Version  string // 22.10.1
 	EntityID string // unique for each Asterisk
 	Name     string // of the system, where asterisk.conf gives one
+	User     string // that it runs as, where it was told one (asterisk -U, runuser)
 }
 
 // Info asks Asterisk for its version and names.
@@ -31,7 +32,7 @@ func (c *Client) Info() (Info, error) {
 }
 
 func newInfo(info *v5.AsteriskInfo) Info {
-	return Info{Version: info.SystemInfo.Version, EntityID: info.SystemInfo.EntityID, Name: info.ConfigInfo.Name}
+	return Info{Version: info.SystemInfo.Version, EntityID: info.SystemInfo.EntityID, Name: info.ConfigInfo.Name, User: info.ConfigInfo.SetID.User}
 }
 
 // tooOld says whether a version is known to be older than what we need. One that is not a number (a git build) is given

@@ -263,6 +263,12 @@ func (c *Client) Holder(application string) (process, at string, err error) {
 	return owner(value), at, nil
 }
 
+// Global reads a global variable of Asterisk, also one of its own, as ASTETCDIR and ASTSPOOLDIR; "" when it is not set.
+func (c *Client) Global(name string) (string, error) {
+	value, err := c.global(context.Background(), name)
+	return value, fail("read the global variable", name, err)
+}
+
 // global reads a global variable of Asterisk; "" when it is not set. It works also while the client must not act.
 func (c *Client) global(ctx context.Context, name string) (string, error) {
 	var answer struct {

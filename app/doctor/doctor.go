@@ -1,5 +1,6 @@
-// Package doctor looks at an Asterisk as metaflows needs it, and says which lines its configuration lacks. It uses a
-// Stasis application of its own for a moment, so it can be asked while metaflows runs, and leaves nothing behind.
+// Package doctor looks at an Asterisk as metaflows needs it, and says which lines its configuration lacks. What Asterisk does
+// it asks by ARI, with a Stasis application of its own for a moment, so it can be asked while metaflows runs, and leaves
+// nothing behind; which line is to blame it reads in the configuration files, where they are on this machine.
 package doctor
 
 import (
@@ -33,6 +34,8 @@ type patient struct {
 	events  chan flows.Event
 	id      string // of what is made for the examination
 	healthy bool
+
+	applications []string // that are connected beside ours, by their names
 }
 
 // Deliver is ari.Handler.
@@ -43,21 +46,25 @@ func (p *patient) Deliver(_ string, ev flows.Event) {
 	}
 }
 
-// Examine connects with the environment's values, prints what it finds, and says whether everything is there.
-func Examine(ctx context.Context, cfg config.Config, out io.Writer) bool {
+// Examine connects with the environment's values, prints what it finds, and says whether everything is there. It looks at
+// Asterisk's configuration files, too, if they are on this machine: in folder, or where that is "" where Asterisk says that
+// they are. It changes nothing.
+func Examine(ctx context.Context, cfg config.Config, folder string, out io.Writer) bool {
 	p, end, err := consult(ctx, cfg, out)
 	if err != nil {
 		p.bad(err.Error())
 		return false
 	}
 	defer end()
-	if p.connect(ctx) {
-		p.holder()
+	reached := p.connect(ctx)
+	if reached {
+		p.holder(ctx)
 		if p.channel(ctx) {
 			p.recording(ctx)
 			_ = p.client.Hangup(p.id, 0)
 		}
 	}
+	p.files(folder, reached)
 	if p.healthy {
 		fmt.Fprintln(out, "Asterisk is ready for metaflows.")
 	}
@@ -119,19 +126,6 @@ func (p *patient) userLines() []string {
 	return []string{"in ari.conf:", "[" + p.cfg.ARI.Username + "]", "type = user", "read_only = no", "password = (that of METAFLOWS_ARI_PASSWORD)"}
 }
 
-// holder says which process has the application.
-func (p *patient) holder() {
-	name, at, err := p.client.Holder(p.cfg.ARI.Application)
-	switch {
-	case err != nil:
-		p.bad(err.Error())
-	case name == "":
-		p.good("the application " + p.cfg.ARI.Application + " is held by nobody now")
-	default:
-		p.good("the application " + p.cfg.ARI.Application + " is held by " + name + ", which has last said so at " + at)
-	}
-}
-
 // channel makes a channel that dials nobody, and looks at what its event carries and what its dialplan has.
 func (p *patient) channel(ctx context.Context) bool {
 	err := p.client.CreateChannel(flows.ChannelSpec{ID: p.id, Endpoint: "Local/s@metaflows-orphan/n"})
@@ -184,55 +178,6 @@ func (p *patient) handler() {
 	}
 }
 
-// recording writes a short recording where metaflows writes its own, and removes it.
-func (p *patient) recording(ctx context.Context) {
-	err := p.record(ctx)
-	if err != nil {
-		p.bad("calls cannot be recorded: "+err.Error(),
-			"in modules.conf:", "load = res_ari_recordings.so", "load = res_stasis_recording.so", "load = format_wav.so",
-			"and Asterisk's user must be able to write into <astspooldir>/recording (asterisk.conf)")
-		return
-	}
-	p.good("Asterisk can write recordings")
-}
-
-func (p *patient) record(ctx context.Context) error {
-	bridge := p.id + "-bridge" // an id that a channel has too would get no events
-	if err := p.client.CreateBridge(bridge); err != nil {
-		return err
-	}
-	defer func() { _ = p.client.DeleteBridge(bridge) }()
-	if err := p.client.AddToBridge(bridge, p.id, false); err != nil { // so that the bridge's events come to us
-		return err
-	}
-	name := p.id + "-recording" // in no folder, which would stay
-	if err := p.client.Record(bridge, name, "wav"); err != nil {
-		return err
-	}
-	var failed error
-	writes := p.await(ctx, func(ev flows.Event) bool {
-		switch e := ev.(type) {
-		case flows.RecordingStarted:
-			return e.Recording == name
-		case flows.RecordingDone:
-			failed = fmt.Errorf("it answers %q", e.Cause)
-			return e.Recording == name
-		}
-		return false
-	})
-	if failed != nil {
-		return failed
-	}
-	if !writes {
-		return errors.New("a recording did not begin")
-	}
-	if err := p.client.StopRecording(name); err != nil {
-		return err
-	}
-	p.await(ctx, func(ev flows.Event) bool { done, ok := ev.(flows.RecordingDone); return ok && done.Recording == name })
-	return p.client.DeleteStoredRecording(name)
-}
-
 // await takes events until one is as wanted; false when none comes in time.
 func (p *patient) await(ctx context.Context, wanted func(flows.Event) bool) bool {
 	timeout := time.After(eventTimeout)
@@ -247,16 +192,5 @@ func (p *patient) await(ctx context.Context, wanted func(flows.Event) bool) bool
 		case <-ctx.Done():
 			return false
 		}
-	}
-}
-
-func (p *patient) good(what string) { fmt.Fprintln(p.out, "ok     ", what) }
-
-// bad prints what is missing, and the lines that put it right.
-func (p *patient) bad(what string, lines ...string) {
-	p.healthy = false
-	fmt.Fprintln(p.out, "MISSING", what)
-	for _, line := range lines {
-		fmt.Fprintln(p.out, "          "+line)
 	}
 }

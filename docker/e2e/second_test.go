@@ -51,7 +51,7 @@ func TestSecondProcess(t *testing.T) {
 				t.Errorf("a program that acts on a call of another process gets %d %s, want 503", a.status, a.text)
 			}
 			var says strings.Builder
-			if doctor.Examine(o.ctx, o.config(o.ARIURL), &says); !strings.Contains(says.String(), "the application metaflows is held by second-") {
+			if doctor.Examine(o.ctx, o.config(o.ARIURL), "", &says); !strings.Contains(says.String(), "the application metaflows is held by second-") {
 				t.Errorf("the doctor says %s", &says)
 			}
 			o.hangUp(c) // while the first does not look

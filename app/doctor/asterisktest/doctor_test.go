@@ -4,6 +4,7 @@ package asterisktest
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func start(t *testing.T, options pbx.Options) (*pbx.Server, config.Config) {
 func examine(t *testing.T, asterisk *pbx.Server, cfg config.Config) (healthy bool, says string) {
 	t.Helper()
 	var out strings.Builder
-	healthy = doctor.Examine(t.Context(), cfg, &out)
+	healthy = doctor.Examine(t.Context(), cfg, filepath.Join(asterisk.Dir, "etc"), &out)
 	t.Log(out.String())
 	if files, err := os.ReadDir(asterisk.RecordingDir); err != nil || len(files) != 0 {
 		t.Error("recordings are left over", files, err)
@@ -54,7 +55,8 @@ func examine(t *testing.T, asterisk *pbx.Server, cfg config.Config) (healthy boo
 func TestHealthy(t *testing.T) {
 	asterisk, cfg := start(t, pbx.Options{})
 	healthy, says := examine(t, asterisk, cfg)
-	if !healthy || strings.Count(says, "ok ") != 5 {
+	if !healthy || strings.Count(says, "ok ") != 8 || strings.Count(says, "NOTE ") != 2 ||
+		!strings.Contains(says, "NOTE    the application metaflows is held by nobody now") || !strings.Contains(says, "NOTE    1 of 6 endpoints have no METAFLOWS_ACCOUNT, so no codes, and cannot transfer: outside (pjsip.conf:") {
 		t.Error("the lab's Asterisk is refused")
 	}
 	cfg.ARI.Password = "wrong"

@@ -1,0 +1,116 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+// usualFolder is where Asterisk's configuration lies where it does not say so.
+const usualFolder = "/etc/asterisk"
+
+// files looks at the configuration in a folder of this machine; "" is the one that Asterisk names.
+func (p *patient) files(folder string, reached bool) {
+	named := folder != ""
+	if !named {
+		folder = usualFolder
+		if reached {
+			if says, err := p.client.Global("ASTETCDIR"); err == nil && says != "" {
+				folder = says
+			}
+		}
+	}
+	all := map[string]*configuration{}
+	for _, name := range []string{"ari.conf", "http.conf", "extensions.conf", "pjsip.conf", "pjsip_wizard.conf"} {
+		c, err := read(folder, name)
+		switch {
+		case err == nil:
+			all[name] = c
+		case !errors.Is(err, fs.ErrNotExist):
+			p.tell(finding{level: note, what: "not looked at: " + err.Error(), lines: []string{"metaflows doctor is for root, who may read Asterisk's configuration"}})
+		}
+	}
+	if len(all) == 0 {
+		level := note
+		if named {
+			level = missing
+		}
+		p.tell(finding{
+			level: level, what: "no configuration of Asterisk is in " + folder + " on this machine: its files were not looked at",
+			lines: []string{"where they are elsewhere: metaflows doctor --folder FOLDER"},
+		})
+		return
+	}
+	p.good("the files in " + folder + " are looked at")
+	p.examineFiles(all, reached)
+}
+
+// examineFiles looks at those that are there.
+func (p *patient) examineFiles(all map[string]*configuration, reached bool) {
+	for _, name := range []string{"ari.conf", "http.conf", "extensions.conf"} {
+		if c := all[name]; c != nil {
+			p.tell(examineEnds(c, name)...)
+		}
+	}
+	if c := all["http.conf"]; c != nil {
+		p.tell(examineHTTP(c)...)
+		if !reached {
+			p.tell(examineURL(c, p.cfg.ARI.URL)...)
+		}
+	}
+	if c := all["extensions.conf"]; c != nil {
+		p.tell(examineDialplan(c, p.cfg.ARI.Application, p.applications)...)
+	}
+	var known []endpoint
+	for _, name := range []string{"pjsip.conf", "pjsip_wizard.conf"} {
+		if c := all[name]; c != nil {
+			known = append(known, endpoints(c)...)
+		}
+	}
+	p.tell(examineEndpoints(known)...)
+}
+
+// examineEnds looks for an #include that was written behind a line without an end, where Asterisk takes it for a part of that
+// line, and for a file where that would come next.
+func examineEnds(c *configuration, name string) []finding {
+	var found []finding
+	for _, i := range c.glued {
+		found = append(found, finding{
+			level: missing, what: fmt.Sprintf("%s: #include %s stands behind something else, and Asterisk reads it as a part of that", i.place, i.to),
+			lines: []string{"in " + i.file + ", on a line of its own:", "#include " + i.to},
+		})
+	}
+	for _, unread := range c.unread {
+		found = append(found, finding{level: note, what: "not looked at: " + unread, lines: []string{"metaflows doctor is for root, who may read Asterisk's configuration"}})
+	}
+	for _, u := range c.unopened {
+		found = append(found, finding{
+			level: missing, what: fmt.Sprintf("%s adds to [%s], which %s does not have above: Asterisk reads nothing of the file", u.place, u.to, name),
+			lines: []string{"above all else in " + name + ":", "[" + u.to + "]"},
+		})
+	}
+	included := false
+	for _, i := range c.includes {
+		included = included || isFragment(i.to)
+	}
+	if c.unended && !included && found == nil {
+		path := filepath.Join(c.folder, name)
+		found = append(found, finding{
+			level: note, what: name + " has no newline at its end: an #include that is added there would become a part of its last line",
+			lines: []string{"echo >> " + quote(path)},
+		})
+	}
+	return found
+}
+
+// quote makes one word for a shell.
+func quote(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
+}
