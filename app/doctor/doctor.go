@@ -116,7 +116,8 @@ func (p *patient) unreachable(problem string) {
 		p.bad("there is no ARI at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL)", "in ari.conf:", "[general]", "enabled = yes")
 	case errors.As(err, &answered) && answered.Status == 0:
 		p.bad("nobody answers at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL): "+problem,
-			"in http.conf:", "[general]", "enabled = yes", "bindaddr = 127.0.0.1", "bindport = 8088", "in ari.conf:", "[general]", "enabled = yes")
+			"in http.conf, those that [general] does not have (who uses the server elsewhere would be cut off):", "enabled = yes", "bindaddr = 127.0.0.1", "bindport = 8088",
+			"in ari.conf:", "[general]", "enabled = yes")
 	default:
 		p.bad(problem)
 	}
