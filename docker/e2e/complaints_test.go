@@ -34,7 +34,7 @@ var tolerated = []*regexp.Regexp{
 var cut = []*regexp.Regexp{
 	// Asterisk says so, and that there is no application to enter.
 	regexp.MustCompile(`res_http_websocket\.c: (Web socket closed abruptly|Error reading from web socket: Connection reset by peer)`),
-	regexp.MustCompile(`ari/ari_websockets\.c: WebSocket read error: (Success|Connection reset by peer)`),
+	regexp.MustCompile(`ari/ari_websockets\.c: WebSocket read error: (Success|Connection reset by peer|Software caused connection abort)`),
 	regexp.MustCompile(`res_stasis\.c: (Stasis app 'metaflows' not active|Could not move to Stasis app 'metaflows' - not active)`),
 	regexp.MustCompile(`app_stasis_broadcast\.c: Channel \S+: not claimed within`),
 }
