@@ -48,28 +48,29 @@ func (c *Call) keysUp(added *Leg) (at time.Time) {
 		if leg == added && !leg.keypad.closed { // else there is not so much time
 			pause = ownPause
 		}
-		at = later(at, later(leg.calm, c.paused(leg, pause)))
+		at = later(at, later(leg.calm, c.paused(leg.released, pause)))
 	}
 	return at
 }
 
 // mayKeep is from when a leg's keys may be kept from the others; what is past is now. A code goes on at once, so that this
 // waits for the end of the leg's own digit alone, as early as that may be: its next one does not begin for minGap after that,
-// for the bridge. Only another whose keys pass, and who is typing, is waited for: the leg would hear its digit twice.
+// for the bridge. Only another whose keys pass, and of whom one has just passed, is waited for: the leg would hear its digit twice.
 func (c *Call) mayKeep(leg *Leg) (at time.Time) {
 	at = leg.echo.ends()
 	for _, peer := range c.Peers(leg) {
 		if kept := peer.asked && len(peer.joins) == 0; !kept {
-			at = later(at, later(peer.calm, c.paused(peer, typingPause)))
+			at = later(at, later(peer.calm, c.paused(peer.passed, typingPause)))
 		}
 	}
 	return at
 }
 
-// paused is when a leg will have pressed no key for a time, zero if that is past or another is not to be expected yet.
-func (c *Call) paused(leg *Leg, pause time.Duration) time.Time {
-	if since := c.clock.now().Sub(leg.released); since > justReleased && since < pause {
-		return leg.released.Add(pause)
+// paused is when no key will have been pressed for a time since the last one, zero if that is past or another is not to be
+// expected yet.
+func (c *Call) paused(last time.Time, pause time.Duration) time.Time {
+	if since := c.clock.now().Sub(last); since > justReleased && since < pause {
+		return last.Add(pause)
 	}
 	return time.Time{}
 }

@@ -32,6 +32,7 @@ func (c *Call) heard(leg *Leg) {
 	if leg.absorbed(e.begun) {
 		return
 	}
+	leg.passed = e.last.Arrived
 	for _, peer := range c.Peers(leg) {
 		c.sent(peer, e.begun, later(e.last.Stamp, e.free))
 	}

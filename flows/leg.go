@@ -53,7 +53,8 @@ type Leg struct {
 	keypad   *Keypad
 	echo     echo
 	released time.Time // when its last key was reported
-	calm     time.Time // before that Asterisk may still be at it
+	passed   time.Time // when the last one that the others heard was reported
+	calm     time.Time // before that Asterisk may still be at its last key
 	timerAt  time.Time // when the key timer is due; zero: none
 	timer    timer
 

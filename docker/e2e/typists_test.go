@@ -46,3 +46,23 @@ func TestCodeAfterTheOthersCode(t *testing.T) {
 		})
 	}
 }
+
+// What was no code is heard by the other party once, also where that has just pressed a code: its own phone was sent a digit
+// then, and Asterisk does not believe the beginnings of its keys for half a second.
+func TestNoCodeAfterTheOthersCode(t *testing.T) {
+	for _, gap := range []time.Duration{0, 150, 300} {
+		t.Run(fmt.Sprint(int(gap), " ms"), func(t *testing.T) {
+			l := newLab(t)
+			l.document("acme", twoCodes)
+			a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+			l.press(b, "*9")
+			l.event("recording.started", 1)
+			l.press(b, "*9")
+			time.Sleep(gap * time.Millisecond)
+			l.press(a, "*5")
+			l.gets(b, "*5")
+			l.hangUp(b)
+			l.ended(a)
+		})
+	}
+}
