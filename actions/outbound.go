@@ -28,8 +28,9 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
-	if local { // it has none of its own
+	if local { // it has no number of its own
 		spec.Variables[callerNumber] = number
+		maps.Copy(spec.Variables, unrecorded)
 	}
 	var entered *flows.Started
 	if err := s.pbx.CreateChannel(spec); err != nil {
@@ -59,9 +60,6 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 	leg := flows.NewLeg(entered.Channel, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
-	if local {
-		s.quietly(func() error { return s.pbx.SetVariables(id, unrecorded) }, "leaving the near half of a Local channel out of the call records")
-	}
 	if err := s.identify(t, leg, number); err != nil {
 		s.drop(t, id, "ending a channel that cannot be asked")
 		t.Call.Drop(leg)
