@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"metaflows/app/store"
 	"metaflows/flows"
@@ -44,11 +45,20 @@ func (a *API) listStored(x *exchange) {
 	if x.account == "" {
 		accounts, err = a.cfg.Documents.Accounts()
 	}
+	if err != nil {
+		x.unavailable(err)
+		return
+	}
 	page, start, held := []storedDocument{}, x.param("start_key"), 0
+	first, _, _ := strings.Cut(start, ",")
 	for _, account := range accounts {
-		var places []store.Place
-		if err == nil {
-			places, err = a.cfg.Documents.Places(account)
+		if account < first { // pages before this one had all of it
+			continue
+		}
+		places, err := a.cfg.Documents.Places(account)
+		if err != nil {
+			x.unavailable(err)
+			return
 		}
 		slices.SortFunc(places, func(p, q store.Place) int { return cmp.Compare(placeKey(p), placeKey(q)) })
 		for _, p := range places {
@@ -59,9 +69,10 @@ func (a *API) listStored(x *exchange) {
 				x.stored(start, placeKey(p), page)
 				return
 			}
-			doc, there, problem := a.cfg.Documents.Get(p)
-			if problem != nil {
-				err = problem
+			doc, there, err := a.cfg.Documents.Get(p)
+			if err != nil {
+				x.unavailable(err)
+				return
 			}
 			if !there {
 				continue
@@ -69,10 +80,6 @@ func (a *API) listStored(x *exchange) {
 			held += len(doc.Raw)
 			page = append(page, shown(p, doc))
 		}
-	}
-	if err != nil {
-		x.unavailable(err)
-		return
 	}
 	x.stored(start, "", page)
 }
