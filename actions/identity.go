@@ -77,9 +77,13 @@ func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err e
 	if errors.Is(err, flows.ErrDetached) || errors.Is(err, flows.ErrCallEnded) {
 		return made, err
 	}
+	if errors.Is(err, errAnotherTechnology) {
+		t.Call.Log.Info("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err)
+		return made, nil
+	}
 	if err != nil {
 		t.Call.Log.Error("whose a leg is cannot be asked: it has no codes", "leg", leg.Name, "error", err,
-			"do", "for another technology than PJSIP nothing; else see what Asterisk's own log says at this time")
+			"do", "see what Asterisk's own log says at this time")
 		return made, nil
 	}
 	if leg.ID == channel && !leg.Gone {
