@@ -25,8 +25,8 @@ func (d *dialling) introduce(callee *flows.Leg) error {
 	}
 	if d.args.answer > 0 { // the guards of the dialling would cut a long one
 		guard := longestSound + guardTime
-		if own := d.ownTimeout(); own > 0 {
-			guard = max(time.Second, min(guard, own-time.Since(d.began)))
+		if left := d.ownLeft(); left > 0 {
+			guard = min(guard, left)
 		}
 		for _, leg := range []*flows.Leg{d.caller, callee} {
 			d.quietly(func() error {
@@ -42,8 +42,12 @@ func (d *dialling) introduce(callee *flows.Leg) error {
 	}
 	play(callee, d.args.calledSound)
 	play(d.caller, d.args.callingSound)
-	unheard := func(t *flows.Task) bool { return !t.Done() }
-	return d.t.Until(0, func() bool { return d.caller.Gone || callee.Gone || !slices.ContainsFunc(playing, unheard) })
+	return d.t.Until(0, func() bool { return d.caller.Gone || callee.Gone || allDone(playing) })
+}
+
+// allDone says whether tasks have ended.
+func allDone(tasks []*flows.Task) bool {
+	return !slices.ContainsFunc(tasks, func(t *flows.Task) bool { return !t.Done() })
 }
 
 // longestSound is how long an announcement may take.

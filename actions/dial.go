@@ -1,8 +1,6 @@
 package actions
 
 import (
-	"errors"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +11,6 @@ import (
 
 // enterWait is how long a channel that we made may take to enter the application; it takes about a millisecond.
 const enterWait = 5 * time.Second
-
-// guardTime is what a call that is being dialled has beyond its dial time if the application hangs meanwhile.
-const guardTime = 10 * time.Second
 
 // orphanHandler hangs up the channel in METAFLOWS_PARTNER, or the one in its argument, when its own channel ends: it acts
 // also when the application does not (asterisk-conf ships it).
@@ -119,24 +114,6 @@ func (d *dialling) prepare(rings bool) error {
 // ofEarlierCall are the variables that an earlier call of the same channel may have left.
 var ofEarlierCall = []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", "METAFLOWS_HANGUPCAUSE"}
 
-// ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
-func (d *dialling) ownTimeout() time.Duration {
-	s, err := strconv.ParseFloat(d.own["TIMEOUT(absolute)"], 64)
-	if err != nil || s <= 0 {
-		return 0
-	}
-	return time.Duration(s * float64(time.Second))
-}
-
-// guard is the caller's TIMEOUT(absolute) while it is dialled. Where the dialling has no limit its own stays as it is.
-func (d *dialling) guard() time.Duration {
-	guard := d.args.answer + guardTime
-	if own := d.ownTimeout(); own > 0 {
-		guard = min(guard, own)
-	}
-	return guard
-}
-
 // restore is what puts the caller's own values back.
 func (d *dialling) restore() map[string]string {
 	vars := map[string]string{
@@ -145,8 +122,8 @@ func (d *dialling) restore() map[string]string {
 	}
 	if d.args.answer > 0 {
 		vars["TIMEOUT(absolute)"] = "0"
-		if own := d.ownTimeout(); own > 0 {
-			vars["TIMEOUT(absolute)"] = seconds(max(time.Second, own-time.Since(d.began)))
+		if left := d.ownLeft(); left > 0 {
+			vars["TIMEOUT(absolute)"] = seconds(left)
 		}
 	}
 	return vars
@@ -236,55 +213,6 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 	return nil, d.statusOf(callee), nil
 }
 
-// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, or a redirection.
-func (d *dialling) rest() time.Duration {
-	if !d.resumed && d.left == nil || d.args.answer == 0 {
-		return d.args.answer
-	}
-	return max(time.Second, d.args.answer-time.Since(d.began))
-}
-
-// rings is the time for Asterisk to end the ringing.
-func (d *dialling) rings() time.Duration {
-	rest := d.rest()
-	if rest > 0 && d.args.elsewhere { // we end it, with a cause, if we are there
-		rest += elsewhereTime
-	}
-	return rest
-}
-
-// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. There is a verdict
-// on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
-// it, so it lets them ring on.
-func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
-	if d.args.sign > 0 && !d.resumed {
-		heard := func(leg *flows.Leg) bool { return leg.Heard }
-		err := d.t.Until(d.args.sign, func() bool { return over() || slices.ContainsFunc(rung, heard) })
-		if errors.Is(err, flows.ErrTimeout) {
-			d.verdict = statusUnavailable
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	limit := d.rest()
-	if limit > 0 && !d.args.elsewhere {
-		limit += guardTime
-	}
-	err := d.t.Until(limit, over)
-	if d.args.elsewhere && errors.Is(err, flows.ErrTimeout) {
-		d.verdict = statusNoAnswer
-		return nil
-	}
-	return err
-}
-
-// overdue says whether the ringing has ended for the time alone.
-func (d *dialling) overdue() bool {
-	return d.verdict != "" || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
-}
-
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
 func (d *dialling) awaitCause(leg *flows.Leg) {
 	_ = d.t.Until(time.Second, func() bool { return leg.Cause != 0 })
@@ -346,9 +274,4 @@ func firstOf(words ...string) string {
 		}
 	}
 	return ""
-}
-
-// seconds writes a time as Asterisk reads it in TIMEOUT(absolute).
-func seconds(d time.Duration) string {
-	return strconv.FormatFloat(math.Ceil(d.Seconds()*1000)/1000, 'f', -1, 64)
 }

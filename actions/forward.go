@@ -44,8 +44,8 @@ var nobodys = map[string]string{
 
 // forwards is what a dialling knows of redirections.
 type forwards struct {
-	sent []string            // dialstrings that have pointed on, also before the caller came here
-	left map[*flows.Leg]bool // callees that pointed on: true where somebody is called in their place
+	sent    []string            // dialstrings that have pointed on, also before the caller came here
+	pointed map[*flows.Leg]bool // callees that have: true where somebody is called in their place
 
 	asked int // callees that were dialled again, since it was not told where they point
 }
@@ -59,12 +59,12 @@ func (f *forwards) came(list string) {
 
 // pointsOn says of a callee that it redirects, and that nobody has looked where to.
 func (f *forwards) pointsOn(callee *flows.Leg) bool {
-	_, seen := f.left[callee]
+	_, seen := f.pointed[callee]
 	return callee.Gone && redirected(callee) && !seen
 }
 
 // followed says of a callee that somebody else is called in its place.
-func (f *forwards) followed(callee *flows.Leg) bool { return f.left[callee] }
+func (f *forwards) followed(callee *flows.Leg) bool { return f.pointed[callee] }
 
 // follow makes the callee to whom another points, which takes its place; nil where that is not followed, or cannot be
 // dialled. An error is only the call's end.
@@ -77,10 +77,10 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 	if err := d.t.Ending(); err != nil {
 		return nil, err
 	}
-	if d.left == nil {
-		d.left = map[*flows.Leg]bool{}
+	if d.pointed == nil {
+		d.pointed = map[*flows.Leg]bool{}
 	}
-	d.left[from] = false
+	d.pointed[from] = false
 	target, variables, why := d.forward(from)
 	if why != "" {
 		d.call.Log.Info("a callee that redirects is not followed", "dialstring", from.Dialled, "why", why)
@@ -101,7 +101,7 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 		d.call.Log.Info("where a callee redirects to cannot be dialled", "dialstring", from.Dialled, "error", err)
 		return nil, d.t.Ending()
 	}
-	d.left[from] = true
+	d.pointed[from] = true
 	if !again {
 		d.tellForwarded(from)
 	}

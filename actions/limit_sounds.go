@@ -114,5 +114,5 @@ func (d *dialling) announceLimit(t *flows.Task, callee *flows.Leg, s limitSounds
 			hearing = append(hearing, t.Go("announcement", func(t *flows.Task) error { return d.announce(t, leg, media) }))
 		}
 	}
-	_ = t.Until(time.Minute, func() bool { return !slices.ContainsFunc(hearing, func(t *flows.Task) bool { return !t.Done() }) })
+	_ = t.Until(time.Minute, func() bool { return allDone(hearing) })
 }

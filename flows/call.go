@@ -208,8 +208,8 @@ func (c *Call) book(ev Event) {
 			leg.State = ev.State
 		}
 	case Dialed: // where a leg was redirected to may be told after its end
-		if i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.ID == ev.Channel }); i >= 0 {
-			c.all[i].dialed(ev)
+		if leg := c.known(ev.Channel); leg != nil {
+			leg.dialed(ev)
 		}
 	case Entered:
 		if leg := c.leg(ev.Channel); leg != nil && ev.Bridge == c.Bridge {

@@ -66,8 +66,7 @@ func (c *Collector) looks(eff *Effective) bool {
 
 // feed takes a key of an armed sequence. ended says that the sequence is over, and by what; consumed that the key was
 // part of it or its end, else it is a key of its own. The order is that of flows/README.md, Keys in special places: a key
-// that some
-// number or pattern can still use is collected, * and # too.
+// that some number or pattern can still use is collected, * and # too.
 func (c *Collector) feed(key byte, at time.Time) (ended bool, by Decision, consumed bool) {
 	switch {
 	case isKey(key) && c.run.CanUse(key):

@@ -82,8 +82,7 @@ type change struct {
 
 // NewLeg makes the leg of a channel that has entered the application. Its identity is what the channel variables say at
 // that moment (ari/ASTERISK.md, What a created channel has): a dial copies inherited variables later. Where they name a
-// device and no user, the user is its
-// owner in the directory.
+// device and no user, the user is its owner in the directory.
 func NewLeg(ch Channel, role string) *Leg {
 	l := &Leg{Channel: ch, Role: role}
 	l.identify(ch)
@@ -167,8 +166,7 @@ func (l *Leg) confirm(stamp time.Time) {
 
 // absorbed says whether a key that began at stamp was kept from the others: a digit belongs to the state in force when it
 // began (ari/ASTERISK.md, Absorb and relay). Of one that ends when it is not absorbed any more they get the end alone, mostly
-// with the timestamp of
-// the digit before, which is none by RFC 4733.
+// with the timestamp of the digit before, which is none by RFC 4733.
 func (l *Leg) absorbed(stamp time.Time) bool {
 	for _, since := range slices.Backward(l.since) {
 		if !since.at.After(stamp) {

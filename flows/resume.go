@@ -9,9 +9,8 @@ import (
 )
 
 // FlowNote is what a restart must know of a flow: where it stands, and who pressed, since that leg may be gone by then.
-// What was pressed is not in it, since METAFLOWS_STATE never holds digits
-// (flows/README.md, State): the code's captures are lost
-// to the nodes that run afterwards. One that wants them fails with the reason no_captures (Flow.Captures); events of the
+// What was pressed is not in it, since METAFLOWS_STATE never holds digits (flows/README.md, State): the code's captures are
+// lost to the nodes that run afterwards. One that wants them fails with the reason no_captures (Flow.Captures); events of the
 // flow lack collected and captures.
 type FlowNote struct {
 	Path     string `json:"p,omitempty"`

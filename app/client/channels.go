@@ -44,11 +44,11 @@ func (c channel) device() string {
 // named says whether somebody means the leg by a word: its channel, its endpoint with or without its technology, its number,
 // or its call.
 func (c channel) named(word string) bool {
-	_, resource, _ := strings.Cut(c.Endpoint, "/")
-	return word != "" && slices.Contains([]string{c.ID, c.Endpoint, resource, c.Number, c.Call}, word)
+	return word != "" && slices.Contains([]string{c.ID, c.Endpoint, resource(c.Endpoint), c.Number, c.Call}, word)
 }
 
-// channels are the live channels of an account, "" for all accounts, each once; raw is the answer's data.
+// channels are the live channels of an account, "" for all accounts: there an outsider's is listed under each account on its
+// call.
 func (a *API) channels(ctx context.Context, account string) (all []channel, err error) {
 	path := "/v2/channels"
 	if account != "" {

@@ -9,8 +9,8 @@
 //  2. CORS headers; OPTIONS is answered, without a token. A method that Kazoo's web server does not know: 501.
 //  3. Authentication, before anything that tells whether an account or a document exists: 401. The token is taken from
 //     X-Auth-Token, Authorization: Bearer, auth_token in the query; only where it is in none of them the body is read,
-//     which may have it in data or beside it, and for that the client pays as one without a token, until it turns out to have one. X-Auth-Account-ID, if
-//     given, must be the token's account. Routes that are open to anybody skip this and the next step.
+//     which may have it in data or beside it, and for that the client pays as one without a token, until it turns out to have
+//     one. X-Auth-Account-ID, if given, must be the token's account. Routes that are open to anybody skip this and the next step.
 //  4. The rate limit, that of strangers or of who has a token: 429. A request with a wrong token costs as much as a login, and
 //     so does a login beside. The account of the path must be the token's own: 403. /v2/account is the token's
 //     own account.

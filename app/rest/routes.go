@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// route is one line of the API: which methods of which URIs, who may, and who answers. Several routes may share a pattern. Path variables named account, user, device or key are ids: what is not
-// well formed never comes to the handler. A pattern below /v2/accounts/{account} holds for /v2/account too, which is the
-// token's own account.
+// route is one line of the API: which methods of which URIs, who may, and who answers. Several routes may share a pattern. Path
+// variables named account, user, device or key are ids: what is not well formed never comes to the handler. A pattern below
+// /v2/accounts/{account} holds for /v2/account too, which is the token's own account.
 type route struct {
 	methods string // separated by spaces
 	pattern string

@@ -1,0 +1,96 @@
+package actions
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"metaflows/flows"
+)
+
+// How long a dialling lasts, by whom it is ended, and what of that stands on the caller's channel.
+
+// guardTime is what a call that is being dialled has beyond its dial time if the application hangs meanwhile.
+const guardTime = 10 * time.Second
+
+// ownTimeout is what was left of the caller's own TIMEOUT(absolute) when it came, 0 for none.
+func (d *dialling) ownTimeout() time.Duration {
+	s, err := strconv.ParseFloat(d.own["TIMEOUT(absolute)"], 64)
+	if err != nil || s <= 0 {
+		return 0
+	}
+	return time.Duration(s * float64(time.Second))
+}
+
+// ownLeft is what is left of that now, at least a second; 0 for none.
+func (d *dialling) ownLeft() time.Duration {
+	if own := d.ownTimeout(); own > 0 {
+		return max(time.Second, own-time.Since(d.began))
+	}
+	return 0
+}
+
+// guard is the caller's TIMEOUT(absolute) while it is dialled. Where the dialling has no limit its own stays as it is.
+func (d *dialling) guard() time.Duration {
+	guard := d.args.answer + guardTime
+	if own := d.ownTimeout(); own > 0 {
+		guard = min(guard, own)
+	}
+	return guard
+}
+
+// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, or a redirection.
+func (d *dialling) rest() time.Duration {
+	if !d.resumed && d.pointed == nil || d.args.answer == 0 {
+		return d.args.answer
+	}
+	return max(time.Second, d.args.answer-time.Since(d.began))
+}
+
+// rings is the time for Asterisk to end the ringing.
+func (d *dialling) rings() time.Duration {
+	rest := d.rest()
+	if rest > 0 && d.args.elsewhere { // we end it, with a cause, if we are there
+		rest += elsewhereTime
+	}
+	return rest
+}
+
+// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. There is a verdict
+// on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
+// it, so it lets them ring on.
+func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
+	if d.args.sign > 0 && !d.resumed {
+		heard := func(leg *flows.Leg) bool { return leg.Heard }
+		err := d.t.Until(d.args.sign, func() bool { return over() || slices.ContainsFunc(rung, heard) })
+		if errors.Is(err, flows.ErrTimeout) {
+			d.verdict = statusUnavailable
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	limit := d.rest()
+	if limit > 0 && !d.args.elsewhere {
+		limit += guardTime
+	}
+	err := d.t.Until(limit, over)
+	if d.args.elsewhere && errors.Is(err, flows.ErrTimeout) {
+		d.verdict = statusNoAnswer
+		return nil
+	}
+	return err
+}
+
+// overdue says whether the ringing has ended for the time alone.
+func (d *dialling) overdue() bool {
+	return d.verdict != "" || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
+}
+
+// seconds writes a time as Asterisk reads it in TIMEOUT(absolute).
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(math.Ceil(d.Seconds()*1000)/1000, 'f', -1, 64)
+}
