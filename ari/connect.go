@@ -22,7 +22,7 @@ func (c *Client) checkVersion(ctx context.Context) error {
 	var e *Error
 	switch {
 	case errors.As(err, &e) && (e.refused || e.Status == http.StatusNotFound):
-		return &problem{text: c.refusal(e.Status)}
+		return c.refusal(e.Status)
 	case errors.As(err, &e):
 		return &problem{text: fmt.Sprintf("Asterisk cannot answer: %s (%d)", e.Message, e.Status)}
 	case err != nil:

@@ -134,7 +134,7 @@ func (h *holder) await(ctx context.Context, read func(context.Context) (string, 
 func (c *Client) signs(ctx context.Context, by func(context.Context, request, any) error) error {
 	err := by(ctx, setGlobal(c.holder.variable, c.holder.sign(time.Now())), nil)
 	if e, ok := errors.AsType[*Error](err); ok && e.refused {
-		return &problem{text: c.refusal(e.Status)}
+		return c.refusal(e.Status)
 	}
 	return err
 }
@@ -223,8 +223,8 @@ func (c *Client) standBy(ctx context.Context) error {
 	}
 	c.cfg.Log.Info("the ARI application is taken back", "application", c.cfg.Application, "because", why, "last", c.holder.over)
 	if c.holder.fights() {
-		c.cfg.Log.Error("processes take the ARI application from each other: end all of them but one, or give each a METAFLOWS_ARI_APPLICATION of its own; the one that loses it once more stops handling calls",
-			"application", c.cfg.Application)
+		c.cfg.Log.Error("processes take the ARI application from each other; the one that loses it once more stops handling calls", "application", c.cfg.Application,
+			"do", "end all of them but one, or give each a METAFLOWS_ARI_APPLICATION of its own")
 	}
 	return nil
 }
@@ -249,7 +249,8 @@ func (c *Client) giveUp() {
 		c.cfg.Log.Warn("the ARI application was taken over once more; this process handles no calls until it is started again", "application", c.cfg.Application)
 		return
 	}
-	c.cfg.Log.Error("another process has taken over the ARI application; this one handles no calls until it is started again", "application", c.cfg.Application)
+	c.cfg.Log.Error("another process has taken over the ARI application; this one handles no calls until it is started again", "application", c.cfg.Application,
+		"do", "end all processes with this METAFLOWS_ARI_APPLICATION but one; metaflows doctor names the one that has it")
 }
 
 // Holder is the process that has an application, and when it has last said so, by its own clock; "" when nobody has it. One

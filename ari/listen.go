@@ -18,10 +18,10 @@ const maxFrame = 1 << 20
 // politeness is how long Asterisk has to agree to the end of a connection.
 const politeness = 300 * time.Millisecond
 
-// problem is why there is no connection, for people. slow: only an administrator can help.
+// problem is why there is no connection, for people, and where it is known what ends it. slow: only an administrator can help.
 type problem struct {
-	text string
-	slow bool
+	text, do string
+	slow     bool
 }
 
 func (p *problem) Error() string { return p.text }
@@ -47,18 +47,22 @@ func (c *Client) Run(ctx context.Context) error {
 			c.setProblem("stopped")
 			return ctx.Err()
 		}
-		text, slow := reason(err), false
-		if p, ok := errors.AsType[*problem](err); ok {
-			text, slow = p.text, p.slow
+		p, ok := errors.AsType[*problem](err)
+		if !ok {
+			p = &problem{text: reason(err)}
 		}
-		if c.setProblem(text) {
-			c.cfg.Log.Warn("no connection to Asterisk, trying again", "problem", text, "url", c.base.Redacted())
+		if c.setProblem(p.text) {
+			words := []any{"problem", p.text, "url", c.base.Redacted()}
+			if p.do != "" {
+				words = append(words, "do", p.do)
+			}
+			c.cfg.Log.Warn("no connection to Asterisk, trying again", words...)
 		}
 		if time.Since(began) > c.cfg.RetryMax {
 			delay = c.cfg.RetryMin // it had been up
 		}
 		wait := delay/2 + rand.N(delay/2+1)
-		if slow {
+		if p.slow {
 			wait = c.cfg.RetrySlow/2 + rand.N(c.cfg.RetrySlow/2+1)
 		}
 		delay = min(2*delay, c.cfg.RetryMax)

@@ -28,14 +28,25 @@ func refuses(resp *http.Response) bool {
 }
 
 // refusal is what an administrator has to know of it.
-func (c *Client) refusal(status int) string {
+func (c *Client) refusal(status int) *problem {
+	const reload = "asterisk -rx 'module reload res_ari.so'"
 	switch status {
 	case http.StatusNotFound:
-		return "there is no ARI at this URL (404): is res_ari loaded, is ari.conf enabled, does the URL end in /ari?"
+		return &problem{
+			text: "there is no ARI at this URL (404): is res_ari loaded, is ari.conf enabled, does the URL end in /ari?",
+			do:   "write enabled = yes into the section [general] of ari.conf, then: " + reload + "; METAFLOWS_ARI_URL ends in /ari",
+		}
 	case http.StatusForbidden:
-		return fmt.Sprintf("Asterisk lets the ARI user %q only read (403): ari.conf needs read_only = no", c.cfg.Username)
+		return &problem{
+			text: fmt.Sprintf("Asterisk lets the ARI user %q only read (403): ari.conf needs read_only = no", c.cfg.Username),
+			do:   fmt.Sprintf("write read_only = no into the section [%s] of ari.conf, then: %s", c.cfg.Username, reload),
+		}
 	}
-	return fmt.Sprintf("Asterisk refuses the ARI user %q or its password (%d)", c.cfg.Username, status)
+	return &problem{
+		text: fmt.Sprintf("Asterisk refuses the ARI user %q or its password (%d)", c.cfg.Username, status),
+		do: fmt.Sprintf("write METAFLOWS_ARI_PASSWORD into the section [%s] of ari.conf, then: %s; or give metaflows the password of ari.conf, and start it again",
+			c.cfg.Username, reload),
+	}
 }
 
 // heedful is the transport of all requests: it notices refusals.
@@ -85,7 +96,7 @@ func (s stubborn) RoundTrip(req *http.Request) (*http.Response, error) {
 // answered, if Asterisk obeys at all.
 func (c *Client) withdraw(ctx context.Context, refused *problem) {
 	c.setProblem(refused.text)
-	c.cfg.Log.Error("Asterisk refuses all requests: the connection is ended, so that Dial() takes over", "problem", refused.text, "url", c.base.Redacted())
+	c.cfg.Log.Error("Asterisk refuses all requests: the connection is ended, so that Dial() takes over", "problem", refused.text, "url", c.base.Redacted(), "do", refused.do)
 	ctx, cancel := context.WithTimeout(ctx, giveUpTime)
 	defer cancel()
 	if c.cfg.OnRefused != nil && c.signs(ctx, c.doAlways) == nil {

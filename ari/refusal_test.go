@@ -25,11 +25,12 @@ func TestRefused(t *testing.T) {
 		answer *aritest.Answer
 		strict bool
 		says   string
+		do     string
 	}{
-		{"another password", wrongPassword, true, "refuses the ARI user \"metaflows\" or its password (401)"},
-		{"another password, as if the websocket still obeyed", wrongPassword, false, "password (401)"},
-		{"read only", readOnly, true, "read_only = no"},
-		{"switched off", switchedOff, false, "no ARI at this URL (404)"},
+		{"another password", wrongPassword, true, "refuses the ARI user \"metaflows\" or its password (401)", "write METAFLOWS_ARI_PASSWORD into the section [metaflows]"},
+		{"another password, as if the websocket still obeyed", wrongPassword, false, "password (401)", "metaflows the password of ari.conf, and start it again"},
+		{"read only", readOnly, true, "read_only = no", "module reload res_ari.so"},
+		{"switched off", switchedOff, false, "no ARI at this URL (404)", "enabled = yes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, asterisk *aritest.Pipe) {
@@ -44,8 +45,8 @@ func TestRefused(t *testing.T) {
 				if status := p.Status(); !strings.Contains(status.Problem, tt.says) || status.Refused == 0 {
 					t.Errorf("status %+v, want %q", status, tt.says)
 				}
-				if n := strings.Count(p.log.String(), "level=ERROR") + strings.Count(p.log.String(), "level=WARN"); n != 1 || !strings.Contains(p.log.String(), "level=ERROR") {
-					t.Errorf("told %d times, want one error:\n%s", n, &p.log)
+				if n := strings.Count(p.log.String(), "level=ERROR") + strings.Count(p.log.String(), "level=WARN"); n != 1 || !strings.Contains(p.log.String(), "level=ERROR") || !strings.Contains(p.log.String(), tt.do) {
+					t.Errorf("told %d times, want one error and %q:\n%s", n, tt.do, &p.log)
 				}
 				if want := int64(1); tt.strict == (p.given.Load() == want) {
 					t.Errorf("calls were given back %d times", p.given.Load())

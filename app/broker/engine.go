@@ -110,7 +110,7 @@ func (e *engine) run() {
 			return
 		}
 		e.log.Error("the embedded NATS can write no more: it is closed and opened again; calls and codes go on, events wait", "error", why,
-			"do", "make room on the disk of METAFLOWS_DATA_DIR, or look after it")
+			"do", "make room on the disk of METAFLOWS_DATA_DIR, or mend it")
 		e.close(errors.New(why))
 		for {
 			if !e.wait(retry) {

@@ -151,7 +151,7 @@ func (d *delivery) send(ctx context.Context) {
 func (d *delivery) attempt(ctx context.Context, l *lane) {
 	m, err := l.waiting[0].message()
 	if err != nil { // a Notice has nothing that JSON lacks
-		d.discard(l, "it cannot be encoded: "+err.Error())
+		d.discard(l, "it cannot be encoded: "+err.Error(), "report it, with the lines around it")
 		return
 	}
 	if !d.forgotten(l) {
@@ -207,7 +207,7 @@ func (d *delivery) heed(r report) {
 	case r.err == nil:
 		d.pass(l, now)
 	case errors.Is(r.err, nats.ErrMaxPayload) || errors.As(r.err, &api) && api.ErrorCode == errTooLarge:
-		d.discard(l, "it is too large for NATS")
+		d.discard(l, "it is too large for NATS", "let NATS take messages of 1 MB, as it does by itself: max_payload of the server, max_msg_size of the stream "+streamName)
 	case d.cfg.Conn.IsConnected() && !errors.Is(r.err, nats.ErrDisconnected) && d.lanes.alone(l):
 		d.refused(l, r.err)
 		d.lanes.rest(l, now)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"metaflows/app/broker"
 	"metaflows/flows"
 )
 
@@ -33,7 +34,8 @@ func (p *Publisher) reportLoss() {
 	time.AfterFunc(reportPause, p.signal) // for what is lost meanwhile
 	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node, Count: p.lost}
 	p.enqueue(notice{Notice: lost})
-	p.cfg.Log.Error("events were lost", "count", p.lost)
+	p.cfg.Log.Error("events were lost", "count", p.lost,
+		"do", "tell who evaluates events that they lack these, Asterisk's call records have the calls; see above why")
 	p.lost = 0
 }
 
@@ -48,13 +50,14 @@ func (d *delivery) overShare(account string) bool {
 func (d *delivery) drop(account string) {
 	d.backlog.Add(-1)
 	if d.lose() {
-		d.cfg.Log.Error("an account's events are being lost: too many wait that are refused", "account", account)
+		d.cfg.Log.Error("an account's events are being lost: too many wait that are refused", "account", account,
+			"do", "let NATS take what metaflows publishes on "+broker.PublishSubject("metaflows.v1.event."+broker.Token(account)+".>")+"; why it does not stands above, where they begin to wait")
 	}
 }
 
 // discard gives up a notice that no stream will ever take.
-func (d *delivery) discard(l *lane, why string) {
-	d.cfg.Log.Error("an event is lost", "reason", why, "subject", subject(l.waiting[0].Notice))
+func (d *delivery) discard(l *lane, why, do string) {
+	d.cfg.Log.Error("an event is lost", "reason", why, "subject", subject(l.waiting[0].Notice), "do", do)
 	d.lose()
 	d.done(l)
 	d.signal() // for events.lost

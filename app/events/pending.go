@@ -32,7 +32,8 @@ func (p *Publisher) takeUp() {
 		return
 	}
 	if err != nil {
-		p.cfg.Log.Error("events that a stop has left cannot be read", "file", p.cfg.Pending, "error", err)
+		p.cfg.Log.Error("events that a stop has left cannot be read", "file", p.cfg.Pending, "error", err,
+			"do", "let the user of metaflows read it, and start metaflows again: a stop may write it anew")
 		return
 	}
 	var damaged int
@@ -49,7 +50,8 @@ func (p *Publisher) takeUp() {
 	if damaged > 0 {
 		aside := p.cfg.Pending + ".damaged"
 		p.cfg.Log.Error("some events that a stop has left cannot be understood; the file is kept aside", "count", damaged, "file", aside,
-			"error", errors.Join(os.Rename(p.cfg.Pending, aside), p.keep(p.queue)))
+			"error", errors.Join(os.Rename(p.cfg.Pending, aside), p.keep(p.queue)),
+			"do", "look after the disk; what can be read of those events is in that file, one a line")
 	}
 	if len(p.queue) > 0 {
 		p.cfg.Log.Info("events that a stop has left are published now", "count", len(p.queue))

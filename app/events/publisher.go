@@ -102,7 +102,8 @@ func (p *Publisher) Publish(n flows.Notice) {
 	}
 	p.mu.Unlock()
 	if full && first {
-		p.cfg.Log.Error("events are being lost: too many wait for NATS", "waiting", p.cfg.Limit)
+		p.cfg.Log.Error("events are being lost: too many wait for NATS", "waiting", p.cfg.Limit,
+			"do", "make NATS take them again, they are published then: metaflows health says what is wrong with it")
 	}
 	p.signal()
 }

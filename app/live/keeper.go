@@ -131,7 +131,7 @@ func (l *Live) send(key string, e *Entry) {
 	} else {
 		var err error
 		if msg.Data, err = json.Marshal(e); err != nil {
-			l.cfg.Log.Error("a call cannot be told of", "call", e.Call, "error", err)
+			l.cfg.Log.Error("a call cannot be told of", "call", e.Call, "error", err, "do", "report it, with the lines around it")
 			return
 		}
 	}

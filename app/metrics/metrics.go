@@ -84,7 +84,7 @@ func New(cfg Config) *Metrics {
 	registry.MustRegister(looker{cfg.Sources})
 	options := promhttp.HandlerOpts{}
 	if cfg.Log != nil {
-		options.ErrorLog = slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError)
+		options.ErrorLog = slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn) // who asks is answered 500, or has gone
 	}
 	m.Handler = promhttp.HandlerFor(registry, options)
 	return m

@@ -126,7 +126,7 @@ func (l *listener) tell(at uint64, e events.Event) bool {
 	encoder := json.NewEncoder(&data) // one line, and its end
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(e); err != nil {
-		l.api.cfg.Log.Error("an event cannot be told", "at", at, "error", err)
+		l.api.cfg.Log.Error("an event cannot be told", "at", at, "error", err, "do", "report it, with the lines around it")
 		return true
 	}
 	return l.write(fmt.Sprintf("id: %d\ndata: %s\n", at, data.String()))

@@ -155,7 +155,8 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	select {
 	case <-ctx.Done():
 	case <-s.broker.Failed():
-		s.log.Error("metaflows ends: what it is to keep cannot be written", "error", s.broker.Failure())
+		s.log.Error("metaflows ends: what it is to keep cannot be written", "error", s.broker.Failure(),
+			"do", "make room on the disk of METAFLOWS_DATA_DIR, or mend it; then start metaflows again, unless systemd does")
 	}
 	err = s.stop()
 	return errors.Join(s.broker.Failure(), err)
@@ -176,10 +177,8 @@ func (s *process) stop() error {
 		s.log.Warn("requests did not end in time", "error", err)
 		_ = s.http.Close()
 	}
-	err := s.finishEvents(lastTimeout)
-	if err != nil {
-		s.log.Error("stopped", "error", err)
-		return err
+	if err := s.finishEvents(lastTimeout); err != nil {
+		return err // who has started it says so, as the last there is
 	}
 	s.log.Info("stopped")
 	return nil
