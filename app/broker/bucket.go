@@ -22,17 +22,20 @@ type Bucket struct {
 	Ahead time.Duration // of our clock, when it was opened
 }
 
-// OpenBucket finds a bucket, or makes it. It blocks for 5 s at most.
-func OpenBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (*Bucket, error) {
+// OpenBucket finds a bucket, or makes it, unless it is being deleted. It blocks for 5 s at most.
+func OpenBucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig, deleted *Deleted) (*Bucket, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	kv, err := js.KeyValue(ctx, cfg.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, cfg)
+		if err = deleted.Gone(); err == nil {
+			kv, err = js.CreateKeyValue(ctx, cfg)
+		}
 	}
 	b := &Bucket{KeyValue: kv}
 	var info *jetstream.StreamInfo
 	if err == nil {
+		deleted.There()
 		info, err = b.info(ctx)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/app/broker"
 	"metaflows/flows"
 )
 
@@ -41,6 +42,8 @@ type Publisher struct {
 	reported time.Time // the last events.lost
 	closed   bool
 	problem  error // why the stream cannot be used; nil when it can
+
+	deleted broker.Deleted // the stream; of run's goroutine
 
 	closing  sync.Once
 	end      error // of Close

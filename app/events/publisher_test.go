@@ -254,8 +254,8 @@ func TestTooLargeDoesNotHoldUpTheRest(t *testing.T) {
 }
 
 func TestStreamComesBack(t *testing.T) {
-	b := embedded(t)
-	p := start(t, b, 0)
+	b, log := embedded(t), &logtest.Log{}
+	p := startLogging(t, b, 0, log)
 	p.Publish(flows.Notice{Type: "call.started", Call: "c"})
 	stored(t, b, 1)
 	js, _ := jetstream.New(b.Events())
@@ -265,6 +265,9 @@ func TestStreamComesBack(t *testing.T) {
 	p.Publish(flows.Notice{Type: "call.ended", Call: "c"})
 	if m := stored(t, b, 1); !strings.HasSuffix(m[0].Subject, "call.ended") {
 		t.Error(m[0].Subject)
+	}
+	if !strings.Contains(log.String(), "it was deleted, and is made again") { // at once, the server would take its files away, too
+		t.Error(log)
 	}
 }
 

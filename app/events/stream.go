@@ -33,15 +33,21 @@ func (p *Publisher) ensureStream(ctx context.Context, js jetstream.JetStream) (j
 	}
 	stream, err := js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := p.deleted.Gone(); err != nil {
+			return nil, wrapStream("look up", err)
+		}
 		want := jetstream.StreamConfig{Name: streamName, Description: "what happened to calls", AllowDirect: true}
 		want.MaxAge, want.MaxBytes = defaultAge, defaultBytes
 		p.limits(&want)
-		stream, err = js.CreateStream(ctx, want)
+		if stream, err = js.CreateStream(ctx, want); err == nil {
+			p.deleted.There()
+		}
 		return stream, wrapStream("create", err)
 	}
 	if err != nil {
 		return nil, wrapStream("look up", err)
 	}
+	p.deleted.There()
 	have := stream.CachedInfo().Config
 	want := have
 	p.limits(&want)

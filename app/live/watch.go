@@ -115,7 +115,7 @@ func (l *Live) open(ctx context.Context) (*broker.Bucket, error) {
 	}
 	return broker.OpenBucket(ctx, js, jetstream.KeyValueConfig{
 		Bucket: Bucket, Description: "live calls, and which instance holds them", TTL: Lifetime, Storage: jetstream.MemoryStorage,
-	})
+	}, nil)
 }
 
 // take is an entry as the watch tells it. One that comes with the load may be old.

@@ -67,6 +67,9 @@ func (m *mirror) recall() {
 	}
 	m.recalled, m.partly = true, last.damaged > 0
 	m.created, m.told, m.turn = last.bucket, last.told, last.turn
+	if !last.bucket.IsZero() {
+		m.deleted.There()
+	}
 	if m.highest = last.told; m.secret {
 		m.standing = m.lack
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/app/broker"
 	"metaflows/flows"
 )
 
@@ -44,15 +45,16 @@ type mirror struct {
 	news      chan struct{}       // closed when told grows; nil: nobody waits
 	problem   error
 	loaded    bool
-	created   time.Time // of the bucket that the revisions are of
-	recalled  bool      // the file was read
-	partly    bool      // but not all of it
-	turn      string    // of the file
-	standing  string    // what holds as long as nothing is loaded
-	kept      keeping   // how the file stands
-	restored  string    // the loss of which both copies are kept aside; of the watch's goroutine, as the next
-	doubted   string    // the loss that was told last
-	doubt     *doubt    // nobody knows what is right; nil: it is known
+	created   time.Time       // of the bucket that the revisions are of
+	recalled  bool            // the file was read
+	partly    bool            // but not all of it
+	turn      string          // of the file
+	standing  string          // what holds as long as nothing is loaded
+	kept      keeping         // how the file stands
+	restored  string          // the loss of which both copies are kept aside; of the watch's goroutine, as the next
+	doubted   string          // the loss that was told last
+	deleted   *broker.Deleted // the bucket; nil where only we could do that
+	doubt     *doubt          // nobody knows what is right; nil: it is known
 
 	ready chan struct{} // closed when it is loaded for the first time
 	again chan struct{} // one slot: the bucket is gone, look anew
@@ -84,6 +86,9 @@ func (m *mirror) begin() error {
 	m.js, m.revisions, m.problem = js, map[string]uint64{}, errors.New("not loaded from NATS yet")
 	m.marks, m.maxMarks = map[string]struct{}{}, maxMarks
 	m.ready, m.again, m.dirty = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+	if !m.own {
+		m.deleted = &broker.Deleted{}
+	}
 	m.recall()
 	return nil
 }

@@ -158,7 +158,7 @@ func (m *mirror) open(ctx context.Context) (*broker.Bucket, jetstream.KeyWatcher
 	if !m.conn.IsConnected() {
 		return nil, nil, errors.New("NATS is not connected")
 	}
-	kv, err := broker.OpenBucket(ctx, m.js, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")})
+	kv, err := broker.OpenBucket(ctx, m.js, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")}, m.deleted)
 	if err != nil {
 		return nil, nil, err
 	}
