@@ -17,7 +17,7 @@ func (d *dialling) refuse(err error) error {
 		return d.giveBack(statusUnavailable)
 	}
 	d.call.Log.Error("the dialplan's Stasis() arguments are not understood: nothing is dialled", "channel", d.caller.Label(), "error", err,
-		"do", "correct that line of extensions.conf: README.md says what is accepted")
+		"do", "correct that line of extensions.conf: asterisk-conf/README.md says what is accepted")
 	return d.giveBack(statusInvalid)
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Settings are the system-wide defaults and choices of the process (README.md, Settings).
+// Settings are the system-wide defaults and choices of the process (app/README.md, Settings).
 type Settings struct {
 	// BindingDigit and DigitTimeout hold where no document sets them; 0 means * and 800 ms.
 	BindingDigit byte

@@ -1,5 +1,5 @@
 // Package broker gives the process its NATS: the embedded server with JetStream in the data folder, or connections to
-// an external one (README.md, An external NATS).
+// an external one (app/README.md, An external NATS).
 //
 // The embedded server keeps two NATS accounts. EVENTS holds the stream METAFLOWS_EVENTS and the user audit; DOCUMENTS
 // holds the rest and has no login from outside. What the process itself does goes over connections inside the process,

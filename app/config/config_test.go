@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
 	if n := len(variables()); n != 31 {
-		t.Errorf("%d variables, README.md has 31", n)
+		t.Errorf("%d variables, app/README.md has 31", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -250,16 +250,16 @@ func TestHelpShowsNoSecret(t *testing.T) {
 	}
 }
 
-// README.md lists every variable with its default.
+// app/README.md lists every variable with its default.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, settings, found := strings.Cut(string(readme), "\n## Settings\n")
-	settings, _, ended := strings.Cut(settings, "\n### ")
+	settings, _, ended := strings.Cut(settings, "\n## ")
 	if !found || !ended {
-		t.Fatal("README.md has no settings")
+		t.Fatal("app/README.md has no settings")
 	}
 	for _, v := range variables() {
 		name := "`" + strings.TrimPrefix(v.Name, prefix+"_") + "`"
@@ -270,7 +270,7 @@ func TestReadme(t *testing.T) {
 			}
 		}
 		if row == "" || v.Default != "" && !strings.Contains(row, "`"+v.Default+"`") {
-			t.Errorf("README.md does not say that %s is %q where it is not set: %q", v.Name, v.Default, row)
+			t.Errorf("app/README.md does not say that %s is %q where it is not set: %q", v.Name, v.Default, row)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"metaflows/app/broker/brokertest"
 )
 
-// accounts are those of an external NATS, as README.md gives them, with the login of a program of account acme and one that
+// accounts are those of an external NATS, as app/README.md gives them, with the login of a program of account acme and one that
 // may look at everything.
 func accounts(t *testing.T) string {
 	t.Helper()

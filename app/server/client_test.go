@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestGeneratedClient: of /openapi.json, as it is served, a generator makes a client that compiles and does what README.md
-// does with curl. The client is a module of its own, and is made in a folder of its own.
+// TestGeneratedClient: of /openapi.json, as it is served, a generator makes a client that compiles and does what
+// app/rest/README.md does with curl. The client is a module of its own, and is made in a folder of its own.
 func TestGeneratedClient(t *testing.T) {
 	l := start(t, settingsFor(filepath.Join(t.TempDir(), "data")))
 	module := t.TempDir()

@@ -15,20 +15,20 @@ import (
 	"metaflows/app/events"
 )
 
-// The accounts that README.md gives for an external NATS are enough for metaflows, and for an auditor with a pull consumer
+// The accounts that app/README.md gives for an external NATS are enough for metaflows, and for an auditor with a pull consumer
 // that was made for it; the auditor can make none.
 func TestReadmeAccounts(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, found := strings.Cut(string(readme), "```\naccounts {")
 	accounts, _, ended := strings.Cut(rest, "```")
 	if !found || !ended {
-		t.Fatal("README.md has no accounts")
+		t.Fatal("app/README.md has no accounts")
 	}
 	accounts = "accounts {" + strings.ReplaceAll(accounts, `password: "..."`, `password: "secret"`)
-	// What README.md says to add for a pull consumer, at its three places, and an administrator who makes it.
+	// What app/README.md says to add for a pull consumer, at its three places, and an administrator who makes it.
 	for _, subject := range []string{"$JS.API.CONSUMER.MSG.NEXT.METAFLOWS_EVENTS.billing", "$JS.ACK.METAFLOWS_EVENTS.billing.>"} {
 		accounts = strings.Replace(accounts, "    exports: [\n", "    exports: [\n      {service: \""+subject+"\", response_type: Stream, accounts: [AUDIT]}\n", 1)
 		accounts = strings.Replace(accounts, "    imports: [\n", "    imports: [\n      {service: {account: METAFLOWS, subject: \""+subject+"\"}}\n", 1)

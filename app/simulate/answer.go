@@ -8,7 +8,7 @@ import (
 	"metaflows/flows"
 )
 
-// Answer is what came of a simulation (README.md, The same by the API). Times are in ms from the first release; what the
+// Answer is what came of a simulation (app/rest/README.md, Simulation). Times are in ms from the first release; what the
 // first key does before
 // that, since it is heard as soon as it is pressed, has times below 0.
 type Answer struct {

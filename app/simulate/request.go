@@ -33,7 +33,7 @@ type Request struct {
 	Outcomes map[string]string
 }
 
-// Settings are the process's (README.md, Settings), each with its zero value where it is not set.
+// Settings are the process's (app/README.md, Settings), each with its zero value where it is not set.
 type Settings struct {
 	Precedence    string // device, kazoo
 	PatternSearch string // start, anywhere
@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// ParseRequest reads a request as README.md has it, but for its documents: whoever takes a request from outside treats them
+// ParseRequest reads a request as app/rest/README.md has it, but for its documents: whoever takes a request from outside treats them
 // as those that shall be stored. The error is an *Error; what is not wrong is in the request all the same. Keys that mean
 // nothing here are ignored, as everywhere in the API.
 func ParseRequest(data []byte) (Request, error) {

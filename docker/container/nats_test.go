@@ -20,9 +20,9 @@ import (
 	"metaflows/app/store"
 )
 
-// The accounts are those that README.md gives, which have a test of their own.
+// The accounts are those that app/README.md gives, which have a test of their own.
 func TestAccounts(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../app/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestAccounts(t *testing.T) {
 		got = strings.ReplaceAll(got, variable, `"..."`)
 	}
 	if got != wanted || wanted == "" {
-		t.Errorf("docker/nats/accounts.conf has\n%s\nREADME.md\n%s", got, wanted)
+		t.Errorf("docker/nats/accounts.conf has\n%s\napp/README.md\n%s", got, wanted)
 	}
 }
 
