@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// The test binary is metaflows itself when it is told so.
+// The test binary is metaflows itself when it is told so, or curl.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_BE_METAFLOWS") != "" {
 		os.Exit(run(os.Args[1:]))
+	}
+	if os.Getenv("TEST_BE_CURL") != "" {
+		os.Exit(curl(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }

@@ -134,6 +134,34 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// The table of app/README.md has each of our metrics, and no other.
+func TestTable(t *testing.T) {
+	raw, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(raw), "\n| metric | counts |\n")
+	table, _, found := strings.Cut(table, "\n\n")
+	if !found {
+		t.Fatal("app/README.md has no metrics")
+	}
+	m := some()
+	m.Answered("GET", 200, time.Millisecond)
+	text, told := scrape(t, m), map[string]bool{}
+	for line := range strings.Lines(table) {
+		for _, named := range regexp.MustCompile("`(metaflows_[a-z_]+)`").FindAllStringSubmatch(strings.Split(line, "|")[1], -1) {
+			if told[named[1]] = true; !strings.Contains(text, "# HELP "+named[1]+" ") {
+				t.Errorf("app/README.md has %s, and nobody counts it", named[1])
+			}
+		}
+	}
+	for _, ours := range regexp.MustCompile(`(?m)^# HELP (metaflows_\w+) `).FindAllStringSubmatch(text, -1) {
+		if !told[ours[1]] {
+			t.Errorf("app/README.md does not have %s", ours[1])
+		}
+	}
+}
+
 // Each metric that an alert asks for exists, with the labels that it asks for; every alert says what it means.
 func TestAlerts(t *testing.T) {
 	raw, err := os.ReadFile("../../docker/prometheus-alerts.yaml")

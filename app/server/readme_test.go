@@ -22,7 +22,7 @@ func TestReadmeAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(readme), "```\naccounts {")
+	_, rest, found := strings.Cut(string(readme), "```text\naccounts {")
 	accounts, _, ended := strings.Cut(rest, "```")
 	if !found || !ended {
 		t.Fatal("app/README.md has no accounts")

@@ -30,7 +30,7 @@ func TestAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, wanted, _ := strings.Cut(string(readme), "```\naccounts {")
+	_, wanted, _ := strings.Cut(string(readme), "```text\naccounts {")
 	wanted, _, _ = strings.Cut(wanted, "```")
 	_, got, _ := strings.Cut(string(accounts), "\naccounts {")
 	for _, variable := range []string{"$metaflows_password", "$audit_password"} {
