@@ -45,7 +45,7 @@ const (
 func (c *Call) keysUp(added *Leg) (at time.Time) {
 	for _, leg := range c.Legs {
 		pause := typingPause
-		if leg == added && !leg.keypad.closed { // else there is not so much time
+		if leg == added && !leg.keypad.Closed() { // else there is not so much time
 			pause = ownPause
 		}
 		at = later(at, later(leg.calm, c.paused(leg.released, pause)))

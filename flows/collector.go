@@ -8,8 +8,6 @@ const byTwice Decision = "twice"
 // Collector looks in one leg's keys for the codes of one owner. It is armed or not; the digits' way to the other party is
 // the Keypad's. The documents are taken when the binding digit is pressed and kept until the sequence has ended.
 type Collector struct {
-	// Owner is the leg whose documents these are.
-	Owner *Leg
 	// Source gives the owner's documents as they are now; nil or empty for none. It is called at every key.
 	Source func() *Effective
 	// Self says that the keys are the owner's own, else they are of another leg of the call (listen_on).
@@ -32,7 +30,7 @@ func (c *Collector) Collected() string { return string(c.run.Keys()) }
 // arm starts a sequence if key is the binding digit of an owner that listens.
 func (c *Collector) arm(key byte, from int, at time.Time) bool {
 	eff := c.Source()
-	if eff == nil || key != eff.BindingDigit || !c.looks(eff) {
+	if !c.Looks(eff) || key != eff.BindingDigit {
 		return false
 	}
 	c.eff, c.armed, c.from = eff, true, from
@@ -53,9 +51,9 @@ func (c *Collector) resume(began, at time.Time) bool {
 	return true
 }
 
-// looks says whether the owner's documents have codes, for these keys (listen_on).
-func (c *Collector) looks(eff *Effective) bool {
-	if eff.Empty() {
+// Looks says whether documents of the owner have codes for these keys (listen_on). They may be nil.
+func (c *Collector) Looks(eff *Effective) bool {
+	if eff == nil || eff.Empty() {
 		return false
 	}
 	if c.Self {

@@ -231,3 +231,19 @@ func (m *effEntries) origin(key string) (Origin, bool) {
 	}
 	return m.origins[i], true
 }
+
+// Node finds the node of a path, as Flow.Path has it; nil if there is none.
+func (e *Effective) Node(path string) *Node {
+	for kind, entries := range map[string][]Entry{"numbers.": e.numbers.list, "patterns.": e.patterns.list} {
+		rest, ok := strings.CutPrefix(path, kind)
+		if !ok {
+			continue
+		}
+		for _, entry := range entries {
+			if n := entry.Node.under(rest, entry.Key); n != nil {
+				return n
+			}
+		}
+	}
+	return nil
+}

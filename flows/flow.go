@@ -222,7 +222,7 @@ func (t *Task) conclude(next Next, err error) string {
 	t.Call.publish(n)
 	f.outcome = f.concluded(out, err)
 	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
-	key := f.node.after(out)
+	key := out.child(f.node)
 	if err == nil {
 		t.Call.Log.Info("an action has ended", action(n)...)
 	} else {
@@ -275,9 +275,9 @@ func (f *Flow) concluded(out outcome, err error) Outcome {
 	return o
 }
 
-// after is the key of the child that runs when the node has ended so, "" for none. A failure runs the child named by its
-// reason, else "failed", never "_" (flows/README.md, Running). A node that is not known any more has no children.
-func (n *Node) after(o outcome) string {
+// child is the key of the node's child that runs when the node has ended so, "" for none. A failure runs the child named by
+// its reason, else "failed", never "_" (flows/README.md, Running). A node that is not known any more has no children.
+func (o outcome) child(n *Node) string {
 	keys := [2]string{o.next.branch, "_"}
 	switch {
 	case o.reason != "":

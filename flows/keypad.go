@@ -163,6 +163,9 @@ func (k *Keypad) Close() {
 	k.Listen(nil)
 }
 
+// Closed says whether nobody listens any more.
+func (k *Keypad) Closed() bool { return k.closed }
+
 // firstDue is the armed collector whose time is over first.
 func (k *Keypad) firstDue() *Collector {
 	var first *Collector

@@ -144,10 +144,10 @@ func padDocument(t testing.TB, words string) *Effective {
 
 func padCollector(t testing.TB, words string, self bool) *Collector {
 	if words == "" {
-		return &Collector{Owner: &Leg{}, Source: func() *Effective { return nil }, Self: self}
+		return &Collector{Source: func() *Effective { return nil }, Self: self}
 	}
 	eff := padDocument(t, words)
-	return &Collector{Owner: &Leg{}, Source: func() *Effective { return eff }, Self: self}
+	return &Collector{Source: func() *Effective { return eff }, Self: self}
 }
 
 // TestKeypad has what is said of keys (flows/README.md, Collecting; Keys in special places; Keeping keys), each as its own
@@ -430,7 +430,7 @@ func TestKeypadListen(t *testing.T) {
 // TestKeypadDocumentChange: a sequence goes on with the documents that held when its binding digit was pressed.
 func TestKeypadDocumentChange(t *testing.T) {
 	eff := padDocument(t, "91")
-	s := newPadSim(true, &Collector{Owner: &Leg{}, Self: true, Source: func() *Effective { return eff }})
+	s := newPadSim(true, &Collector{Self: true, Source: func() *Effective { return eff }})
 	s.Press('*', false, padEpoch, padEpoch)
 	eff = padDocument(t, "9 bind=#")
 	s.Press('9', true, padEpoch, padEpoch)

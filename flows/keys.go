@@ -184,33 +184,3 @@ type carried struct {
 
 func (keyTimer) event() {}
 func (carried) event()  {}
-
-// keypadReport turns what a leg's keypad concludes into events and flows.
-type keypadReport struct {
-	call *Call
-	leg  *Leg
-}
-
-func (r keypadReport) Armed(col *Collector) { r.publish("code.armed", col, Notice{}) }
-
-func (r keypadReport) Matched(col *Collector, m *Match, by Decision) {
-	r.publish("code.matched", col, Notice{
-		Path: m.Kind + "s." + m.Key, Document: string(m.Scope), Digits: len(m.Collected), Result: string(by), Module: m.Node.Module,
-	})
-	r.call.matched = append(r.call.matched, matched{
-		owner: col.Owner, presser: r.leg, match: m, stamp: r.call.stamp, by: by, pressed: r.leg.released,
-	})
-}
-
-func (r keypadReport) Unmatched(col *Collector, keys int) {
-	r.publish("code.unmatched", col, Notice{Digits: keys})
-}
-
-// publish adds who pressed and whose code it is.
-func (r keypadReport) publish(kind string, col *Collector, n Notice) {
-	about := r.call.NoticeAbout(r.leg, kind)
-	about.Account = col.Owner.Owner.Account
-	about.ID += ":" + col.Owner.ID + ":" + r.call.stamp.UTC().Format("150405.000")
-	about.Path, about.Document, about.Digits, about.Result, about.Module = n.Path, n.Document, n.Digits, n.Result, n.Module
-	r.call.publish(about)
-}

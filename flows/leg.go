@@ -48,15 +48,16 @@ type Leg struct {
 	// Reached is who has answered behind it, of a Local channel, where that is known.
 	Reached *Reached
 
-	notes    map[string]Note
-	refused  bool
-	keypad   *Keypad
-	echo     echo
-	released time.Time // when its last key was reported
-	passed   time.Time // when the last one that the others heard was reported
-	calm     time.Time // before that Asterisk may still be at its last key
-	timerAt  time.Time // when the key timer is due; zero: none
-	timer    timer
+	notes     map[string]Note
+	refused   bool
+	keypad    *Keypad
+	listeners []*listener // who looks for codes in its keys
+	echo      echo
+	released  time.Time // when its last key was reported
+	passed    time.Time // when the last one that the others heard was reported
+	calm      time.Time // before that Asterisk may still be at its last key
+	timerAt   time.Time // when the key timer is due; zero: none
+	timer     timer
 
 	courier courier
 	bridged bool   // in the call's bridge, as far as we asked for

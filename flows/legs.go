@@ -9,7 +9,7 @@ import (
 
 // Add puts a leg on the call. Its channel's id must be registered.
 func (c *Call) Add(leg *Leg) {
-	leg.keypad = NewKeypad(keypadReport{c, leg}, c.calls.cfg.Absorb && leg.Phone())
+	leg.newKeypad(c)
 	c.Legs = append(c.Legs, leg)
 	if !slices.Contains(c.all, leg) {
 		c.all = append(c.all, leg)
@@ -255,7 +255,7 @@ func (c *Call) replace(leg *Leg, ch Channel) {
 	if leg.Dialled != "" && leg.Phone() {
 		leg.Dialled = ch.Endpoint()
 	}
-	leg.keypad = NewKeypad(keypadReport{c, leg}, c.calls.cfg.Absorb && leg.Phone())
+	leg.newKeypad(c)
 	c.rewire()
 }
 
@@ -274,42 +274,6 @@ func (c *Call) Disown(leg *Leg) {
 	leg.spellOut()
 	leg.Owner, leg.Context = Owner{}, ""
 	c.rewire()
-}
-
-// rewire says which collectors look at which leg's keys (flows/README.md, Whose keys): the leg's own, and those of
-// every other owner that may hear it. What owners have configured is looked at key by key.
-func (c *Call) rewire() {
-	for _, presser := range c.Legs {
-		if c.calls.handing.Load() {
-			presser.keypad.Listen(nil)
-			continue
-		}
-		var collectors []*Collector
-		for _, owner := range append([]*Leg{presser}, c.Peers(presser)...) {
-			if owner != presser && !owner.mayHear(presser) || owner.Outsider() {
-				continue
-			}
-			collectors = append(collectors, presser.keypad.collector(owner, func() *Effective {
-				return c.calls.cfg.Effective(owner.Owner)
-			}, owner == presser))
-		}
-		presser.keypad.Listen(collectors)
-	}
-}
-
-// mayHear says whether the leg's owner may hear another leg: one of the same account, or an outsider.
-func (l *Leg) mayHear(other *Leg) bool {
-	return other.Outsider() || other.Owner.Account == l.Owner.Account
-}
-
-// collector is the one that looks for owner's codes, a new one if there is none yet.
-func (k *Keypad) collector(owner *Leg, source func() *Effective, self bool) *Collector {
-	for _, c := range k.collectors {
-		if c.Owner == owner {
-			return c
-		}
-	}
-	return &Collector{Owner: owner, Source: source, Self: self}
 }
 
 // notice makes a notice about this leg.

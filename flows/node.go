@@ -141,3 +141,23 @@ func docTrue(v docValue, key string) bool {
 	m, ok := v.member(key)
 	return ok && m.kind() == 't'
 }
+
+// under follows a path that begins with the node's own key.
+func (n *Node) under(path, key string) *Node {
+	rest, ok := strings.CutPrefix(path, key)
+	if !ok {
+		return nil
+	}
+	if rest == "" {
+		return n
+	}
+	if rest, ok = strings.CutPrefix(rest, ".children."); !ok {
+		return nil
+	}
+	for _, child := range n.Children {
+		if found := child.Node.under(rest, child.Key); found != nil {
+			return found
+		}
+	}
+	return nil
+}

@@ -44,9 +44,9 @@ func NewRehearsal(cfg CallsConfig, at time.Time, legs ...*Leg) (*Rehearsal, erro
 // asked.
 func (r *Rehearsal) Listeners(leg *Leg) []*Leg {
 	var owners []*Leg
-	for _, c := range leg.keypad.collectors {
-		if eff := c.Source(); eff != nil && c.looks(eff) {
-			owners = append(owners, c.Owner)
+	for _, l := range leg.listeners {
+		if l.Looks(l.Source()) {
+			owners = append(owners, l.owner)
 		}
 	}
 	return owners

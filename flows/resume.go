@@ -156,39 +156,3 @@ func (n *FlowNote) ghost(noted *Leg) *Leg {
 		Owner: Owner{Account: account}, LinkedID: noted.LinkedID, Answered: noted.Answered,
 	}
 }
-
-// Node finds the node of a path, as Flow.Path has it; nil if there is none.
-func (e *Effective) Node(path string) *Node {
-	for kind, entries := range map[string][]Entry{"numbers.": e.numbers.list, "patterns.": e.patterns.list} {
-		rest, ok := strings.CutPrefix(path, kind)
-		if !ok {
-			continue
-		}
-		for _, entry := range entries {
-			if n := entry.Node.under(rest, entry.Key); n != nil {
-				return n
-			}
-		}
-	}
-	return nil
-}
-
-// under follows a path that begins with the node's own key.
-func (n *Node) under(path, key string) *Node {
-	rest, ok := strings.CutPrefix(path, key)
-	if !ok {
-		return nil
-	}
-	if rest == "" {
-		return n
-	}
-	if rest, ok = strings.CutPrefix(rest, ".children."); !ok {
-		return nil
-	}
-	for _, child := range n.Children {
-		if found := child.Node.under(rest, child.Key); found != nil {
-			return found
-		}
-	}
-	return nil
-}
