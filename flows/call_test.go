@@ -141,8 +141,17 @@ func (r *callRig) begin() {
 	synctest.Wait()
 }
 
-// document gives an account its codes, all of module test.
-func (r *callRig) document(account, words string) { r.docs[account] = padDocument(r.t, words) }
+// document gives an account one code of module test.
+func (r *callRig) document(account, code string) { r.listening(account, code, "self") }
+
+// listening is document, and says whose keys are listened to.
+func (r *callRig) listening(account, code, listenOn string) {
+	doc, err := ParseDocument(fmt.Appendf(nil, `{"listen_on":%q,"numbers":{%q:{"module":"test"}}}`, listenOn, code))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.docs[account] = Merge(Settings{}, doc, nil, nil)
+}
 
 // press holds keys of a leg for 100 ms each, with 100 ms between.
 func (r *callRig) press(channel, keys string) {
@@ -488,16 +497,17 @@ func TestCallPart(t *testing.T) {
 func TestCallRightsToHear(t *testing.T) {
 	for _, c := range []struct {
 		about, a, b string // accounts
-		docA, docB  string
+		docA        bool   // a's account has the code
+		listenB     string // b's has it, and listens to these
 		want        string // owner accounts whose code a's press starts
 	}{
-		{"its own", "acme", "acme", "9", "", "acme"},
-		{"the other leg's of the same account", "acme", "acme", "", "", ""},
-		{"an outsider's codes", "", "acme", "", "9", ""},
-		{"an outsider is heard with peer", "", "acme", "", "9 listen=peer", "acme"},
-		{"an outsider is heard with both", "", "acme", "", "9 listen=both", "acme"},
-		{"another account is never heard", "evil", "acme", "", "9 listen=both", ""},
-		{"another account's own codes", "evil", "acme", "9", "9 listen=both", "evil"},
+		{"its own", "acme", "acme", true, "", "acme"},
+		{"the other leg's of the same account", "acme", "acme", false, "", ""},
+		{"an outsider's codes", "", "acme", false, "self", ""},
+		{"an outsider is heard with peer", "", "acme", false, "peer", "acme"},
+		{"an outsider is heard with both", "", "acme", false, "both", "acme"},
+		{"another account is never heard", "evil", "acme", false, "both", ""},
+		{"another account's own codes", "evil", "acme", true, "both", "evil"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -505,11 +515,11 @@ func TestCallRightsToHear(t *testing.T) {
 					task.Call.Legs[0].Owner.Account, task.Call.Legs[1].Owner.Account = c.a, c.b
 					task.Call.rewire()
 				})
-				if c.docA != "" {
-					r.document(c.a, c.docA)
+				if c.docA {
+					r.document(c.a, "9")
 				}
-				if c.docB != "" {
-					r.document(c.b, c.docB)
+				if c.listenB != "" {
+					r.listening(c.b, "9", c.listenB)
 				}
 				r.start()
 				r.press("a", "*9")
