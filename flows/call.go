@@ -31,6 +31,7 @@ type Call struct {
 	main        *Task           // that its channels' entry has begun: the call is over when it returns
 	all         []*Leg          // also those that have left
 	left        []*Leg          // those
+	company     []*Leg          // all, those too that were never connected
 	tallied     int             // legs that the process knows of
 	told        map[string]bool // ids of what was published about the call
 	logged      map[string]bool // kinds of its notices of which the log has a line

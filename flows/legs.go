@@ -13,6 +13,7 @@ func (c *Call) Add(leg *Leg) {
 	c.Legs = append(c.Legs, leg)
 	if !slices.Contains(c.all, leg) {
 		c.all = append(c.all, leg)
+		c.company = append(c.company, leg)
 	}
 	c.tally()
 	c.rewire()

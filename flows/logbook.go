@@ -3,6 +3,7 @@ package flows
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,7 +20,11 @@ func (c *Call) logCall(n Notice) {
 	if c.logged == nil {
 		c.logged = map[string]bool{}
 	}
-	words := append(c.parties(), c.circumstances(n)...)
+	with := c.Legs
+	if n.Type == "call.ended" { // who looks for it may have rung, or have been on it once
+		with = c.company
+	}
+	words := append(c.parties(with), c.circumstances(n)...)
 	switch retold := c.epoch != "" && !c.logged["call.adopted"]; n.Type { // before that an adoption tells again what was told
 	case "call.started":
 		if !retold {
@@ -37,8 +42,8 @@ func (c *Call) logCall(n Notice) {
 	c.logged[n.Type] = true
 }
 
-// parties are who called, and whom.
-func (c *Call) parties() (words []any) {
+// parties are who called, and whom: one key for all of them, since a program that reads JSON takes the last of several.
+func (c *Call) parties(with []*Leg) (words []any) {
 	if caller := c.caller(); caller != nil {
 		words = append(words, "caller", caller.Label(), "sip_call_id", caller.SIPCallID)
 		words = appendSaid(words, "number", caller.CallerNum)
@@ -46,13 +51,14 @@ func (c *Call) parties() (words []any) {
 			words = appendSaid(words, "dialled", caller.Extension)
 		}
 	}
-	for _, leg := range c.Legs {
+	var labels, ids []string
+	for _, leg := range with {
 		if leg != c.caller() {
-			words = append(words, "with", leg.Label())
-			words = appendSaid(words, "with_sip_call_id", leg.SIPCallID)
+			labels, ids = append(labels, leg.Label()), append(ids, leg.SIPCallID)
 		}
 	}
-	return words
+	words = appendSaid(words, "with", strings.Join(labels, " "))
+	return appendSaid(words, "with_sip_call_id", strings.Join(slices.DeleteFunc(ids, func(id string) bool { return id == "" }), " "))
 }
 
 // circumstances are what else a line says: how long it has rung or was talked, why it ended, who has hung up.
