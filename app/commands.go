@@ -105,7 +105,7 @@ func site() (client.Site, error) {
 const doctorUsage = `metaflows doctor [--folder FOLDER] [--repair]
 
 Looks at Asterisk, by ARI, and at its configuration files, if they are on this machine. Says what is wrong, where, and the
-line that mends it. Exit code 1: something is MISSING; a NOTE may be meant so. It changes nothing.
+line that mends it. Exit code 1: something is MISSING; a NOTE may be meant so. Without --repair it changes nothing.
 
 `
 

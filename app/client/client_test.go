@@ -213,6 +213,17 @@ func (l *lines) until(t *testing.T, says string, times int) {
 	}
 }
 
+// TestTailAfter: what is typed wrong is named as it was typed.
+func TestTailAfter(t *testing.T) {
+	var out, errs bytes.Buffer
+	find := func() (Site, error) {
+		return Site{Address: "127.0.0.1:1", Token: func() (string, error) { return "secret", nil }}, nil
+	}
+	if code := Run(t.Context(), "tail", []string{"--after", "yesterday"}, find, &out, &errs); code != failed || !strings.HasPrefix(errs.String(), "--after yesterday is wrong; accepted is ") {
+		t.Errorf("%d %s%s", code, &out, &errs)
+	}
+}
+
 // TestTail: events are told as they come, each once, also when metaflows is started again meanwhile.
 func TestTail(t *testing.T) {
 	dir := t.TempDir()

@@ -88,6 +88,10 @@ func (e event) what() string {
 		who += " - " + other
 	}
 	add("%s", who)
+	if strings.HasPrefix(e.kind(), "call.") {
+		add("%s", f.CallerNumber)
+		add("dials %s", f.Dialled)
+	}
 	add("%s", f.Module)
 	add("%s", f.Path)
 	add("keys %s", f.Collected)
@@ -95,8 +99,11 @@ func (e event) what() string {
 	add("%s", f.Recording)
 	add("%s", f.Result)
 	add("(%s)", f.Reason)
-	if f.Digits > 0 && f.Collected == "" {
-		words = append(words, fmt.Sprintf("keys: %d", f.Digits)) // which ones is not told
+	switch unsaid := f.Collected == ""; { // which keys
+	case unsaid && f.Digits == 1:
+		words = append(words, "after one key")
+	case unsaid && f.Digits > 1:
+		words = append(words, fmt.Sprintf("after %d keys", f.Digits))
 	}
 	if f.Count > 0 {
 		words = append(words, fmt.Sprintf("count %d", f.Count))

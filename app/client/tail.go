@@ -26,6 +26,9 @@ func tailing(flags *flag.FlagSet) func(context.Context, *terminal, []string) err
 }
 
 func (t *terminal) tail(ctx context.Context, after string) error {
+	if _, err := strconv.ParseUint(after, 10, 64); after != "" && err != nil {
+		return fmt.Errorf("--after %s is wrong; accepted is the place of an event in the stream, a number: the feed's id, 0 for all that is kept", after)
+	}
 	for first := true; ; first = false {
 		feed, err := t.follow(ctx, t.account, after)
 		refusal, refused := errors.AsType[*Refusal](err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -107,9 +108,11 @@ func load(asterisk bool) (cfg Config, warnings []string, err error) {
 // Help is the table of variables for people.
 func Help() string {
 	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, v := range variables() {
-		fmt.Fprintf(&b, "  %-26s %-26s %s\n", v.Name, v.Default, v.About)
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", v.Name, v.Default, v.About)
 	}
+	_ = table.Flush()
 	fmt.Fprintf(&b, "  %s read the value from a file.\n", strings.Join(files(variables()), ", "))
 	return b.String()
 }

@@ -250,6 +250,28 @@ func TestHelpShowsNoSecret(t *testing.T) {
 	}
 }
 
+// What a variable is about stands below what another is about, however long their names and defaults are.
+func TestHelpIsATable(t *testing.T) {
+	column := 0
+	for line := range strings.Lines(Help()) {
+		for _, v := range variables() {
+			if !strings.HasPrefix(line, "  "+v.Name+" ") {
+				continue
+			}
+			at := strings.Index(line, v.About)
+			if column == 0 {
+				column = at
+			}
+			if at != column {
+				t.Errorf("column %d, want %d: %s", at, column, line)
+			}
+		}
+	}
+	if column < 1 {
+		t.Error(Help())
+	}
+}
+
 // app/README.md lists every variable with its default.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
