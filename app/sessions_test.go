@@ -36,6 +36,7 @@ func TestSessions(t *testing.T) {
 	texts := repository(t)
 	for _, section := range played {
 		t.Run(strings.ReplaceAll(section, "/", "|"), func(t *testing.T) {
+			t.Parallel()
 			path, _, _ := strings.Cut(section, ", ")
 			commands := slices.DeleteFunc(commandsOf(t, path, texts[path]), func(c documented) bool { return c.where != section })
 			if len(commands) == 0 {
