@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,7 +49,7 @@ func getting(flags *flag.FlagSet) func(context.Context, *terminal, []string) err
 			return err
 		}
 		here, err := t.read(words[0])
-		if err != nil && !os.IsNotExist(err) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		count := 0
@@ -126,6 +128,9 @@ func (t *terminal) try(ctx context.Context, c change) error {
 	}
 	body := fmt.Appendf(nil, `{"data":{"keys":"","documents":{"a":{"account":%s}}}}`, c.to.text)
 	_, err := t.within(ctx, http.MethodPost, c.place.path()+"/simulate", body, nil)
+	if refusal, ok := errors.AsType[*Refusal](err); ok { // it is said of the file, not of what this asks
+		return &Refusal{refusal.Status, strings.ReplaceAll(refusal.text, "documents.a.account.", "")}
+	}
 	return err
 }
 

@@ -95,7 +95,7 @@ func TestDocumentsMove(t *testing.T) {
 func TestDocumentsRefused(t *testing.T) {
 	p := start(t, t.TempDir(), "127.0.0.1:0")
 	for name, c := range map[string]struct{ file, text, says string }{
-		"a wrong document": {"acme/users/alice.json", `{"numbers":{"9":{"module":"dance"}}}`, "acme/users/alice.json would be refused: 400 Bad Request: documents.a.account.numbers.9.module: unable to find metaflow schema for module dance"},
+		"a wrong document": {"acme/users/alice.json", `{"numbers":{"9":{"module":"dance"}}}`, "acme/users/alice.json would be refused: 400 Bad Request: numbers.9.module: unable to find metaflow schema for module dance"},
 		"no JSON":          {"acme/account.json", `{"numbers":`, "acme/account.json: unexpected end of JSON input"},
 		"no object":        {"acme/account.json", `[]`, "acme/account.json: this is no JSON object"},
 		"another file":     {"acme.json", `{}`, "acme.json belongs to no site; accepted are <account>/account.json"},
@@ -112,7 +112,17 @@ func TestDocumentsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s%s", name, code, out, errs)
 		}
 	}
-	p.want(failed, "no such file or directory", "documents put", "/does/not/exist")
+	for _, command := range []string{"documents put", "documents diff"} {
+		p.want(failed, "no such file or directory; metaflows documents get --apply makes one\n", command, "/does/not/exist")
+	}
+	// One that is no folder is no empty site: with --delete that would empty the one that is stored.
+	notes := filepath.Join(t.TempDir(), "notes")
+	if err := saveFile(notes, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"documents put", "documents diff", "documents get"} {
+		p.want(failed, notes+" is no folder\n", command, notes)
+	}
 	p.want(success, "nothing differs\n", "documents get", t.TempDir())
 }
 

@@ -114,7 +114,14 @@ func (t *terminal) stored(ctx context.Context) (site, error) {
 // read is the site in a folder, or the part of it that is of an account.
 func (t *terminal) read(folder string) (site, error) {
 	all := site{}
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	info, err := os.Stat(folder)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the site's folder cannot be read: %w; metaflows documents get --apply makes one", err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is no folder", folder)
+	}
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
