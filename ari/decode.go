@@ -48,7 +48,7 @@ func translate(said v5.Event) (id string, ev flows.Event) {
 		if e.Bridge.ID == "" {
 			return "", nil
 		}
-		return e.Channel.ID, flows.Removed{Channel: e.Channel.ID, Bridge: e.Bridge.ID}
+		return e.Channel.ID, flows.Removed{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
 	case *v5.ChannelStateChange:
 		return e.Channel.ID, flows.StateChanged{Channel: e.Channel.ID, State: e.Channel.State}
 	case *v5.StasisEnd:

@@ -75,18 +75,18 @@ func (c *Call) paused(last time.Time, pause time.Duration) time.Time {
 	return time.Time{}
 }
 
-// tear: a channel has left the bridge for a moment or for good. In a bridge that mixes, the others are then left without the
-// end of a digit of its that was passing, and hear nothing of anybody until another digit ends (22.10: softmix_bridge_write
-// drops what bridge_channel_settle_owed_events writes). Asterisk ends what a channel is being sent when that channel
-// leaves: so each of them is added again.
-func (c *Call) tear(channel string) {
+// tear: a channel has left the bridge at stamp, for a moment or for good. In a bridge that mixes, the others are then left
+// without the end of a digit of its that was passing, and hear nothing of anybody until another digit ends (22.10:
+// softmix_bridge_write drops what bridge_channel_settle_owed_events writes). Asterisk ends what a channel is being sent when
+// that channel leaves: so each of them is added again.
+func (c *Call) tear(channel string, stamp time.Time) {
 	i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.ID == channel || l.former == channel })
 	if i < 0 {
 		return
 	}
 	leg := c.all[i]
 	if leg.ID == channel {
-		if leg.away = true; leg.whole() {
+		if leg.away, leg.left = true, stamp; leg.whole() {
 			return
 		}
 	}

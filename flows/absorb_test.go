@@ -181,6 +181,30 @@ func TestCallAbsorbComesLate(t *testing.T) {
 	})
 }
 
+// TestCallKeyInTheGap: on a busy machine a leg that is added to its bridge again is out of it for a while. A key that is
+// pressed meanwhile is read when it is back, and kept from the other party or not as from then on.
+func TestCallKeyInTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.module("test", func(*Task) (Next, error) { return Stop, nil })
+		r.start()
+		r.with(func() { r.gap = 100 * time.Millisecond })
+		r.press("a", "*") // until 200, absorb from 300 on
+		time.Sleep(160 * time.Millisecond)
+		r.digit("a", '5') // pressed at 260
+		time.Sleep(9 * time.Second)
+		r.press("a", "*9") // until 9760, absorb off at 9860
+		time.Sleep(160 * time.Millisecond)
+		r.digit("a", '5') // pressed at 9820
+		time.Sleep(9 * time.Second)
+		if got, want := r.asked(), "200 absorb a; 360 send 5 to b; 5360 pass a; 9560 absorb a; 9760 pass a"; got != want {
+			t.Errorf("asked of the line:\n  %s\nwant\n  %s", got, want)
+		}
+		r.end()
+	})
+}
+
 // TestCallBothAtOnce: b's key begins for the bridge when it is released, since b's phone was just being sent a's. This is
 // known when a's is released, and nobody is added to the bridge again before b's digit has ended, and b has paused.
 func TestCallBothAtOnce(t *testing.T) {

@@ -218,7 +218,7 @@ func (c *Call) book(ev Event) {
 		}
 	case Removed:
 		if ev.Bridge == c.Bridge {
-			c.tear(ev.Channel)
+			c.tear(ev.Channel, ev.Stamp)
 		}
 	case Reached:
 		if leg := c.leg(ev.Channel); leg != nil {

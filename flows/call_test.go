@@ -25,6 +25,7 @@ type callRig struct {
 	notices []Notice
 	log     strings.Builder
 	slow    time.Duration   // of adding to the bridge
+	gap     time.Duration   // for which a channel that is added again is out of its bridge
 	fail    int             // so many additions fail
 	failOf  map[string]int  // so many of a channel
 	late    int             // so many are carried out when they have failed
@@ -108,14 +109,15 @@ func (r *callRig) AddToBridge(bridge, channel string, absorb bool) error {
 // enters tells that a channel was added.
 func (r *callRig) enters(bridge, channel string) {
 	r.mu.Lock()
-	again, untold := r.inside[channel], r.untold[channel]
+	again, untold, gap := r.inside[channel], r.untold[channel], r.gap
 	r.inside[channel] = true
 	r.mu.Unlock()
 	switch {
 	case untold:
 		return
 	case again:
-		r.calls.Deliver(channel, Removed{Channel: channel, Bridge: bridge})
+		r.calls.Deliver(channel, Removed{Channel: channel, Bridge: bridge, Stamp: time.Now()})
+		time.Sleep(gap)
 	}
 	r.calls.Deliver(channel, Entered{Channel: channel, Bridge: bridge, Stamp: time.Now()})
 }
@@ -187,7 +189,7 @@ func (r *callRig) reconnect(channels ...string) {
 
 // leaves tells that a channel has hung up.
 func (r *callRig) leaves(channel string) {
-	r.calls.Deliver(channel, Removed{Channel: channel, Bridge: "mf-a"})
+	r.calls.Deliver(channel, Removed{Channel: channel, Bridge: "mf-a", Stamp: time.Now()})
 	r.calls.Deliver(channel, Left{Channel: channel})
 	synctest.Wait()
 }

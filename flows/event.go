@@ -77,6 +77,7 @@ type (
 	Removed struct {
 		Channel string
 		Bridge  string
+		Stamp   time.Time
 	}
 	// PlaybackStarted and PlaybackDone: a prompt or tone (PlaybackStarted, PlaybackFinished).
 	PlaybackStarted struct{ Playback string }

@@ -60,15 +60,16 @@ type Leg struct {
 	timer     timer
 
 	courier courier
-	bridged bool   // in the call's bridge, as far as we asked for
-	away    bool   // it has left that and not entered it again
-	joins   []bool // absorb of each addChannel that was sent and not yet confirmed by Entered
-	asked   bool   // absorb as it was asked for last
-	unknown bool   // whether that holds is not known: it is asked for again
-	turning bool   // that request is under way
-	balked  bool   // it has failed; it is tried again after a while
-	torn    bool   // it may be waiting for the end of another's digit: see tear
-	busy    int    // commands at the courier
+	bridged bool      // in the call's bridge, as far as we asked for
+	away    bool      // it has left that and not entered it again
+	left    time.Time // when it did, by Asterisk's clock
+	joins   []bool    // absorb of each addChannel that was sent and not yet confirmed by Entered
+	asked   bool      // absorb as it was asked for last
+	unknown bool      // whether that holds is not known: it is asked for again
+	turning bool      // that request is under way
+	balked  bool      // it has failed; it is tried again after a while
+	torn    bool      // it may be waiting for the end of another's digit: see tear
+	busy    int       // commands at the courier
 	since   []change
 	former  string // the channel whose place this one has taken
 
@@ -105,7 +106,7 @@ func (l *Leg) identify(ch Channel) {
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
-	l.away, l.unknown, l.torn, l.former = false, false, false, ""
+	l.away, l.left, l.unknown, l.torn, l.former = false, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }
 
@@ -152,9 +153,13 @@ func (l *Leg) Label() string {
 // Up: answered.
 func (l *Leg) Up() bool { return l.State == "Up" && !l.Gone }
 
-// confirm notes that the leg has entered its bridge at stamp, with the absorb of the request that this confirms.
+// confirm notes that the leg has entered its bridge at stamp, with the absorb of the request that this confirms. It holds
+// from when the leg has left the bridge for that: a key that is pressed in between is read when it is back.
 func (l *Leg) confirm(stamp time.Time) {
-	l.away = false
+	if !l.left.IsZero() {
+		stamp = l.left
+	}
+	l.away, l.left = false, time.Time{}
 	absorb := l.asked // somebody else moved it
 	if len(l.joins) > 0 {
 		absorb, l.joins = l.joins[0], l.joins[1:]

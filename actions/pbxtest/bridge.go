@@ -103,7 +103,7 @@ func (p *PBX) leaveBridge(c *channel) {
 		other.stuck = other.stuck || c.passes && mixes
 	}
 	c.bridge, c.absorb, c.passes, c.stuck = nil, false, false, false
-	p.event(c.id, flows.Removed{Channel: c.id, Bridge: b.id})
+	p.event(c.id, flows.Removed{Channel: c.id, Bridge: b.id, Stamp: stamp()})
 	if c.dead {
 		p.emptied(b.id)
 	}

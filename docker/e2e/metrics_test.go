@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"metaflows/docker/phone"
 )
 
 // metrics are what Prometheus would read, by name and labels.
@@ -32,12 +35,14 @@ func TestACallIsCounted(t *testing.T) {
 	l.document("acme", recordCodes)
 	before := l.metrics()
 	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	l.press(b, "*9")
+	slowly := phone.Press{Gap: 200 * time.Millisecond} // a busy machine gets time to act
+	l.press(b, "*9", slowly)
 	l.event("recording.started", 1)
-	l.press(b, "*5")
+	l.hears(b, confirmTone)
+	l.press(b, "*5", slowly)
 	l.event("code.unmatched", 1)
 	l.gets(a, "**5")
-	l.press(b, "*9")
+	l.press(b, "*9", slowly)
 	l.event("recording.stored", 1)
 	talking := l.metrics()
 	if talking["metaflows_calls"] != 1 || talking["metaflows_legs"] != 2 || talking["metaflows_ari_connected"] != 1 {
