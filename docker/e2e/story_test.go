@@ -43,7 +43,7 @@ func TestTheAuditorReadsAStory(t *testing.T) {
 		{"an action has ended", "module=record_call", "by=PJSIP/bob", "result=continue"},
 		{"an action begins", "module=transfer", "by=PJSIP/bob", "target=1234"},
 		{"an action has ended", "module=transfer", "by=PJSIP/bob", "target=1234", "result=stop"},
-		{"a call has ended", "caller=PJSIP/alice-", "sip_call_id=" + a.ID(), "reason=hangup", "hung_up=PJSIP/alice-"},
+		{"a call has ended", "caller=PJSIP/alice-", "sip_call_id=" + a.ID(), "PJSIP/bob-", "with_sip_call_id=" + b.ID(), "reason=hangup", "hung_up=PJSIP/alice-"},
 	} {
 		if n := l.logLines("level=INFO", words...); n != 1 {
 			t.Errorf("%d lines of the log have %q, want 1", n, words)
