@@ -224,3 +224,24 @@ func TestCallBothAtOnce(t *testing.T) {
 		r.end()
 	})
 }
+
+// TestCallRelayComesSecond: b's keys are about to be kept when a digit is to be relayed to b. That comes behind, since b could
+// not be added again before its end, and what b types would be heard.
+func TestCallRelayComesSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.start()
+		r.press("a", "*")
+		time.Sleep(500 * time.Millisecond)
+		now := time.Now()
+		r.calls.Deliver("b", Digit{Channel: "b", Key: '*', Duration: 40 * time.Millisecond, Stamp: now, Arrived: now})
+		time.Sleep(20 * time.Millisecond)
+		r.digit("a", '5')
+		time.Sleep(time.Second)
+		if got, want := r.asked(), "200 absorb a; 805 absorb b; 805 send 5 to b"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.end()
+	})
+}

@@ -1,15 +1,21 @@
 package flows
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Asterisk's own times for digits (main/channel.c): a digit that begins sooner than minGap after the last one has no
 // beginning of its own, and one shorter than minDigit is stretched (mindtmfduration in asterisk.conf).
 const (
 	minGap   = 45 * time.Millisecond
 	minDigit = 80 * time.Millisecond
-	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone
-	// (res_rtp_asterisk.c, dtmfmute). A phone repeats the beginning while the key is down; and the end of it counts.
+	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone, the beginning
+	// or the end of another (res_rtp_asterisk.c, dtmfmute). A phone repeats the beginning while the key is down; and the end of
+	// it counts.
 	deafTime = 500 * time.Millisecond
+	// deafMemory is longer than a key is held, which may have begun while its phone was deaf.
+	deafMemory = 10 * time.Second
 	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
 	oneFrame = 25 * time.Millisecond
 	// jitter is how exact the times of two reports are.
@@ -30,7 +36,7 @@ const (
 type echo struct {
 	free     time.Time
 	late     time.Time
-	deaf     span // digits were sent to the phone
+	deaf     spans // digits were sent to the phone
 	last     Digit
 	begun    time.Time                      // when last has begun for the bridge, as far as this is known
 	before   struct{ free, late time.Time } // as they were before last
@@ -59,9 +65,7 @@ func (e *echo) judge() {
 	e.free, e.late, e.putBack = e.before.free, e.before.late, false
 	open := e.free.Add(minGap)
 	unsure := e.deaf.near(begin) || begin.Before(e.late.Add(minGap))
-	if e.deaf.holds(begin) {
-		begin = e.deaf.until // the key that is still down then is heard from then on
-	}
+	begin = e.deaf.over(begin) // the key that is still down then is heard from then on
 	switch {
 	case !begin.Before(open) && begin.Before(d.Stamp):
 		e.begun, e.free = begin, later(d.Stamp, begin.Add(minDigit))
@@ -117,23 +121,17 @@ func (e *echo) again(d Digit) bool {
 	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(lateness))
 }
 
-// sent notes that the phone is or was sent digits from begin to end. late says that the last digit, which was reported
-// before this was known, begins later than it seemed, or may do so.
-func (e *echo) sent(begin, end time.Time) (late bool) {
+// sent notes that the phone is or was sent digits from begin to end, with hardly a pause between. changed says that the last
+// digit, which was reported before this was known, begins at another time than it seemed, or may do so.
+func (e *echo) sent(begin, end time.Time) (changed bool) {
 	now := span{begin, end.Add(deafTime)}
-	if begin.After(e.deaf.until) {
-		e.deaf = now
-	} else {
-		e.deaf.from, e.deaf.until = earlier(e.deaf.from, begin), later(e.deaf.until, now.until)
-	}
+	e.deaf = e.deaf.with(now)
 	if e.repeated || e.putBack || !now.near(e.last.Stamp.Add(-e.last.Duration)) {
 		return false
 	}
-	was := *e
-	if e.judge(); e.begun.Before(was.begun) || e.late.Before(was.late) {
-		*e = was // other digits that were sent are forgotten by now
-	}
-	return e.begun.After(was.begun) || e.late.After(was.late)
+	begun, late := e.begun, e.late
+	e.judge()
+	return !e.begun.Equal(begun) || e.late.After(late)
 }
 
 // span is a time with a begin and an end.
@@ -143,6 +141,38 @@ func (s span) holds(t time.Time) bool { return t.After(s.from) && t.Before(s.unt
 
 // near is holds, or may be: the end of an echo is known to a frame.
 func (s span) near(t time.Time) bool { return t.After(s.from) && t.Before(s.until.Add(oneFrame)) }
+
+// spans are several, none of which touch.
+type spans []span
+
+// with adds one, and forgets those that are over for long.
+func (all spans) with(one span) spans {
+	kept := all[:0]
+	for _, s := range all {
+		switch {
+		case !s.until.Before(one.from) && !one.until.Before(s.from):
+			one = span{earlier(s.from, one.from), later(s.until, one.until)}
+		case one.from.Sub(s.until) < deafMemory:
+			kept = append(kept, s)
+		}
+	}
+	return append(kept, one)
+}
+
+// over is when the span that holds a time is over; the time itself where none does.
+func (all spans) over(t time.Time) time.Time {
+	for _, s := range all {
+		if s.holds(t) {
+			return s.until
+		}
+	}
+	return t
+}
+
+// near says that a time is in one of them, or may be.
+func (all spans) near(t time.Time) bool {
+	return slices.ContainsFunc(all, func(s span) bool { return s.near(t) })
+}
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {

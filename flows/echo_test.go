@@ -122,6 +122,27 @@ func TestEchoForgets(t *testing.T) {
 	}
 }
 
+// A key that is held for long may have begun when its phone was deaf, whatever was sent to that since. In the middle of a long
+// digit that is sent to it a phone is believed.
+func TestEchoOfALongKey(t *testing.T) {
+	var e echo
+	base := time.Unix(100, 0)
+	ms := func(n int) time.Time { return base.Add(time.Duration(n) * time.Millisecond) }
+	e.hear(Digit{Key: '1', Duration: 100 * time.Millisecond, Stamp: ms(260)})
+	e.sent(ms(0), ms(100))
+	e.sent(ms(2000), ms(2100))
+	e.hear(Digit{Key: '5', Duration: 2400 * time.Millisecond, Stamp: ms(2700)})
+	if !e.begun.Equal(ms(600)) || !e.free.Equal(ms(2700)) {
+		t.Errorf("it began at %v and was over at %v", e.begun.Sub(base), e.free.Sub(base))
+	}
+	e.sent(ms(5000), ms(5000))
+	e.sent(ms(8000), ms(8000))
+	e.hear(Digit{Key: '6', Duration: 100 * time.Millisecond, Stamp: ms(7000)})
+	if !e.begun.Equal(ms(6900)) {
+		t.Errorf("what was pressed in the middle of a digit began at %v", e.begun.Sub(base))
+	}
+}
+
 // *5 typed at 100/100 ms by a phone whose deafness ended just before its * did: the * may have begun then, or at its end, and
 // so may the 5 that is down when Asterisk could be done with it. Absorb is not switched in between: the 5 would count as
 // heard, and be absorbed.

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -33,8 +34,10 @@ func (c *Call) heard(leg *Leg) {
 		return
 	}
 	leg.passed = e.last.Arrived
+	end := later(e.last.Stamp, e.free)
 	for _, peer := range c.Peers(leg) {
-		c.sent(peer, e.begun, later(e.last.Stamp, e.free))
+		c.sent(peer, e.begun, e.begun)
+		c.sent(peer, end, end) // between the two, of a key that is held, the other's phone is believed
 	}
 }
 
@@ -65,12 +68,19 @@ func (c *Call) serveKeys(leg *Leg) {
 	}
 	// A relay waits until the leg's absorb is on, else a digit that is passed through would not queue behind it
 	// (ari/ASTERISK.md, Absorb and relay).
-	if leg.bridged && !c.hurried && (!leg.asked || leg.unknown || leg.turning) {
+	if leg.bridged && !c.hurried && (!leg.asked || leg.unknown || leg.turning || c.arming(leg)) {
 		return
 	}
 	if digits := leg.keypad.Relay(); digits != "" {
 		c.relay(leg, digits)
 	}
+}
+
+// arming says that another leg's keys are to be kept in a moment: a relay to it would come first, and hold that up to its end.
+func (c *Call) arming(leg *Leg) bool {
+	return slices.ContainsFunc(c.Peers(leg), func(l *Leg) bool {
+		return l.bridged && !l.balked && !l.asked && l.keypad.Absorb()
+	})
 }
 
 // wake sees to it that the leg's keys are looked at again at a time, zero for none.

@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"slices"
 	"time"
 
 	"metaflows/flows"
@@ -18,6 +19,7 @@ const (
 type reader struct {
 	free    time.Time // when the last digit has ended for the bridge, stretched as it may be
 	begun   bool      // a digit's beginning was read
+	since   time.Time // when that was
 	keys    int       // beginnings and ends so far
 	putBack bool      // a digit's end waits for its turn: nothing behind it is read
 	behind  []keyFrame
@@ -26,9 +28,25 @@ type reader struct {
 
 // keyFrame is the beginning or the end of a digit.
 type keyFrame struct {
-	key  byte
-	hold time.Duration
-	end  bool
+	key   byte
+	hold  time.Duration
+	end   bool
+	again bool // it was put back, and its turn has come
+}
+
+// Report is a key of a phone that the application was told of.
+type Report struct {
+	Phone string
+	Key   byte
+	Hold  time.Duration
+	At    time.Time
+}
+
+// Reports are the keys of all phones, in the order in which they were told, each once: not those that came again.
+func (p *PBX) Reports() []Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.reports)
 }
 
 // Press lets a phone press keys, each held for hold and followed by gap of silence, and returns at once; how long it will
@@ -66,7 +84,7 @@ func (p *PBX) take(c *channel, f keyFrame) {
 	open := r.free.Add(minGap)
 	switch {
 	case c.dead:
-	case !f.end && !now.Before(open) && now.Before(r.deaf): // the phone repeats it while the key is down
+	case !f.end && now.Before(r.deaf): // before all else: the phone repeats it while the key is down
 		r.keys++
 		nth := r.keys
 		p.do(r.deaf.Sub(now), c.id, func() {
@@ -78,7 +96,7 @@ func (p *PBX) take(c *channel, f keyFrame) {
 		if r.keys++; now.Before(open) {
 			return // its beginning is ignored
 		}
-		r.begun = true
+		r.begun, r.since = true, now
 		p.passOn(c, f.key)
 	default:
 		r.keys++
@@ -95,15 +113,18 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	if through.entered {
 		p.event(through.id, flows.Digit{Channel: through.id, Key: f.key, Duration: f.hold, Stamp: stamp()})
 	}
+	if !f.again {
+		p.reports = append(p.reports, Report{c.party, f.key, f.hold, now.Add(toEvent)})
+	}
 	switch {
 	case r.begun:
 		r.begun = false
-		r.free = now.Add(max(0, minDigit-f.hold))
+		r.free = now.Add(max(0, minDigit-now.Sub(r.since)))
 		p.passEnd(c)
 	case now.Before(open):
 		r.putBack = true
 		p.do(open.Sub(now), c.id, func() {
-			r.putBack = false
+			r.putBack, f.again = false, true
 			p.take(c, f)
 			for len(r.behind) > 0 && !r.putBack {
 				next := r.behind[0]
@@ -128,7 +149,7 @@ func (p *PBX) passOn(c *channel, key byte) {
 	through.passes = true
 	for _, other := range through.bridge.others(through) {
 		p.hears(other, string(key))
-		p.deafen(other, minDigit)
+		p.deafen(other, 0)
 	}
 }
 
@@ -143,11 +164,13 @@ func (p *PBX) passEnd(c *channel) {
 		through.passes = false
 		for _, other := range through.bridge.others(through) {
 			other.stuck = false
+			p.deafen(other, 0)
 		}
 	})
 }
 
-// deafen: a phone that is sent a digit is not believed when it begins one itself, until some time after.
+// deafen: a phone that is sent the beginning or the end of a digit is not believed when it begins one itself, until some time
+// after.
 func (p *PBX) deafen(c *channel, lasts time.Duration) {
 	if c.far != nil && c.far.phone != nil {
 		c = c.far.phone

@@ -43,6 +43,7 @@ type PBX struct {
 	faults     map[string][]Fault
 	made       map[string]int // channels of an endpoint so far
 	log        []Entry
+	reports    []Report
 	detached   bool
 	sent       int    // commands so far
 	before     func() // called before each command, without the lock; may be nil
