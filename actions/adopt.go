@@ -58,6 +58,13 @@ func (a *adoption) read(found []flows.Found) error {
 			a.takenAway = true
 			continue
 		}
+		if f.Vars[flows.VarRole] == rolePredial {
+			a.drop(a.t, f.ID, "ending a channel that was there for a subroutine")
+			if f.Bridge != "" { // the subroutine goes on
+				a.quietly(func() error { return a.pbx.DeleteBridge(f.Bridge) }, "removing the bridge of a subroutine")
+			}
+			continue
+		}
 		state, ok, err := flows.ParseState(f.State, f.ID)
 		if err != nil {
 			return err
@@ -74,8 +81,11 @@ func (a *adoption) read(found []flows.Found) error {
 		a.legs = append(a.legs, leg)
 		if leg.Role == flows.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
 			a.caller = leg
-			if len(f.Args) > 0 {
-				a.args, a.refused = parseDial(f.Args)
+			if a.words = f.Args; ok {
+				a.inSubroutine()
+			}
+			if len(a.words) > 0 {
+				a.args, a.refused = parseDial(a.words)
 			}
 		}
 		if a.answeredAt.IsZero() {
@@ -184,7 +194,7 @@ func (a *adoption) goOnDialling() error {
 	switch {
 	case a.refused != nil:
 		return a.refuse(a.refused)
-	case a.args.single() && len(callees) > 0:
+	case a.args.single() && len(callees) > 0 && (a.args.calleePredial == "" || a.rung()):
 		return a.conclude(a.ringIn(callees[0]))
 	case a.args.single() && a.rung() && a.caller.Up() && !a.wasUp: // it has answered and hung up meanwhile
 		return a.missedAll()
@@ -197,7 +207,23 @@ func (a *adoption) goOnDialling() error {
 		a.drop(a.t, leg.ID, "ending a callee that was not dialled")
 		a.call.Drop(leg)
 	}
+	if err := a.runCallerPredial(); err != nil {
+		return a.abandon(err)
+	}
 	return a.conclude(a.ring())
+}
+
+// inSubroutine sets right what Asterisk says of a caller on whose channel a subroutine may be running.
+func (a *adoption) inSubroutine() {
+	var note dialNote
+	if !a.caller.Note(dialName, &note) || note.Running == nil {
+		return
+	}
+	a.words = note.Running.Args
+	_, place, _ := strings.Cut(note.Running.Standing, "|")
+	if parts := strings.Split(place, ","); len(parts) == 3 {
+		a.caller.Channel.Context, a.caller.Channel.Extension = parts[0], parts[1]
+	}
 }
 
 // rung says that a single callee was dialled.

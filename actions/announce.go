@@ -24,13 +24,9 @@ func (d *dialling) introduce(callee *flows.Leg) error {
 		return nil
 	}
 	if d.args.answer > 0 { // the guards of the dialling would cut a long one
-		guard := longestSound + guardTime
-		if left := d.ownLeft(); left > 0 {
-			guard = min(guard, left)
-		}
 		for _, leg := range []*flows.Leg{d.caller, callee} {
 			d.quietly(func() error {
-				return d.pbx.SetVariables(leg.ID, map[string]string{"TIMEOUT(absolute)": seconds(guard)})
+				return d.pbx.SetVariables(leg.ID, map[string]string{"TIMEOUT(absolute)": d.guard(longestSound)})
 			}, "making room for an announcement")
 		}
 	}

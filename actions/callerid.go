@@ -11,6 +11,9 @@ import (
 // its phone is told while it rings is the connected line, which the dial sets.
 const callerNumber = "CALLERID(num)"
 
+// callerName is the one of its name.
+const callerName = "CALLERID(name)"
+
 // number is what people dial.
 var number = regexp.MustCompile(`^\+?[0-9*#]+$`)
 

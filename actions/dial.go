@@ -31,15 +31,19 @@ type dialling struct {
 	t                 *flows.Task
 	call              *flows.Call
 	caller            *flows.Leg // nil on a call that was taken up after its caller had gone
+	words             []string   // as the dialplan has them
 	args              dialArgs
 	own               map[string]string // the caller's values that are put back
 	began, answeredAt time.Time
-	wasUp             bool   // the caller was answered before it came
-	pushed            int    // hangup handlers of ours on the caller's channel
-	made              bool   // several callees: all that can be dialled have a channel, and are dialled from here on
-	resumed           bool   // a process before this one began it
-	takenAway         bool   // a leg of it was found elsewhere in the dialplan
-	verdict           string // how the ringing has ended where the time for it was over
+	wasUp             bool          // the caller was answered before it came
+	pushed            int           // hangup handlers of ours on the caller's channel
+	made              bool          // several callees: all that can be dialled have a channel, and are dialled from here on
+	resumed           bool          // a process before this one began it
+	takenAway         bool          // a leg of it was found elsewhere in the dialplan
+	verdict           string        // how the ringing has ended where the time for it was over
+	running           *predialNote  // option B has begun
+	ran               bool          // and has ended
+	spent             time.Duration // on options b and B
 	forwards
 }
 
@@ -49,8 +53,16 @@ func (d *dialling) dial(words []string) error {
 	if d.args, err = parseDial(words); err != nil {
 		return d.refuse(err)
 	}
+	d.words = words
 	d.warn()
-	if err := d.prepare(true); err != nil {
+	if refused, err := d.refusePredial(); refused {
+		return err
+	}
+	err = d.prepare(true)
+	if err == nil {
+		err = d.runCallerPredial()
+	}
+	if err != nil {
 		return d.abandon(err)
 	}
 	d.t.First(d.started) // when the first callee is there: who that is decides where the story is told, and as what
@@ -100,7 +112,7 @@ func (d *dialling) prepare(rings bool) error {
 		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari/ASTERISK.md, Create and dial)
 		vars["CHANNEL(namedcallgroup)"] = ""
 		if d.args.answer > 0 {
-			vars["TIMEOUT(absolute)"] = seconds(d.guard())
+			vars["TIMEOUT(absolute)"] = d.guard(d.untilDialled())
 		}
 	}
 	d.pushed++
@@ -169,6 +181,10 @@ func (d *dialling) ringOne() (*flows.Leg, string, error) {
 	if callee == nil {
 		return nil, statusUnavailable, err
 	}
+	ready, err := d.runCalleePredials(d.connectCaller, callee)
+	if err != nil || len(ready) == 0 {
+		return nil, statusUnavailable, err
+	}
 	return d.ringIn(callee)
 }
 
@@ -178,7 +194,7 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 		return nil, "", err
 	}
 	if !callee.Called {
-		vars := map[string]string{handDown: "1"}
+		vars := d.dialVars()
 		if d.made = d.args.elsewhere; !d.made {
 			vars[flows.VarPartner] = callee.Name
 		}

@@ -116,6 +116,7 @@ func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
 	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
 		vars[name] = ""
 	}
+	maps.Copy(vars, d.unsetPredial())
 	vars[flows.VarReturning] = flows.Returning
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {

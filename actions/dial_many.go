@@ -32,8 +32,12 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 			return nil, "", err
 		}
 	}
+	if rung, err = d.runCalleePredials(d.connectAside, rung...); err != nil {
+		stop()
+		return nil, "", err
+	}
 	d.made = true
-	if err := d.tell(map[string]string{handDown: "1"}); err != nil {
+	if err := d.tell(d.dialVars()); err != nil {
 		stop()
 		return nil, "", err
 	}

@@ -32,21 +32,42 @@ func (d *dialling) ownLeft() time.Duration {
 	return 0
 }
 
-// guard is the caller's TIMEOUT(absolute) while it is dialled. Where the dialling has no limit its own stays as it is.
-func (d *dialling) guard() time.Duration {
-	guard := d.args.answer + guardTime
-	if own := d.ownTimeout(); own > 0 {
-		guard = min(guard, own)
+// guard is a TIMEOUT(absolute) for something that lasts so long, if the caller's own does not end it before. Where the
+// dialling has no limit its own stays as it is.
+func (d *dialling) guard(lasts time.Duration) string {
+	guard := lasts + guardTime
+	if left := d.ownLeft(); left > 0 {
+		guard = min(guard, left)
 	}
-	return guard
+	return seconds(guard)
 }
+
+// untilDialled is how long the caller may have to wait before it has a limit that knows when the callees were dialled.
+func (d *dialling) untilDialled() time.Duration {
+	if d.args.predials() {
+		return longestPredial
+	}
+	return d.args.answer
+}
+
+// dialVars are set on the caller before the callees are dialled.
+func (d *dialling) dialVars() map[string]string {
+	vars := map[string]string{handDown: "1"}
+	if d.args.predials() && d.args.answer > 0 {
+		vars["TIMEOUT(absolute)"] = d.guard(d.args.answer)
+	}
+	return vars
+}
+
+// ringing is how long it has rung.
+func (d *dialling) ringing() time.Duration { return time.Since(d.began) - d.spent }
 
 // rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, or a redirection.
 func (d *dialling) rest() time.Duration {
 	if !d.resumed && d.pointed == nil || d.args.answer == 0 {
 		return d.args.answer
 	}
-	return max(time.Second, d.args.answer-time.Since(d.began))
+	return max(time.Second, d.args.answer-d.ringing())
 }
 
 // rings is the time for Asterisk to end the ringing.
@@ -87,7 +108,7 @@ func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
 
 // overdue says whether the ringing has ended for the time alone.
 func (d *dialling) overdue() bool {
-	return d.verdict != "" || d.args.answer > 0 && time.Since(d.began) >= d.args.answer
+	return d.verdict != "" || d.args.answer > 0 && d.ringing() >= d.args.answer
 }
 
 // seconds writes a time as Asterisk reads it in TIMEOUT(absolute).

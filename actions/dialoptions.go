@@ -19,13 +19,15 @@ type dialOptions struct {
 	elsewhere                   bool      // c: a callee whose ringing is ended learns that the call was answered elsewhere
 	others                      int       // Q(cause): and this those learn that another one was faster than
 	callerID                    *callerID // f(x): what the callees are shown as the caller
+	calleePredial               string    // b: a subroutine that runs on a callee's channel before it is dialled
+	callerPredial               string    // B: one that runs on the caller's before that
 
 	ignoreForwards bool     // i: a callee that redirects is not followed
 	warnings       []string // of each option that is accepted and has no effect, why
 }
 
 // optionsKnown is for people.
-const optionsKnown = "A(sound), c, D(digits), f, g, i, L(limit), m(class), Q(cause), r, S(seconds), and without an effect h H I k K t T w W x X"
+const optionsKnown = "A(sound), b(subroutine), B(subroutine), c, D(digits), f, g, i, L(limit), m(class), Q(cause), r, S(seconds), and without an effect h H I k K t T w W x X"
 
 // options reads the options. One that is not known is not dropped but an error, so that nobody relies on what does not
 // happen.
@@ -50,6 +52,10 @@ func (o *dialOptions) option(letter byte, value string) (err error) {
 	switch letter {
 	case 'A':
 		o.calledSound, o.callingSound, err = parseSounds(value)
+	case 'b':
+		o.calleePredial = parsePredial(value)
+	case 'B':
+		o.callerPredial = parsePredial(value)
 	case 'c':
 		o.elsewhere = true
 	case 'D':

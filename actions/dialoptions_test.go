@@ -52,6 +52,9 @@ func TestOptions(t *testing.T) {
 		{"A(welcome)", dialOptions{calledSound: "welcome"}},
 		{"A(welcome:wait)", dialOptions{calledSound: "welcome", callingSound: "wait"}},
 		{"A(:wait)", dialOptions{callingSound: "wait"}},
+		{"b(sip^s^1(one^two))", dialOptions{calleePredial: "sip,s,1(one,two)"}},
+		{"B(1)", dialOptions{callerPredial: "1"}},
+		{"bB()", dialOptions{}},
 		{"c", dialOptions{elsewhere: true}},
 		{"f(4711)", dialOptions{callerID: &callerID{number: "4711"}}},
 		{"f((555) 123-45)", dialOptions{callerID: &callerID{number: "55512345"}}},
@@ -102,7 +105,7 @@ func TestOptionsWithoutEffect(t *testing.T) {
 
 func TestOptionsRefused(t *testing.T) {
 	for _, tt := range []struct{ text, says string }{
-		{"Z", `option "Z" is not known: accepted are A(sound), c, D(digits), f, g, `},
+		{"Z", `option "Z" is not known: accepted are A(sound), b(subroutine), B(subroutine), c, D(digits), f, g, `},
 		{"gZ", `option "Z"`},
 		{"G(a^b^1)", `option "G" is not known`},
 		{"m(a", `option "m" has no closing parenthesis`},

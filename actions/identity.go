@@ -113,8 +113,14 @@ func (s *Set) sampleOf(t *flows.Task, leg *flows.Leg, dialstring string, ask fun
 	if !strings.HasPrefix(leg.Name, askable) {
 		return made, errAnotherTechnology
 	}
-	id := t.Call.Name(flows.ArgLeg)
-	if err := s.pbx.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: dialstring, Args: []string{t.Call.ID}}); err != nil {
+	return s.borrow(t, flows.ChannelSpec{ID: t.Call.Name(flows.ArgLeg), Endpoint: dialstring}, ask)
+}
+
+// borrow makes a channel that is never dialled and is no leg, and ends it when use has returned.
+func (s *Set) borrow(t *flows.Task, spec flows.ChannelSpec, use func(made *flows.Channel) error) (made flows.Channel, err error) {
+	id := spec.ID
+	spec.Args = []string{t.Call.ID}
+	if err := s.pbx.CreateChannel(spec); err != nil {
 		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same
 			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
 		}
@@ -133,10 +139,10 @@ func (s *Set) sampleOf(t *flows.Task, leg *flows.Leg, dialstring string, ask fun
 		return entered
 	})
 	if entered {
-		err = ask(&made)
+		err = use(&made)
 	}
 	if !errors.Is(err, flows.ErrDetached) {
-		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that was made to ask whose its endpoint is")
+		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that is never dialled")
 	}
 	if err == nil && !entered {
 		err = flows.ErrGone

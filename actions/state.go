@@ -36,13 +36,17 @@ type dialNote struct {
 	Made   bool   `json:"m,omitempty"`
 	Up     bool   `json:"u,omitempty"` // it was up when it came
 	Hides  bool   `json:"w,omitempty"` // flows.Leg.Withheld
+
+	Running *predialNote `json:"r,omitempty"`
+	Ran     bool         `json:"e,omitempty"`
+	Spent   int64        `json:"s,omitempty"` // ms
 }
 
 // tell is Set.tell of the caller, with how far the dialling is.
 func (d *dialling) tell(vars map[string]string) error {
 	note := dialNote{
 		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made, Up: d.wasUp,
-		Hides: d.caller.Withheld,
+		Hides: d.caller.Withheld, Running: d.running, Ran: d.ran, Spent: d.spent.Milliseconds(),
 	}
 	if d.ownTimeout() > 0 {
 		note.Limit = d.own["TIMEOUT(absolute)"]
@@ -66,6 +70,7 @@ func (d *dialling) takeUp() {
 	}
 	d.caller.Withheld = note.Hides
 	d.began, d.pushed, d.made, d.wasUp = time.UnixMilli(note.Began), note.Pushed, note.Made, note.Up
+	d.running, d.ran, d.spent = note.Running, note.Ran, time.Duration(note.Spent)*time.Millisecond
 	d.own = map[string]string{
 		"TIMEOUT(absolute)": note.Limit, "CHANNEL(callgroup)": note.Group, "CHANNEL(namedcallgroup)": note.Named,
 	}

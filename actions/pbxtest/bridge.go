@@ -35,7 +35,7 @@ func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
 			done(err)
 			return
 		}
-		c.serially(func() {
+		c.afterSubroutine(func() {
 			b := p.bridges[id]
 			if c.dead || b == nil {
 				done(flows.ErrGone)
@@ -46,6 +46,7 @@ func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
 			b.members = append(b.members, c)
 			c.bridge, c.absorb = b, absorb
 			p.event(c.id, flows.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
+			p.connected(b)
 			done(nil)
 		})
 	})

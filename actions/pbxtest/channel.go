@@ -34,6 +34,8 @@ type channel struct {
 	dialling bool
 	playing  *playback
 	caller   *channel // on whose behalf it is dialled
+	at       string   // where the dialplan stands while a subroutine runs, as "routine,s,1"
+	back     []func() // what waits for its end
 
 	bridge *bridge
 	absorb bool
@@ -62,6 +64,9 @@ func (c *channel) snapshot() flows.Channel {
 	}
 	s := flows.Channel{
 		ID: c.id, Name: c.name, State: c.state, Language: c.vars[language], Context: c.context, Extension: c.exten, Vars: vars,
+	}
+	if c.at != "" {
+		s.Context, s.Extension, _ = c.stands()
 	}
 	if c.phone != nil {
 		s.SIPCallID, s.CallerNum, s.CallerNam = c.id+"@"+c.party, c.phone.number, c.phone.name
@@ -199,6 +204,7 @@ func (p *PBX) end(c *channel, cause, tech int) {
 	}
 	c.dead = true
 	c.dialling = false
+	c.comeBack()
 	p.leaveBridge(c)
 	if c.playing != nil {
 		p.stopPlaying(c.playing, true)

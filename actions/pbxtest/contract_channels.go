@@ -20,6 +20,7 @@ func trials() []namedTrial {
 		{"a Local channel into the dialplan", localTargets},
 		{"continue leaves the application", continued},
 		{"variables and functions", variables},
+		{"a subroutine of the dialplan runs on a channel", subroutines},
 		{"who has made a channel", madeBy},
 		{"TIMEOUT(absolute) ends a channel", guard},
 		{"a hangup handler takes the partner along", partners},

@@ -62,6 +62,7 @@ func (p *PBX) furnish() {
 		p.extensions["1999@"+context] = extension{does: "busy"}
 	}
 	p.extensions["1@admin"] = extension{does: "answers"}
+	p.extensions["s@metaflows-predial"] = extension{}
 }
 
 // DialChannel is POST channels/{id}/dial.

@@ -42,6 +42,7 @@ type PBX struct {
 	playbacks  map[string]*playback
 	faults     map[string][]Fault
 	made       map[string]int // channels of an endpoint so far
+	ran        map[string]int // subroutines, on channels that we have not made
 	log        []Entry
 	reports    []Report
 	detached   bool
@@ -55,7 +56,7 @@ var _ actions.PBX = (*PBX)(nil)
 func New() *PBX {
 	p := &PBX{
 		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
-		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{},
+		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{},
 	}
 	p.furnish()
 	return p

@@ -11,11 +11,11 @@ func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error
 		inv.Bridges = append(inv.Bridges, id)
 	}
 	for _, c := range p.sorted() {
-		f := flows.Found{Channel: c.snapshot(), Inside: c.entered, Elsewhere: c.onward}
+		f := flows.Found{Channel: c.snapshot(), Inside: c.entered, Elsewhere: c.onward || c.at != ""}
 		if c.bridge != nil {
 			f.Bridge = c.bridge.id
 		}
-		if !c.made && c.whisper == nil && c.far == nil {
+		if !c.made && c.whisper == nil && c.far == nil && c.at == "" {
 			f.Args = append([]string{}, c.args...)
 		}
 		if f.Inside && !known(c.id) {

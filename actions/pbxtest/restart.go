@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ import (
 
 // Restarts plays a scenario again and again, each time with the process killed before another of its commands and a new
 // one begun after down. The lines of the call say what must be so all the same. Nothing may be done twice: no phone rings
-// and no recording begins more often than without.
+// and no recording begins more often than without, and no subroutine runs twice on the caller's channel.
 func Restarts(t *testing.T, file *txtar.Archive, down time.Duration) {
 	t.Helper()
 	want := replay(t, file, 0, down)
@@ -28,6 +29,9 @@ func Restarts(t *testing.T, file *txtar.Archive, down time.Duration) {
 				if times > want.rung[phone] {
 					t.Errorf("%s rang %d times, without a restart %d times", phone, times, want.rung[phone])
 				}
+			}
+			if !maps.Equal(got.ran, want.ran) {
+				t.Errorf("on the caller's channel ran %v, without a restart %v", got.ran, want.ran)
 			}
 			if got.recordings > want.recordings {
 				t.Errorf("%d recordings, without a restart %d", got.recordings, want.recordings)
@@ -45,7 +49,7 @@ func Restarts(t *testing.T, file *txtar.Archive, down time.Duration) {
 type replayed struct {
 	transcript string
 	sent       int
-	rung       map[string]int
+	rung, ran  map[string]int
 	recordings int
 }
 
@@ -63,7 +67,7 @@ func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration) (
 		if t.Failed() {
 			t.Logf("it went so:\n%s", s.tr.text())
 		}
-		r = replayed{s.tr.text(), s.pbx.Sent(), s.pbx.Rung(), len(s.pbx.Recordings())}
+		r = replayed{s.tr.text(), s.pbx.Sent(), s.pbx.Rung(), s.pbx.Ran(), len(s.pbx.Recordings())}
 	})
 	return r
 }

@@ -21,6 +21,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234 | bob redirects untold
 //	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
+//	the dialplan has no s@metaflows-predial
 //	alice-desk belongs to ann  whose a device is that the directory knows
 //	alice brings X=y           a variable of her next call
 //	alice was sent acme        her next call is one to her, by Dial(), which somebody has sent on to the context acme; she
@@ -121,6 +122,8 @@ func (s *scenario) setting(text string) (done bool, err error) {
 	switch {
 	case text == "absorb off":
 		s.absorb = false
+	case strings.HasPrefix(text, "the dialplan has no "):
+		s.pbx.Without(words[4])
 	case strings.HasPrefix(text, "recordings last at most "):
 		s.longest, err = time.ParseDuration(words[4])
 	case strings.HasPrefix(text, "binding digit "):

@@ -74,7 +74,7 @@ func (p *PBX) read(c *channel, name string) string {
 		}
 	}
 	if text, ok := strings.CutPrefix(name, "EVAL("); ok {
-		return os.Expand(strings.TrimSuffix(text, ")"), c.variable)
+		return os.Expand(strings.TrimSuffix(text, ")"), c.expand)
 	}
 	return c.variable(name)
 }

@@ -21,6 +21,14 @@ exten => contract,1,Stasis(contract,contract)
 exten => contract-twice,1,Stasis(contract,contract)
  same => n,Stasis(contract,contract)
  same => n,Wait(60)
+
+[routine]
+exten => s,1,Set(RAN=${ARG1})
+ same => n,Wait(0.5)
+ same => n,Return()
+
+exten => end,1,Wait(0.5)
+ same => n,Hangup()
 `
 
 // TestContract: a real Asterisk does what package actions relies on, and what the telephone system in memory does.
