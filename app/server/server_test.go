@@ -281,6 +281,7 @@ func TestStartWithoutNATS(t *testing.T) {
 	cfg.NATS.URL, cfg.AdminToken = nc.URL(), "a-token-that-was-given"
 	l := start(t, cfg)
 	l.posts(document)
+	l.wellIs("directory") // which is kept once it was loaded
 	if err := l.stop(); err != nil {
 		t.Error(err)
 	}
@@ -321,17 +322,23 @@ func TestExternalNATSWithoutAFolder(t *testing.T) {
 	cfg.NATS.URL, cfg.AdminToken = brokertest.Start(t).URL(), "a-token-that-was-given"
 	l := start(t, cfg)
 	l.posts(document)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		_, body := l.do("GET", "/readyz", "")
-		if strings.Contains(body, `"documents":{"ok":true}`) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(body)
-		}
-	}
+	l.wellIs("documents")
 	if log := l.log.String(); strings.Count(log, "METAFLOWS_DATA_DIR cannot be used") != 1 {
 		t.Error(log)
+	}
+}
+
+// wellIs waits until /readyz says that a part is well.
+func (l *lab) wellIs(part string) {
+	l.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		_, body := l.do("GET", "/readyz", "")
+		if strings.Contains(body, `"`+part+`":{"ok":true}`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.Fatal(body)
+		}
 	}
 }
 
