@@ -94,8 +94,8 @@ type event struct {
 }
 
 // ownLines are these tests' part of the dialplan: a second phone when the first is not reached, so that the caller enters
-// the application twice; a caller whose endpoint names its device only; a phone without anything behind it; and the
-// extensions that are compared with plain Dial().
+// the application twice; a caller whose endpoint names its device only; a phone without anything behind it; Dial()
+// with a bridge that looks at keys, as every bridge of metaflows' does; and the extensions that are compared with plain Dial().
 const ownLines = `
 [acme](+)
 exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
@@ -103,6 +103,7 @@ exten => backup,1,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Goto(after,${EXTEN},1)
 exten => bare-carol,1,Stasis(metaflows,dial,PJSIP/carol,20)
  same => n,Hangup(${METAFLOWS_HANGUPCAUSE})
+exten => _hooked-.,1,Dial(PJSIP/${EXTEN:7},20,t)
 exten => deviceonly,1,Set(METAFLOWS_USER=)
  same => n,Stasis(metaflows,dial,PJSIP/bob,20)
  same => n,Goto(after,${EXTEN},1)
