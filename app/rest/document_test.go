@@ -17,7 +17,7 @@ const uri = "/v2/accounts/acme/metaflows"
 // the answer.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ body, path, code, contains string }{
-		{`{"data":{"binding_digit":"A"}}`, "binding_digit", "enum", `"target":["0","1","2","3","4","5","6","7","8","9","*","#"],"value":"A"`},
+		{`{"data":{"binding_digit":"A"}}`, "binding_digit", "enum", `"target":["1","2","3","4","5","6","7","8","9","0","*","#"],"value":"A"`},
 		{`{"data":{"binding_digit":5}}`, "binding_digit", "type", `"message":"Value did not match type(s): string","target":"string","value":5`},
 		{`{"data":{"binding_digit":5}}`, "binding_digit", "enum", ``},
 		{`{"data":{"binding_digit":"**"}}`, "binding_digit", "maxLength", `"cause":"**","message":"String must not be more than 1 characters","target":1,"value":"**"`},
@@ -36,6 +36,7 @@ func TestRefused(t *testing.T) {
 		{`{"data":{"numbers":{"2":{}}}}`, "numbers.2.module", "required", `"message":"Field is required but missing","value":"module"`},
 		{`{"data":{"numbers":{"2":{"module":7}}}}`, "numbers.2.module", "type", ``},
 		{`{"data":{"numbers":{"2":{"module":""}}}}`, "numbers.2.module", "minLength", ``},
+		{`{"data":{"numbers":{"2":{"module":""}}}}`, "schema", "schema", `"message":"schema not found","schema":"metaflows."`},
 		{`{"data":{"numbers":{"2":{"module":"` + strings.Repeat("m", 65) + `"}}}}`, "numbers.2.module", "maxLength", ``},
 		{`{"data":{"numbers":{"2":{"module":"transfer","data":[]}}}}`, "numbers.2.data", "type", ``},
 		{`{"data":{"numbers":{"2":{"module":"transfer","data":{"captures":["1",2]}}}}}`, "numbers.2.data.captures.1", "type", ``},

@@ -15,7 +15,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 const seedPost = `{"data":{"binding_digit":"*", "patterns":{"2(\\d+)":{"module":"transfer", "data":{"takeback_dtmf":"*1"}}}}}`
 
-// TestSeed makes the requests of the seed (app/rest/README.md, A first try) and compares the answers with what it shows.
+// TestSeed makes the requests of the seed (app/rest/README.md, A first try) and compares the answers with what it shows. Ours has a
+// warning more, as takeback_dtmf is not obeyed yet.
 func TestSeed(t *testing.T) {
 	for _, uri := range []string{"/v2/accounts/acme/metaflows", "/v2/accounts/acme/users/alice/metaflows", "/v2/accounts/acme/devices/desk/metaflows"} {
 		l := newLab(t)

@@ -88,10 +88,10 @@ func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
 	}
 	d := s.module(module)
 	if d == nil {
-		if module != "" && len([]rune(module)) <= 64 { // else the schema has said it
+		if module != "" && len([]rune(module)) <= 64 { // else the schema has said what is wrong with it
 			p.Add(Path(below(at, "module")...), "error", Detail{"message": "unable to find metaflow schema for module " + module, "value": module})
-			p.Add("schema", "schema", Detail{"message": "schema not found", "schema": "metaflows." + module})
 		}
+		p.Add("schema", "schema", Detail{"message": "schema not found", "schema": "metaflows." + module})
 		return
 	}
 	data := node.Get("data")

@@ -100,7 +100,8 @@ var modules = map[string]map[string]rule{
 	},
 	"transfer": {
 		"target": texts(""), "leg": texts(""), "timeout": integers(""), "transfer_type": oneOf(`"blind"`, "attended", "blind"),
-		"captures": {[]string{`[]`, `["1"]`}, map[string]string{`"1"`: "type", `{}`: "type"}, `["no_match"]`},
+		"captures":      {[]string{`[]`, `["1"]`}, map[string]string{`"1"`: "type", `{}`: "type"}, `["no_match"]`},
+		"takeback_dtmf": texts(""), "moh": texts(""), "ringback": texts(""),
 	},
 	"tts": {
 		"text": texts(""), "voice": texts(`"female"`), "language": texts(""), "engine": texts(`"flite"`), "leg": texts(`"self"`),
@@ -254,6 +255,11 @@ func TestDetails(t *testing.T) {
 		{node(`"relate","data":{"participant_id":true,"other_participant":1,"conference_id":"c"}`), "numbers.1.data.participant_id", "not_one_schema_valid", `{"message":"failed to validate","value":true}`},
 		{node(`"foo"`), "numbers.1.module", "error", `{"message":"unable to find metaflow schema for module foo","value":"foo"}`},
 		{node(`"foo"`), "schema", "schema", `{"message":"schema not found","schema":"metaflows.foo"}`},
+		{node(`""`), "numbers.1.module", "minLength", `{"cause":"","message":"String must be at least 1 characters","target":1,"value":""}`},
+		{node(`""`), "schema", "schema", `{"message":"schema not found","schema":"metaflows."}`},
+		{node(`"` + strings.Repeat("x", 65) + `"`), "schema", "schema", `{"message":"schema not found","schema":"metaflows.` + strings.Repeat("x", 65) + `"}`},
+		{`{"patterns":{"1":{"module":"none","children":{"_":{"module":""}}}}}`, "schema", "schema", `{"message":"schema not found","schema":"metaflows."}`},
+		{`{"binding_digit":"A"}`, "binding_digit", "enum", `{"message":"Value not found in enumerated list of values","target":["1","2","3","4","5","6","7","8","9","0","*","#"],"value":"A"}`},
 		{node(`"record_call","data":{"url":"http://127.0.0.1/x"}`), "numbers.1.data.url", "error", `{"cause":"blocked address: 127.0.0.1","message":"invalid client URL","value":"http://127.0.0.1/x"}`},
 		{`{"patterns":{"^1.(\\d+)$":{"module":"transfer","data":{"leg":1}}}}`, `patterns.^1%2E(\d+)$.data.leg`, "type", `{"message":"Value did not match type(s): string","target":"string","value":1}`},
 	} {
