@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Config is what actions need.
@@ -31,9 +31,9 @@ func New(cfg Config) *Set {
 }
 
 // Modules are all that this version can run.
-func (s *Set) Modules() flows.Modules {
-	modules := flows.Modules{}
-	for _, m := range []flows.Module{s.hangup(), s.none(), s.recordCall(), s.transfer()} {
+func (s *Set) Modules() calls.Modules {
+	modules := calls.Modules{}
+	for _, m := range []calls.Module{s.hangup(), s.none(), s.recordCall(), s.transfer()} {
 		modules[m.Name] = m
 	}
 	return modules
@@ -41,8 +41,8 @@ func (s *Set) Modules() flows.Modules {
 
 // Enter runs the call of a channel that the dialplan has handed over: Stasis(metaflows,dial,...) dials and bridges,
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
-func (s *Set) Enter(t *flows.Task, started flows.Started) error {
-	caller := flows.NewLeg(started.Channel, flows.RoleCaller)
+func (s *Set) Enter(t *calls.Task, started calls.Started) error {
+	caller := calls.NewLeg(started.Channel, calls.RoleCaller)
 	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
 	if err := d.meet(); err != nil {
 		return d.abandon(err)
@@ -64,7 +64,7 @@ func (s *Set) Return(channel string) {
 }
 
 // Failed tells the presser by a tone that its action has failed.
-func (s *Set) Failed(t *flows.Task) {
+func (s *Set) Failed(t *calls.Task) {
 	if t.Leg != nil && !t.Leg.Gone {
 		s.sound(t, t.Leg, errorTone)
 	}

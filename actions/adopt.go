@@ -7,23 +7,24 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // adoption is a call that a process before this one has left in Asterisk, on its way to be one of this process
 // (actions/README.md, Restart).
 type adoption struct {
 	*dialling
-	legs       []*flows.Leg
-	recordings []*flows.Recording
-	inBridge   map[*flows.Leg]bool
-	partners   map[*flows.Leg]string // METAFLOWS_PARTNER
-	nameless   []*flows.Leg          // without a state of their own: in the place of another leg
+	legs       []*calls.Leg
+	recordings []*calls.Recording
+	inBridge   map[*calls.Leg]bool
+	partners   map[*calls.Leg]string // METAFLOWS_PARTNER
+	nameless   []*calls.Leg          // without a state of their own: in the place of another leg
 	refused    error                 // what parseDial says of the caller's arguments
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
-func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
-	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*flows.Leg]bool{}, partners: map[*flows.Leg]string{}}
+func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
+	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*calls.Leg]bool{}, partners: map[*calls.Leg]string{}}
 	if err := a.read(found); err != nil {
 		return a.notUnderstood(found, err)
 	}
@@ -52,26 +53,26 @@ func (s *Set) Adopt(t *flows.Task, found []flows.Found) error {
 }
 
 // read makes legs of the channels.
-func (a *adoption) read(found []flows.Found) error {
+func (a *adoption) read(found []calls.Found) error {
 	for _, f := range found {
 		if f.Elsewhere && f.Bridge == "" { // somebody has sent it there meanwhile
 			a.takenAway = true
 			continue
 		}
-		if f.Vars[flows.VarRole] == rolePredial {
+		if f.Vars[calls.VarRole] == rolePredial {
 			a.drop(a.t, f.ID, "ending a channel that was there for a subroutine")
 			if f.Bridge != "" { // the subroutine goes on
 				a.quietly(func() error { return a.pbx.DeleteBridge(f.Bridge) }, "removing the bridge of a subroutine")
 			}
 			continue
 		}
-		state, ok, err := flows.ParseState(f.State, f.ID)
+		state, ok, err := calls.ParseState(f.State, f.ID)
 		if err != nil {
 			return err
 		}
-		leg := flows.NewLeg(f.Channel, "")
+		leg := calls.NewLeg(f.Channel, "")
 		if ok {
-			leg = state.Leg(f.Channel, f.Vars[flows.VarRole])
+			leg = state.Leg(f.Channel, f.Vars[calls.VarRole])
 			a.recordings = append(a.recordings, state.RecordingsOf(a.call.ID)...)
 		} else {
 			a.nameless = append(a.nameless, leg)
@@ -79,7 +80,7 @@ func (a *adoption) read(found []flows.Found) error {
 		leg.Called = f.Dialled
 		a.inBridge[leg], a.partners[leg] = f.Bridge == a.call.Bridge, f.Partner
 		a.legs = append(a.legs, leg)
-		if leg.Role == flows.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
+		if leg.Role == calls.RoleCaller && leg.Dialled == "" && a.caller == nil { // one that was dialled is being rung back
 			a.caller = leg
 			if a.words = f.Args; ok {
 				a.inSubroutine()
@@ -94,8 +95,8 @@ func (a *adoption) read(found []flows.Found) error {
 	}
 	for _, leg := range a.nameless {
 		leg.Owner, leg.Context = flows.Owner{}, "" // what its channel says may be another's
-		if leg.Role = flows.RoleCallee; a.caller == nil {
-			leg.Role = flows.RoleCaller
+		if leg.Role = calls.RoleCallee; a.caller == nil {
+			leg.Role = calls.RoleCaller
 		}
 		if leg.LinkedID = leg.ID; len(a.legs) > 0 {
 			leg.LinkedID = a.legs[0].LinkedID
@@ -116,7 +117,7 @@ func (a *adoption) identifyNameless() error {
 }
 
 // alone says that the caller entered alone, by Stasis(metaflows).
-func (a *adoption) alone(found []flows.Found) bool {
+func (a *adoption) alone(found []calls.Found) bool {
 	for _, f := range found {
 		if f.ID == a.caller.ID {
 			return f.Args != nil && strings.Join(f.Args, "") == ""
@@ -126,22 +127,22 @@ func (a *adoption) alone(found []flows.Found) bool {
 }
 
 // notUnderstood leaves a call of another version talking.
-func (a *adoption) notUnderstood(found []flows.Found, err error) error {
+func (a *adoption) notUnderstood(found []calls.Found, err error) error {
 	a.call.Log.Error("a call that another version of metaflows has left is not understood: it goes on without codes",
 		"channel", found[0].Name, "error", err, "do", "nothing: it ends as plain calls do; before a change of version, wait for calls to end where codes matter")
 	for _, f := range found {
-		leg := flows.NewLeg(f.Channel, f.Vars[flows.VarRole])
-		a.call.TakeUp([]*flows.Leg{leg}, nil)
+		leg := calls.NewLeg(f.Channel, f.Vars[calls.VarRole])
+		a.call.TakeUp([]*calls.Leg{leg}, nil)
 		a.inBridge[leg] = f.Bridge == a.call.Bridge
 	}
 	if len(found) > 1 { // to add who is alone there ends a recording, and nobody knows whether there is one
 		a.giveKeys()
 	}
-	a.t.PublishAll("call.abandoned", func(n *flows.Notice) { n.Reason = "not_understood" })
+	a.t.PublishAll("call.abandoned", func(n *calls.Notice) { n.Reason = "not_understood" })
 	if err := a.t.Until(0, func() bool { return len(a.call.Legs) == 0 }); err != nil {
 		return err
 	}
-	a.t.PublishAll("call.ended", func(n *flows.Notice) { n.Reason = "hangup" })
+	a.t.PublishAll("call.ended", func(n *calls.Notice) { n.Reason = "hangup" })
 	return nil
 }
 
@@ -161,13 +162,13 @@ func (a *adoption) tellAdopted() {
 		if time.Since(a.answeredAt) > retold {
 			a.call.Told("call.answered")
 		} else {
-			a.t.PublishAll("call.answered", func(n *flows.Notice) {
+			a.t.PublishAll("call.answered", func(n *calls.Notice) {
 				n.Time, n.Duration = a.answeredAt, a.answeredAt.Sub(a.began).Milliseconds()
 			})
 		}
 	}
 	now := time.Now()
-	a.t.PublishAll("call.adopted", func(n *flows.Notice) { n.ID += ":" + strconv.FormatInt(now.UnixMilli(), 36) })
+	a.t.PublishAll("call.adopted", func(n *calls.Notice) { n.ID += ":" + strconv.FormatInt(now.UnixMilli(), 36) })
 }
 
 // announce tells a transfer that has led here, and that was taken up too, who has answered.
@@ -185,7 +186,7 @@ func (a *adoption) goOnDialling() error {
 		}
 	}
 	callees := a.call.Peers(a.caller)
-	if slices.ContainsFunc(callees, (*flows.Leg).Up) {
+	if slices.ContainsFunc(callees, (*calls.Leg).Up) {
 		// Before all else: the guard would cut a call that was answered meanwhile.
 		if err := a.insist(a.t, func() error { return a.pbx.SetVariables(a.caller.ID, a.restore()) }, "clearing the limit of the dialling"); err != nil {
 			return a.abandon(err)
@@ -233,7 +234,7 @@ func (a *adoption) rung() bool { return a.partners[a.caller] != "" || a.made }
 func (a *adoption) missedAll() error {
 	a.answeredAt = time.Now()
 	a.caller.Answered, a.caller.Goes = a.answeredAt, a.args.goOn
-	a.t.PublishAll("call.answered", func(*flows.Notice) {})
+	a.t.PublishAll("call.answered", func(*calls.Notice) {})
 	if err := a.tellAnswer(a.partners[a.caller]); err != nil {
 		return a.abandon(err)
 	}
@@ -275,7 +276,7 @@ func (a *adoption) goOnTalking() error {
 
 // giveKeys lets the others hear the keys of every leg, before anything else is done.
 func (a *adoption) giveKeys() {
-	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *flows.Leg) bool { return !a.inBridge[l] }))
+	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *calls.Leg) bool { return !a.inBridge[l] }))
 }
 
 // takeUpTalk lets codes work again, and goes on with the recordings. An error is only the process's end.
@@ -290,7 +291,7 @@ func (a *adoption) settle() {
 		if !a.inBridge[leg] && !leg.Gone {
 			if a.partners[leg] != "" { // those who talk must not end with it
 				_ = a.insist(a.t, func() error {
-					return a.pbx.SetVariables(leg.ID, map[string]string{flows.VarPartner: ""})
+					return a.pbx.SetVariables(leg.ID, map[string]string{calls.VarPartner: ""})
 				}, "untying a leg that takes part in nothing")
 			}
 			a.drop(a.t, leg.ID, "ending a leg that takes part in nothing")
@@ -302,6 +303,6 @@ func (a *adoption) settle() {
 		if peer := a.call.Peer(leg); peer != nil && !peer.Goes {
 			partner = peer.Name
 		}
-		a.quietly(func() error { return a.Set.tell(a.t, leg, map[string]string{flows.VarPartner: partner}) }, "naming the partner")
+		a.quietly(func() error { return a.Set.tell(a.t, leg, map[string]string{calls.VarPartner: partner}) }, "naming the partner")
 	}
 }

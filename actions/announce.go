@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // parseSounds reads A(called:calling).
@@ -19,21 +19,21 @@ func parseSounds(value string) (called, calling string, err error) {
 }
 
 // introduce plays what option A says to a callee that has answered and to the caller, who are not connected yet.
-func (d *dialling) introduce(callee *flows.Leg) error {
+func (d *dialling) introduce(callee *calls.Leg) error {
 	if d.args.calledSound+d.args.callingSound == "" {
 		return nil
 	}
 	if d.args.answer > 0 { // the guards of the dialling would cut a long one
-		for _, leg := range []*flows.Leg{d.caller, callee} {
+		for _, leg := range []*calls.Leg{d.caller, callee} {
 			d.quietly(func() error {
 				return d.pbx.SetVariables(leg.ID, map[string]string{"TIMEOUT(absolute)": d.guard(longestSound)})
 			}, "making room for an announcement")
 		}
 	}
-	var playing []*flows.Task
-	play := func(leg *flows.Leg, sound string) {
+	var playing []*calls.Task
+	play := func(leg *calls.Leg, sound string) {
 		if sound != "" {
-			playing = append(playing, d.t.Go("announcement", func(t *flows.Task) error { return d.announce(t, leg, "sound:"+sound) }))
+			playing = append(playing, d.t.Go("announcement", func(t *calls.Task) error { return d.announce(t, leg, "sound:"+sound) }))
 		}
 	}
 	play(callee, d.args.calledSound)
@@ -42,8 +42,8 @@ func (d *dialling) introduce(callee *flows.Leg) error {
 }
 
 // allDone says whether tasks have ended.
-func allDone(tasks []*flows.Task) bool {
-	return !slices.ContainsFunc(tasks, func(t *flows.Task) bool { return !t.Done() })
+func allDone(tasks []*calls.Task) bool {
+	return !slices.ContainsFunc(tasks, func(t *calls.Task) bool { return !t.Done() })
 }
 
 // longestSound is how long an announcement may take.
@@ -51,7 +51,7 @@ const longestSound = 5 * time.Minute
 
 // announce plays media to one leg and to nobody else, to its end or the leg's; in a bridge by a whispering snoop, while the
 // call goes on.
-func (s *Set) announce(t *flows.Task, leg *flows.Leg, media string) error {
+func (s *Set) announce(t *calls.Task, leg *calls.Leg, media string) error {
 	if leg.Bridged() {
 		return s.whisper(t, leg, media, func(playback string) error { return played(t, leg, playback) })
 	}
@@ -63,9 +63,9 @@ func (s *Set) announce(t *flows.Task, leg *flows.Leg, media string) error {
 }
 
 // played waits for the end of a playback.
-func played(t *flows.Task, leg *flows.Leg, playback string) error {
-	return t.AwaitUntil(longestSound, func(ev flows.Event) bool {
-		done, ok := ev.(flows.PlaybackDone)
+func played(t *calls.Task, leg *calls.Leg, playback string) error {
+	return t.AwaitUntil(longestSound, func(ev calls.Event) bool {
+		done, ok := ev.(calls.PlaybackDone)
 		return ok && done.Playback == playback
 	}, func() bool { return leg.Gone })
 }

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // callerNumber is the variable of a channel's own caller id number: whom the channel is, for who gets it by a transfer. What
@@ -46,7 +46,7 @@ func resource(dialstring string) string {
 
 // remind gives a leg that goes to somebody else its caller id again where Asterisk has lost it. A Local channel's follows
 // whom its other end is connected with, which is nobody once that is a recorder (ari/ASTERISK.md, Whom a channel is).
-func (s *Set) remind(leg *flows.Leg) error {
+func (s *Set) remind(leg *calls.Leg) error {
 	if leg.Phone() || leg.CallerNum == "" {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // enterWait is how long a channel that we made may take to enter the application; it takes about a millisecond.
@@ -22,15 +22,15 @@ const (
 	popHandler  = "CHANNEL(hangup_handler_pop)"
 )
 
-// handDown is flows.VarDialled as whoever dials has it: the channel that is dialled inherits it.
-const handDown = "_" + flows.VarDialled
+// handDown is calls.VarDialled as whoever dials has it: the channel that is dialled inherits it.
+const handDown = "_" + calls.VarDialled
 
 // dialling is one Stasis(metaflows,dial,...) on its way.
 type dialling struct {
 	*Set
-	t                 *flows.Task
-	call              *flows.Call
-	caller            *flows.Leg // nil on a call that was taken up after its caller had gone
+	t                 *calls.Task
+	call              *calls.Call
+	caller            *calls.Leg // nil on a call that was taken up after its caller had gone
 	words             []string   // as the dialplan has them
 	args              dialArgs
 	own               map[string]string // the caller's values that are put back
@@ -70,7 +70,7 @@ func (d *dialling) dial(words []string) error {
 }
 
 // ring rings the callees and returns the one that has answered, or how the dialling has failed.
-func (d *dialling) ring() (*flows.Leg, string, error) {
+func (d *dialling) ring() (*calls.Leg, string, error) {
 	if d.args.single() {
 		return d.ringOne()
 	}
@@ -78,7 +78,7 @@ func (d *dialling) ring() (*flows.Leg, string, error) {
 }
 
 // conclude goes on with what the ringing has come to.
-func (d *dialling) conclude(callee *flows.Leg, status string, err error) error {
+func (d *dialling) conclude(callee *calls.Leg, status string, err error) error {
 	if err != nil {
 		return d.abandon(err)
 	}
@@ -102,7 +102,7 @@ func (d *dialling) talk() error {
 // prepare makes the caller's channel safe to leave alone, or to leave ringing.
 func (d *dialling) prepare(rings bool) error {
 	vars := map[string]string{
-		flows.VarCall: d.call.ID, flows.VarRole: flows.RoleCaller, pushHandler: orphanHandler,
+		calls.VarCall: d.call.ID, calls.VarRole: calls.RoleCaller, pushHandler: orphanHandler,
 	}
 	if rings {
 		for _, name := range ofEarlierCall {
@@ -143,12 +143,12 @@ func (d *dialling) restore() map[string]string {
 
 // callee makes the channel of a dialstring and waits until it is in the application. A nil leg without an error says that
 // it cannot be dialled.
-func (d *dialling) callee(target string) (*flows.Leg, error) {
+func (d *dialling) callee(target string) (*calls.Leg, error) {
 	if slices.Contains(d.sent, target) {
 		d.call.Log.Info("a callee that has redirected is not dialled again", "dialstring", target)
 		return nil, nil
 	}
-	leg, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, target), d.calleeVars())
+	leg, err := d.outbound(d.t, target, d.caller, calls.RoleCallee, dialledNumber(d.caller.Extension, target), d.calleeVars())
 	if err != nil {
 		if ending := d.t.Ending(); ending != nil {
 			return nil, ending
@@ -163,7 +163,7 @@ func (d *dialling) callee(target string) (*flows.Leg, error) {
 // started tells every account on the call, once, that there is one.
 func (d *dialling) started() {
 	d.t.First(nil)
-	d.t.PublishAll("call.started", func(n *flows.Notice) { n.Time, n.Warnings = d.began, d.args.warnings })
+	d.t.PublishAll("call.started", func(n *calls.Notice) { n.Time, n.Warnings = d.began, d.args.warnings })
 }
 
 // warn says once a day for each extension what of its options has no effect; the event says it for every call.
@@ -176,7 +176,7 @@ func (d *dialling) warn() {
 
 // ringOne dials a single callee inside the bridge: ringing, early media and the answer reach the caller without us, also
 // if we die meanwhile (actions/README.md, Dialling).
-func (d *dialling) ringOne() (*flows.Leg, string, error) {
+func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	callee, err := d.callee(d.args.targets[0])
 	if callee == nil {
 		return nil, statusUnavailable, err
@@ -189,14 +189,14 @@ func (d *dialling) ringOne() (*flows.Leg, string, error) {
 }
 
 // ringIn puts the callee into the caller's bridge and dials it there, unless that was done.
-func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
+func (d *dialling) ringIn(callee *calls.Leg) (*calls.Leg, string, error) {
 	if err := d.bridge(d.caller, callee); err != nil {
 		return nil, "", err
 	}
 	if !callee.Called {
 		vars := d.dialVars()
 		if d.made = d.args.elsewhere; !d.made {
-			vars[flows.VarPartner] = callee.Name
+			vars[calls.VarPartner] = callee.Name
 		}
 		if err := d.tell(vars); err != nil {
 			return nil, "", err
@@ -208,7 +208,7 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 			return nil, "", err
 		}
 	}
-	if err := d.await([]*flows.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
+	if err := d.await([]*calls.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
 		return nil, "", err
 	}
 	switch {
@@ -230,14 +230,14 @@ func (d *dialling) ringIn(callee *flows.Leg) (*flows.Leg, string, error) {
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
-func (d *dialling) awaitCause(leg *flows.Leg) {
+func (d *dialling) awaitCause(leg *calls.Leg) {
 	_ = d.t.Until(time.Second, func() bool { return leg.Cause != 0 })
 }
 
-func (d *dialling) bridge(legs ...*flows.Leg) error { return d.bridgeLegs(d.call, legs...) }
+func (d *dialling) bridge(legs ...*calls.Leg) error { return d.bridgeLegs(d.call, legs...) }
 
 // answered tells both channels what the dialplan and a restart must know, and lets codes work.
-func (d *dialling) answered(callee *flows.Leg) error {
+func (d *dialling) answered(callee *calls.Leg) error {
 	now := time.Now()
 	d.t.Announce(d.caller, callee) // before the answer can be seen there
 	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
@@ -246,14 +246,14 @@ func (d *dialling) answered(callee *flows.Leg) error {
 	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing
 	// (ari/ASTERISK.md, Create and dial).
 	err := d.insist(d.t, func() error { return d.pbx.Answer(d.caller.ID) }, "answering the caller")
-	d.t.PublishAll("call.answered", func(n *flows.Notice) { n.Duration = now.Sub(d.began).Milliseconds() })
+	d.t.PublishAll("call.answered", func(n *calls.Notice) { n.Duration = now.Sub(d.began).Milliseconds() })
 	if err != nil {
 		return err
 	}
 	sounds := d.soundsOfLimit()
 	vars := map[string]string{}
 	if !d.args.goOn {
-		vars[flows.VarPartner] = d.caller.Name
+		vars[calls.VarPartner] = d.caller.Name
 	}
 	if d.args.elsewhere || d.args.calledSound+d.args.callingSound != "" {
 		vars["TIMEOUT(absolute)"] = "0"
@@ -276,7 +276,7 @@ func (d *dialling) answered(callee *flows.Leg) error {
 func (d *dialling) tellAnswer(callee string) error {
 	vars := d.restore()
 	d.own = nil
-	vars[flows.VarPartner] = callee
+	vars[calls.VarPartner] = callee
 	vars["DIALSTATUS"] = statusAnswer
 	vars["DIALEDPEERNAME"] = callee
 	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(d.answeredAt.Unix(), 10)

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // callerID is a name and a number that somebody is shown.
@@ -35,7 +35,7 @@ func parseCallerID(s string) (*callerID, error) {
 
 // present lets a callee's channel show what f(x) says, before it is dialled. That is private to the channel: what the dial
 // copies from the caller does not replace it, but what two channels tell each other when they come into a bridge does.
-func (d *dialling) present(callee *flows.Leg) error {
+func (d *dialling) present(callee *calls.Leg) error {
 	id := d.args.callerID
 	if id == nil {
 		return nil

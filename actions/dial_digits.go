@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // digitsAtOnce is how many digits go to a leg in one command: everything else for it waits meanwhile.
@@ -25,11 +25,11 @@ func parseDigits(value string) (called, calling string, err error) {
 
 // sendDigits sends what option D asks for; the parties may talk meanwhile. What a restart interrupts is not sent again: it
 // would come twice.
-func (d *dialling) sendDigits(callee *flows.Leg) {
+func (d *dialling) sendDigits(callee *calls.Leg) {
 	if d.args.calledDigits+d.args.callingDigits == "" {
 		return
 	}
-	d.t.Go("digits", func(t *flows.Task) error {
+	d.t.Go("digits", func(t *calls.Task) error {
 		if err := press(t, callee, d.args.calledDigits); err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (d *dialling) sendDigits(callee *flows.Leg) {
 }
 
 // press sends digits to a leg, with their pauses.
-func press(t *flows.Task, leg *flows.Leg, digits string) error {
+func press(t *calls.Task, leg *calls.Leg, digits string) error {
 	for digits != "" {
 		pause := map[byte]time.Duration{'w': time.Second / 2, 'W': time.Second}[digits[0]]
 		n := min(len(digits), digitsAtOnce)

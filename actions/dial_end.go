@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // refuse ends a call with which nothing is done because of what parseDial says.
@@ -31,7 +31,7 @@ func (d *dialling) giveBack(status string) error {
 	}
 	cause := causeNormal
 	if d.args.elsewhere {
-		cause = flows.CauseAnsweredElsewhere
+		cause = calls.CauseAnsweredElsewhere
 	}
 	for _, leg := range d.call.Peers(d.caller) {
 		d.dropWith(d.t, leg.ID, cause, "ending a callee that was not reached")
@@ -83,17 +83,17 @@ func (d *dialling) untie() {
 		return
 	}
 	for _, leg := range d.call.Peers(nil) {
-		d.quietly(func() error { return d.pbx.SetVariables(leg.ID, map[string]string{flows.VarPartner: ""}) }, "untying who is left")
+		d.quietly(func() error { return d.pbx.SetVariables(leg.ID, map[string]string{calls.VarPartner: ""}) }, "untying who is left")
 	}
 }
 
 // lives says whether a leg that has left the application has a channel still.
-func (d *dialling) lives(leg *flows.Leg) bool {
+func (d *dialling) lives(leg *calls.Leg) bool {
 	if leg.Cause != 0 || leg.Ending {
 		return false
 	}
-	_, err := d.pbx.Variables(leg.ID, flows.VarPartner)
-	return err == nil || errors.Is(err, flows.ErrConflict)
+	_, err := d.pbx.Variables(leg.ID, calls.VarPartner)
+	return err == nil || errors.Is(err, calls.ErrConflict)
 }
 
 // lastCause is the Q.850 cause of the leg that hung up.
@@ -110,14 +110,14 @@ func (d *dialling) lastCause() int {
 // leave gives the caller back to the dialplan, without anything of ours but what vars says and one hangup handler, which
 // tells the phone of a caller that was not answered why (METAFLOWS_HANGUPCAUSE), as Asterisk does it after Dial(). One
 // request empties the rest, and says that the caller is on its way, so that a restart does not take it for a new one.
-func (d *dialling) leave(leg *flows.Leg, vars map[string]string) {
+func (d *dialling) leave(leg *calls.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
 	d.popHandlers(d.pushed - 1)
-	for _, name := range []string{flows.VarCall, flows.VarRole, flows.VarState, flows.VarPartner, flows.VarDialled} {
+	for _, name := range []string{calls.VarCall, calls.VarRole, calls.VarState, calls.VarPartner, calls.VarDialled} {
 		vars[name] = ""
 	}
 	maps.Copy(vars, d.unsetPredial())
-	vars[flows.VarReturning] = flows.Returning
+	vars[calls.VarReturning] = calls.Returning
 	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
 		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
@@ -143,7 +143,7 @@ func (d *dialling) popHandlers(n int) {
 			return d.tell(map[string]string{popHandler: ""})
 		}, "taking a hangup handler off the caller")
 		switch {
-		case errors.Is(err, flows.ErrUnavailable): // it may be off: rather one of ours stays than somebody else's goes
+		case errors.Is(err, calls.ErrUnavailable): // it may be off: rather one of ours stays than somebody else's goes
 			return
 		case err != nil:
 			d.pushed++
@@ -154,8 +154,8 @@ func (d *dialling) popHandlers(n int) {
 
 // kept says whether the caller's channel has the state that was written last.
 func (d *dialling) kept() (bool, error) {
-	vars, err := d.pbx.Variables(d.caller.ID, flows.VarState)
-	return vars[flows.VarState] == d.call.State(d.caller), err
+	vars, err := d.pbx.Variables(d.caller.ID, calls.VarState)
+	return vars[calls.VarState] == d.call.State(d.caller), err
 }
 
 // close removes the bridge and tells that the call is over.
@@ -166,7 +166,7 @@ func (d *dialling) close(reason string) {
 	if !d.answeredAt.IsZero() {
 		talked = time.Since(d.answeredAt)
 	}
-	d.t.PublishAll("call.ended", func(n *flows.Notice) {
+	d.t.PublishAll("call.ended", func(n *calls.Notice) {
 		n.Reason, n.Duration = reason, talked.Milliseconds()
 	})
 }
@@ -174,7 +174,7 @@ func (d *dialling) close(reason string) {
 // abandon ends a call that cannot be handled because of err: the process stops, or Asterisk refuses. In the first case
 // nothing is touched.
 func (d *dialling) abandon(err error) error {
-	if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
+	if d.t.Ending() != nil || errors.Is(err, calls.ErrDetached) {
 		return err
 	}
 	if gone(err) { // the caller is: nobody else's absence is an error
@@ -210,7 +210,7 @@ func (d *dialling) lone() error {
 	d.answeredAt = d.caller.Answered
 	d.call.Open()
 	d.t.Announce(d.caller, nil)
-	d.t.PublishAll("call.answered", func(*flows.Notice) {})
+	d.t.PublishAll("call.answered", func(*calls.Notice) {})
 	return d.stay()
 }
 

@@ -5,18 +5,18 @@ import (
 	"slices"
 	"sync"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // ringAll dials outside of the bridge: several callees at once, or one while the caller hears ringing or music instead of
 // what the callee sends. The first answer joins, the others are cancelled as answered elsewhere; one that cannot be
 // dialled does not fail the others.
-func (d *dialling) ringAll() (*flows.Leg, string, error) {
+func (d *dialling) ringAll() (*calls.Leg, string, error) {
 	stop, err := d.entertain()
 	if err != nil {
 		return nil, "", err
 	}
-	var rung []*flows.Leg
+	var rung []*calls.Leg
 	for _, target := range d.args.targets {
 		callee, err := d.callee(target)
 		if err != nil {
@@ -46,7 +46,7 @@ func (d *dialling) ringAll() (*flows.Leg, string, error) {
 
 // ringThem dials those that have not been dialled and waits for the first answer; stop ends what the caller hears
 // meanwhile.
-func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string, error) {
+func (d *dialling) ringThem(rung []*calls.Leg, stop func()) (*calls.Leg, string, error) {
 	stop = sync.OnceFunc(stop)
 	defer stop()
 	for _, callee := range rung {
@@ -70,7 +70,7 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 	if first == nil {
 		return nil, d.worst(rung), nil
 	}
-	if err := d.tell(map[string]string{flows.VarPartner: first.Name}); err != nil {
+	if err := d.tell(map[string]string{calls.VarPartner: first.Name}); err != nil {
 		return nil, "", err
 	}
 	d.popHandlers(d.pushed - 1) // no cancelled callee counts any more
@@ -90,7 +90,7 @@ func (d *dialling) ringThem(rung []*flows.Leg, stop func()) (*flows.Leg, string,
 }
 
 // attach lets a callee end with the caller, but with option c.
-func (d *dialling) attach(callee *flows.Leg) error {
+func (d *dialling) attach(callee *calls.Leg) error {
 	if d.args.elsewhere {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (d *dialling) attach(callee *flows.Leg) error {
 }
 
 // ringBeside dials a callee outside of the bridge, unless that was done. An error is only the call's end.
-func (d *dialling) ringBeside(callee *flows.Leg) error {
+func (d *dialling) ringBeside(callee *calls.Leg) error {
 	if callee.Called {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (d *dialling) ringBeside(callee *flows.Leg) error {
 	if err == nil || gone(err) {
 		return nil
 	}
-	if d.t.Ending() != nil || errors.Is(err, flows.ErrDetached) {
+	if d.t.Ending() != nil || errors.Is(err, calls.ErrDetached) {
 		return err
 	}
 	d.call.Log.Error("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err,
@@ -125,7 +125,7 @@ func (d *dialling) ringBeside(callee *flows.Leg) error {
 
 // awaitFirst waits until one of the callees answers, all have failed or the caller has gone; nil but for an answer. Who is
 // called in the place of one that redirects is among them.
-func (d *dialling) awaitFirst(rung []*flows.Leg) (first *flows.Leg, err error) {
+func (d *dialling) awaitFirst(rung []*calls.Leg) (first *calls.Leg, err error) {
 	for {
 		err := d.await(rung, func() bool {
 			left := len(rung)
@@ -166,7 +166,7 @@ func (d *dialling) awaitFirst(rung []*flows.Leg) (first *flows.Leg, err error) {
 }
 
 // dismiss cancels a callee that another one was faster than. An account that had nobody else on the call learns it.
-func (d *dialling) dismiss(callee *flows.Leg) {
+func (d *dialling) dismiss(callee *calls.Leg) {
 	if !callee.Gone {
 		d.quietly(func() error { return d.pbx.Hangup(callee.ID, d.args.others) }, "cancelling another callee")
 	}
@@ -174,7 +174,7 @@ func (d *dialling) dismiss(callee *flows.Leg) {
 	n.Reason = "answered_elsewhere"
 	d.call.Drop(callee)
 	if !slices.Contains(d.call.Accounts(), n.Account) {
-		n.ID = flows.CallEventID(d.call.ID, "call.ended", n.Account)
+		n.ID = calls.CallEventID(d.call.ID, "call.ended", n.Account)
 		d.t.Publish(n)
 	}
 }
@@ -201,7 +201,7 @@ func (d *dialling) hush() {
 }
 
 // worst is the DIALSTATUS when none of the callees was reached.
-func (d *dialling) worst(rung []*flows.Leg) string {
+func (d *dialling) worst(rung []*calls.Leg) string {
 	statuses := make([]string, 0, len(rung))
 	for _, callee := range rung {
 		d.awaitCause(callee)

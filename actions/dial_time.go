@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // How long a dialling lasts, by whom it is ended, and what of that stands on the caller's channel.
@@ -82,11 +82,11 @@ func (d *dialling) rings() time.Duration {
 // await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. There is a verdict
 // on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
 // it, so it lets them ring on.
-func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
+func (d *dialling) await(rung []*calls.Leg, over func() bool) error {
 	if d.args.sign > 0 && !d.resumed {
-		heard := func(leg *flows.Leg) bool { return leg.Heard }
+		heard := func(leg *calls.Leg) bool { return leg.Heard }
 		err := d.t.Until(d.args.sign, func() bool { return over() || slices.ContainsFunc(rung, heard) })
-		if errors.Is(err, flows.ErrTimeout) {
+		if errors.Is(err, calls.ErrTimeout) {
 			d.verdict = statusUnavailable
 			return nil
 		}
@@ -99,7 +99,7 @@ func (d *dialling) await(rung []*flows.Leg, over func() bool) error {
 		limit += guardTime
 	}
 	err := d.t.Until(limit, over)
-	if d.args.elsewhere && errors.Is(err, flows.ErrTimeout) {
+	if d.args.elsewhere && errors.Is(err, calls.ErrTimeout) {
 		d.verdict = statusNoAnswer
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // dialArgs is what Stasis(metaflows,dial,...) was given.
@@ -36,7 +36,7 @@ const DialForm = "dial,<dialstring>[&<dialstring>...][,<seconds>[,<options>]]"
 // parseDial reads the arguments after the application's name, of the form DialForm. Empty
 // elements of the list are passed over, as by Dial(); where no other is left the error is errNobody.
 func parseDial(args []string) (dialArgs, error) {
-	a := dialArgs{answer: defaultDial, dialOptions: dialOptions{others: flows.CauseAnsweredElsewhere}}
+	a := dialArgs{answer: defaultDial, dialOptions: dialOptions{others: calls.CauseAnsweredElsewhere}}
 	if args[0] != "dial" {
 		return a, fmt.Errorf("%q is not known: accepted is %s, or nothing", args[0], DialForm)
 	}

@@ -3,7 +3,7 @@ package actions
 import (
 	"slices"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Q.850 causes that we send or tell apart (ITU-T Q.850; Asterisk's causes.h).
@@ -34,10 +34,10 @@ var reasons = map[string]string{
 }
 
 // redirected: the callee has answered 302. One that is followed does not count: who is called in its place does.
-func redirected(leg *flows.Leg) bool { return leg.Forward != "" || leg.Cause == causeRedirected }
+func redirected(leg *calls.Leg) bool { return leg.Forward != "" || leg.Cause == causeRedirected }
 
 // statusOf is how a callee that was not reached ended, as Dial() counts it (app_dial.c, handle_cause).
-func statusOf(leg *flows.Leg) string {
+func statusOf(leg *calls.Leg) string {
 	switch {
 	case redirected(leg):
 		return statusNoAnswer
@@ -66,7 +66,7 @@ func worst(statuses []string) string {
 // hangupCause is what Dial() leaves in HANGUPCAUSE when none was reached: the cause of the callee that ended last. One that
 // rang until the dial time was over counts as none, and where no callee could be dialled at all there is no route to it.
 // Asterisk does not tell which of the latter's technologies it does not have: for those Dial() has 66.
-func hangupCause(left []*flows.Leg, overdue bool) int {
+func hangupCause(left []*calls.Leg, overdue bool) int {
 	for _, leg := range slices.Backward(left) {
 		if redirected(leg) {
 			return causeNoAnswer // 302 to the caller would lead nowhere

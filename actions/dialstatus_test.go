@@ -3,20 +3,20 @@ package actions
 import (
 	"testing"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What the dialplan learns of callees that were not reached, first the one that ended first.
 func TestHangupCause(t *testing.T) {
-	ended := func(causes ...int) (left []*flows.Leg) {
+	ended := func(causes ...int) (left []*calls.Leg) {
 		for _, cause := range causes {
-			left = append(left, &flows.Leg{Gone: true, Cause: cause})
+			left = append(left, &calls.Leg{Gone: true, Cause: cause})
 		}
 		return left
 	}
 	for _, tt := range []struct {
 		name    string
-		left    []*flows.Leg
+		left    []*calls.Leg
 		overdue bool
 		want    int
 	}{
@@ -38,7 +38,7 @@ func TestHangupCause(t *testing.T) {
 
 // Where a redirection points to may be told after the callee's channel has ended, or never.
 func TestRedirectedWithoutTarget(t *testing.T) {
-	if got := statusOf(&flows.Leg{Gone: true, Cause: causeRedirected}); got != statusNoAnswer {
+	if got := statusOf(&calls.Leg{Gone: true, Cause: causeRedirected}); got != statusNoAnswer {
 		t.Errorf("a redirection counts as %s, want %s", got, statusNoAnswer)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // A callee that answers 302 is called where it points to, as with Dial() (app_dial.c, do_forward).
@@ -45,7 +45,7 @@ var nobodys = map[string]string{
 // forwards is what a dialling knows of redirections.
 type forwards struct {
 	sent    []string            // dialstrings that have pointed on, also before the caller came here
-	pointed map[*flows.Leg]bool // callees that have: true where somebody is called in their place
+	pointed map[*calls.Leg]bool // callees that have: true where somebody is called in their place
 
 	asked int // callees that were dialled again, since it was not told where they point
 }
@@ -58,17 +58,17 @@ func (f *forwards) came(list string) {
 }
 
 // pointsOn says of a callee that it redirects, and that nobody has looked where to.
-func (f *forwards) pointsOn(callee *flows.Leg) bool {
+func (f *forwards) pointsOn(callee *calls.Leg) bool {
 	_, seen := f.pointed[callee]
 	return callee.Gone && redirected(callee) && !seen
 }
 
 // followed says of a callee that somebody else is called in its place.
-func (f *forwards) followed(callee *flows.Leg) bool { return f.pointed[callee] }
+func (f *forwards) followed(callee *calls.Leg) bool { return f.pointed[callee] }
 
 // follow makes the callee to whom another points, which takes its place; nil where that is not followed, or cannot be
 // dialled. An error is only the call's end.
-func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
+func (d *dialling) follow(from *calls.Leg) (*calls.Leg, error) {
 	d.awaitCause(from)
 	if !redirected(from) {
 		return nil, d.t.Ending()
@@ -78,7 +78,7 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 		return nil, err
 	}
 	if d.pointed == nil {
-		d.pointed = map[*flows.Leg]bool{}
+		d.pointed = map[*calls.Leg]bool{}
 	}
 	d.pointed[from] = false
 	target, variables, why := d.forward(from)
@@ -96,7 +96,7 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 		variables[varForwarded] = strings.Join(d.sent, "&")
 	}
 	maps.Copy(variables, d.calleeVars())
-	next, err := d.outbound(d.t, target, d.caller, flows.RoleCallee, dialledNumber(d.caller.Extension, firstOf(from.Dialled, target)), variables)
+	next, err := d.outbound(d.t, target, d.caller, calls.RoleCallee, dialledNumber(d.caller.Extension, firstOf(from.Dialled, target)), variables)
 	if err != nil {
 		d.call.Log.Info("where a callee redirects to cannot be dialled", "dialstring", from.Dialled, "error", err)
 		return nil, d.t.Ending()
@@ -109,7 +109,7 @@ func (d *dialling) follow(from *flows.Leg) (*flows.Leg, error) {
 }
 
 // forward is the dialstring that a callee points to, with the variables of its channel, or why it is not followed.
-func (d *dialling) forward(from *flows.Leg) (target string, variables map[string]string, why string) {
+func (d *dialling) forward(from *calls.Leg) (target string, variables map[string]string, why string) {
 	uri, own := strings.CutPrefix(from.Forward, from.Endpoint()+"/")
 	switch {
 	case d.args.ignoreForwards:
@@ -139,9 +139,9 @@ func (d *dialling) forward(from *flows.Leg) (target string, variables map[string
 
 // forwardContext is the dialplan context in which a callee's forward is dialled: FORWARD_CONTEXT of its endpoint, else of the
 // caller, else the endpoint's own.
-func (d *dialling) forwardContext(from *flows.Leg) string {
+func (d *dialling) forwardContext(from *calls.Leg) string {
 	context := ""
-	ask := func(made *flows.Channel) error {
+	ask := func(made *calls.Channel) error {
 		own, err := d.pbx.Variables(made.ID, forwardTo)
 		context = own[forwardTo]
 		return err
@@ -158,7 +158,7 @@ func (d *dialling) forwardContext(from *flows.Leg) string {
 
 // divert lets the phone that is called next be told who has pointed there (Diversion): Asterisk does it by itself where
 // callee and caller are in one bridge.
-func (d *dialling) divert(from *flows.Leg) {
+func (d *dialling) divert(from *calls.Leg) {
 	d.quietly(func() error {
 		return d.pbx.SetVariables(d.caller.ID, map[string]string{
 			"REDIRECTING(from-num,i)":  firstOf(from.CallerNum, resource(from.Dialled)),
@@ -170,7 +170,7 @@ func (d *dialling) divert(from *flows.Leg) {
 
 // tellForwarded tells the accounts of callee and caller that the callee has pointed on. Where to is the business of the
 // callee's account alone, and of the caller's if it has none.
-func (d *dialling) tellForwarded(from *flows.Leg) {
+func (d *dialling) tellForwarded(from *calls.Leg) {
 	to := from.Forward
 	if strings.Contains(to, "/") {
 		to = resource(to)
@@ -194,7 +194,7 @@ func (d *dialling) tellForwarded(from *flows.Leg) {
 }
 
 // unfollowed are the callees that have ended, without those in whose place somebody else was called.
-func (d *dialling) unfollowed() []*flows.Leg {
+func (d *dialling) unfollowed() []*calls.Leg {
 	return slices.DeleteFunc(slices.Clone(d.call.Left()), d.followed)
 }
 
@@ -209,7 +209,7 @@ func (d *dialling) hangupCause() int {
 }
 
 // statusOf is how a callee ended that was not reached; with option i one that redirects is busy (app_dial.c, do_forward).
-func (d *dialling) statusOf(callee *flows.Leg) string {
+func (d *dialling) statusOf(callee *calls.Leg) string {
 	if d.args.ignoreForwards && redirected(callee) {
 		return statusBusy
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // askable begins the names of the channels whose endpoint can be asked whose it is.
@@ -66,7 +67,7 @@ func (d *dialling) meet() error {
 // of the same endpoint, which is never dialled, has what the endpoint gives and nothing else. It is returned. A leg whose
 // channel claims nothing is not asked about; one whose endpoint cannot be asked, or whose technology is another, stays an
 // outsider. An error is only the process's or the call's end.
-func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err error) {
+func (s *Set) askOwner(t *calls.Task, leg *calls.Leg) (made calls.Channel, err error) {
 	if !leg.Phone() || leg.Vars["METAFLOWS_ACCOUNT"] == "" {
 		return made, nil
 	}
@@ -74,7 +75,7 @@ func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err e
 	defer func() { leg.Asked = false }()
 	channel := leg.ID
 	made, err = s.sample(t, leg)
-	if errors.Is(err, flows.ErrDetached) || errors.Is(err, flows.ErrCallEnded) {
+	if errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) {
 		return made, err
 	}
 	if errors.Is(err, errAnotherTechnology) {
@@ -96,8 +97,8 @@ func (s *Set) askOwner(t *flows.Task, leg *flows.Leg) (made flows.Channel, err e
 var errAnotherTechnology = errors.New("only a PJSIP endpoint can be asked")
 
 // sample makes a channel of a leg's endpoint, and ends it when it has said what its endpoint gives it.
-func (s *Set) sample(t *flows.Task, leg *flows.Leg) (made flows.Channel, err error) {
-	return s.sampleOf(t, leg, leg.Endpoint(), func(made *flows.Channel) error {
+func (s *Set) sample(t *calls.Task, leg *calls.Leg) (made calls.Channel, err error) {
+	return s.sampleOf(t, leg, leg.Endpoint(), func(made *calls.Channel) error {
 		if made.Vars["METAFLOWS_ACCOUNT"] == "" || made.Vars["METAFLOWS_CONTEXT"] != "" {
 			return nil
 		}
@@ -109,31 +110,31 @@ func (s *Set) sample(t *flows.Task, leg *flows.Leg) (made flows.Channel, err err
 }
 
 // sampleOf is sample by the dialstring that leads to the endpoint; ask asks the channel what is wanted.
-func (s *Set) sampleOf(t *flows.Task, leg *flows.Leg, dialstring string, ask func(made *flows.Channel) error) (made flows.Channel, err error) {
+func (s *Set) sampleOf(t *calls.Task, leg *calls.Leg, dialstring string, ask func(made *calls.Channel) error) (made calls.Channel, err error) {
 	if !strings.HasPrefix(leg.Name, askable) {
 		return made, errAnotherTechnology
 	}
-	return s.borrow(t, flows.ChannelSpec{ID: t.Call.Name(flows.ArgLeg), Endpoint: dialstring}, ask)
+	return s.borrow(t, calls.ChannelSpec{ID: t.Call.Name(calls.ArgLeg), Endpoint: dialstring}, ask)
 }
 
 // borrow makes a channel that is never dialled and is no leg, and ends it when use has returned.
-func (s *Set) borrow(t *flows.Task, spec flows.ChannelSpec, use func(made *flows.Channel) error) (made flows.Channel, err error) {
+func (s *Set) borrow(t *calls.Task, spec calls.ChannelSpec, use func(made *calls.Channel) error) (made calls.Channel, err error) {
 	id := spec.ID
 	spec.Args = []string{t.Call.ID}
 	if err := s.pbx.CreateChannel(spec); err != nil {
-		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same
+		if errors.Is(err, calls.ErrUnavailable) { // it may be there all the same
 			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
 		}
 		return made, err
 	}
 	entered := false
-	err = t.AwaitFor(enterWait, func(ev flows.Event) bool {
+	err = t.AwaitFor(enterWait, func(ev calls.Event) bool {
 		switch ev := ev.(type) {
-		case flows.Started:
+		case calls.Started:
 			if ev.Channel.ID == id {
 				entered, made = true, ev.Channel
 			}
-		case flows.Destroyed:
+		case calls.Destroyed:
 			return ev.Channel == id
 		}
 		return entered
@@ -141,11 +142,11 @@ func (s *Set) borrow(t *flows.Task, spec flows.ChannelSpec, use func(made *flows
 	if entered {
 		err = use(&made)
 	}
-	if !errors.Is(err, flows.ErrDetached) {
+	if !errors.Is(err, calls.ErrDetached) {
 		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that is never dialled")
 	}
 	if err == nil && !entered {
-		err = flows.ErrGone
+		err = calls.ErrGone
 	}
 	return made, err
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Grace is how long something of ours may belong to nothing: a call that is just beginning or ending is not disturbed.
@@ -23,7 +23,7 @@ type Janitor struct {
 func (s *Set) NewJanitor(has func(id string) bool) *Janitor { return &Janitor{set: s, has: has} }
 
 // Look removes what belonged to nothing at the last look already. Looks are to be Grace apart, and not at the same time.
-func (j *Janitor) Look(inv flows.Inventory) {
+func (j *Janitor) Look(inv calls.Inventory) {
 	now := map[string]bool{}
 	for _, bridge := range j.bridges(inv) {
 		if now[bridge] = true; j.seen[bridge] {
@@ -31,7 +31,7 @@ func (j *Janitor) Look(inv flows.Inventory) {
 		}
 	}
 	for _, f := range inv.Channels {
-		if !f.Inside || f.Bridge != "" || j.has(f.ID) || !flows.Ours(f.ID) {
+		if !f.Inside || f.Bridge != "" || j.has(f.ID) || !calls.Ours(f.ID) {
 			continue
 		}
 		if now[f.ID] = true; j.seen[f.ID] {
@@ -43,7 +43,7 @@ func (j *Janitor) Look(inv flows.Inventory) {
 
 // Sweep removes at once the empty bridges that a process before this one has left. A live call's is registered before it
 // is made.
-func (j *Janitor) Sweep(inv flows.Inventory) {
+func (j *Janitor) Sweep(inv calls.Inventory) {
 	for _, bridge := range j.bridges(inv) {
 		j.removed("bridge", bridge, j.set.pbx.DeleteBridge(bridge))
 	}
@@ -52,20 +52,20 @@ func (j *Janitor) Sweep(inv flows.Inventory) {
 func (j *Janitor) removed(kind, name string, err error) {
 	if err == nil {
 		j.set.log.Info("something that belonged to no call was removed from Asterisk", kind, name)
-	} else if !errors.Is(err, flows.ErrGone) && !errors.Is(err, flows.ErrDetached) {
+	} else if !errors.Is(err, calls.ErrGone) && !errors.Is(err, calls.ErrDetached) {
 		j.set.log.Warn("something that belongs to no call could not be removed from Asterisk", kind, name, "error", err)
 	}
 }
 
 // bridges are those of ours that are empty and belong to no call.
-func (j *Janitor) bridges(inv flows.Inventory) []string {
+func (j *Janitor) bridges(inv calls.Inventory) []string {
 	used := map[string]bool{}
 	for _, f := range inv.Channels {
 		used[f.Bridge] = true
 	}
 	var left []string
 	for _, bridge := range inv.Bridges {
-		if strings.HasPrefix(bridge, flows.BridgePrefix) && !used[bridge] && !j.has(bridge) {
+		if strings.HasPrefix(bridge, calls.BridgePrefix) && !used[bridge] && !j.has(bridge) {
 			left = append(left, bridge)
 		}
 	}

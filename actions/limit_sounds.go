@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // limitSounds is what is heard of a limit, as media; "" for nothing.
@@ -70,12 +70,12 @@ func timeLeft(left time.Duration) string {
 
 // tellLimit lets the parties hear of the limit of an answered call; what was to be heard before now is left out, but for the
 // sound at the beginning where it begins.
-func (d *dialling) tellLimit(callee *flows.Leg, s limitSounds, begins bool) {
+func (d *dialling) tellLimit(callee *calls.Leg, s limitSounds, begins bool) {
 	l, ends := d.args.limit, callee.Answered.Add(d.args.limit.lasts)
 	if s.timeout == "" && l.warn == 0 && s.connect == "" {
 		return
 	}
-	d.t.Go("limit", func(t *flows.Task) error {
+	d.t.Go("limit", func(t *calls.Task) error {
 		if begins && s.connect != "" {
 			d.announceLimit(t, callee, s, s.connect)
 		}
@@ -107,11 +107,11 @@ func (d *dialling) tellLimit(callee *flows.Leg, s limitSounds, begins bool) {
 }
 
 // announceLimit plays media to who is to hear of the limit, and returns when it has.
-func (d *dialling) announceLimit(t *flows.Task, callee *flows.Leg, s limitSounds, media string) {
-	var hearing []*flows.Task
-	for _, leg := range []*flows.Leg{d.caller, callee} {
+func (d *dialling) announceLimit(t *calls.Task, callee *calls.Leg, s limitSounds, media string) {
+	var hearing []*calls.Task
+	for _, leg := range []*calls.Leg{d.caller, callee} {
 		if hears := leg == callee && s.callee || leg == d.caller && s.caller; hears && !callee.Gone && !leg.Gone {
-			hearing = append(hearing, t.Go("announcement", func(t *flows.Task) error { return d.announce(t, leg, media) }))
+			hearing = append(hearing, t.Go("announcement", func(t *calls.Task) error { return d.announce(t, leg, media) }))
 		}
 	}
 	_ = t.Until(time.Minute, func() bool { return allDone(hearing) })

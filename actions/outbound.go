@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // unrecorded is set on the half of a Local channel that is in our bridge. The talk over it has a call record already: that of
@@ -17,35 +17,35 @@ var unrecorded = map[string]string{"CDR_PROP(party_a)": "1", "CDR_PROP(disable)"
 
 // outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
 // the call. number is its caller id where its endpoint gives it none; "" for none.
-func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role, number string, variables map[string]string) (*flows.Leg, error) {
-	id := t.Call.Name(flows.ArgLeg)
+func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role, number string, variables map[string]string) (*calls.Leg, error) {
+	id := t.Call.Name(calls.ArgLeg)
 	dialled := target
 	local := strings.HasPrefix(target, "Local/")
 	if local { // it is never rung back, and its extension was pressed
 		dialled = ""
 	}
-	spec := flows.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
-		flows.VarCall: t.Call.ID, flows.VarRole: role, flows.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
+	spec := calls.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
+		calls.VarCall: t.Call.ID, calls.VarRole: role, calls.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
 	if local { // it has no number of its own
 		spec.Variables[callerNumber] = number
 		maps.Copy(spec.Variables, unrecorded)
 	}
-	var entered *flows.Started
+	var entered *calls.Started
 	if err := s.pbx.CreateChannel(spec); err != nil {
-		if errors.Is(err, flows.ErrUnavailable) { // it may be there all the same, or come yet: then it is a stray
+		if errors.Is(err, calls.ErrUnavailable) { // it may be there all the same, or come yet: then it is a stray
 			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
 		}
 		return nil, err
 	}
-	err := t.AwaitFor(enterWait, func(ev flows.Event) bool {
+	err := t.AwaitFor(enterWait, func(ev calls.Event) bool {
 		switch ev := ev.(type) {
-		case flows.Started:
+		case calls.Started:
 			if ev.Channel.ID == id {
 				entered = &ev
 			}
-		case flows.Destroyed:
+		case calls.Destroyed:
 			return ev.Channel == id
 		}
 		return entered != nil
@@ -53,11 +53,11 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 	if entered == nil {
 		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that never entered")
 		if err == nil {
-			err = flows.ErrGone
+			err = calls.ErrGone
 		}
 		return nil, fmt.Errorf("%s did not enter the application: %w", id, err)
 	}
-	leg := flows.NewLeg(entered.Channel, role)
+	leg := calls.NewLeg(entered.Channel, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
 	if err := s.identify(t, leg, number); err != nil {
@@ -70,7 +70,7 @@ func (s *Set) outbound(t *flows.Task, target string, originator *flows.Leg, role
 
 // identify completes whose leg it is and by which number, and keeps that on its channel where a dial could give it more: it
 // lets what the caller hands down reach every variable that the endpoint does not set (ari/ASTERISK.md, What a created channel has).
-func (s *Set) identify(t *flows.Task, leg *flows.Leg, number string) error {
+func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
 	own := map[string]string{}
 	if leg.CallerNum == "" && number != "" {
 		leg.CallerNum, own[callerNumber] = number, number
@@ -94,7 +94,7 @@ func (s *Set) identify(t *flows.Task, leg *flows.Leg, number string) error {
 }
 
 // ring dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its own again.
-func (s *Set) ring(leg, caller *flows.Leg, timeout time.Duration) error {
+func (s *Set) ring(leg, caller *calls.Leg, timeout time.Duration) error {
 	err := s.pbx.DialChannel(leg.ID, caller.ID, timeout)
 	if err == nil && leg.Phone() && leg.Language != caller.Language {
 		s.quietly(func() error {
@@ -105,9 +105,9 @@ func (s *Set) ring(leg, caller *flows.Leg, timeout time.Duration) error {
 }
 
 // bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.
-func (s *Set) bridgeLegs(call *flows.Call, legs ...*flows.Leg) error {
+func (s *Set) bridgeLegs(call *calls.Call, legs ...*calls.Leg) error {
 	call.Register(call.Bridge)
-	if err := s.pbx.CreateBridge(call.Bridge); err != nil && !errors.Is(err, flows.ErrConflict) {
+	if err := s.pbx.CreateBridge(call.Bridge); err != nil && !errors.Is(err, calls.ErrConflict) {
 		return err
 	}
 	for _, leg := range legs {

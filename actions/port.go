@@ -3,19 +3,19 @@ package actions
 import (
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // PBX is what actions ask of the telephone system. Every method blocks until the request is answered or its deadline is
-// over, and returns an error that wraps one of flows.ErrGone, ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached.
+// over, and returns an error that wraps one of calls.ErrGone, ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached.
 // An answer often only means "queued": what has really happened is told by an event. Events may come before the answer,
 // so every id is chosen and registered by the caller first.
 type PBX interface {
-	flows.Line
+	calls.Line
 
-	// CreateChannel makes an outbound channel in the application, state Down; flows.Started follows. ErrUnavailable when
+	// CreateChannel makes an outbound channel in the application, state Down; calls.Started follows. ErrUnavailable when
 	// the endpoint is unknown or not registered.
-	CreateChannel(spec flows.ChannelSpec) error
+	CreateChannel(spec calls.ChannelSpec) error
 	// DialChannel dials a channel made by CreateChannel on behalf of caller ("" for none). The timeout is Asterisk's own.
 	DialChannel(channel, caller string, timeout time.Duration) error
 	Answer(channel string) error
@@ -24,7 +24,7 @@ type PBX interface {
 	StopRinging(channel string) error
 	// Progress sends early media (183).
 	Progress(channel string) error
-	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. flows.CauseAnsweredElsewhere says so by SIP.
+	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. calls.CauseAnsweredElsewhere says so by SIP.
 	Hangup(channel string, cause int) error
 	// Continue gives a channel back to the dialplan, to the next priority.
 	Continue(channel string) error
@@ -34,7 +34,7 @@ type PBX interface {
 	SetVariables(channel string, variables map[string]string) error
 	StartMOH(channel, class string) error
 	StopMOH(channel string) error
-	// Snoop makes a channel that whispers to another: what is played on it only that other hears. flows.Started follows.
+	// Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows.
 	Snoop(channel, snoop string) error
 	// Play plays media (sound:x, tone:x) on a channel that is in no bridge.
 	Play(channel, playback, media string) error

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // giveContext is what is to be done about a leg that may dial nowhere.
@@ -13,14 +13,14 @@ const giveContext = "give the endpoint a context: set_var=METAFLOWS_CONTEXT=<con
 // quietly runs a command that puts something back: what is already gone is as wanted, and at shutdown nothing is done.
 func (s *Set) quietly(command func() error, doing string) {
 	err := command()
-	if err != nil && !errors.Is(err, flows.ErrGone) && !errors.Is(err, flows.ErrDetached) {
+	if err != nil && !errors.Is(err, calls.ErrGone) && !errors.Is(err, calls.ErrDetached) {
 		s.log.Warn("a command failed", "doing", doing, "error", err)
 	}
 }
 
 // insist runs a command until it is done, what it is about is gone, or there is no point in trying again: it is for what
 // must not be left undone. It waits between the tries, unless the call is ending.
-func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
+func (s *Set) insist(t *calls.Task, command func() error, doing string) error {
 	var err error
 	for _, pause := range []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second} {
 		if pause > 0 && t.Ending() == nil {
@@ -29,11 +29,11 @@ func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
 		if err = command(); err == nil || gone(err) {
 			return nil
 		}
-		if !errors.Is(err, flows.ErrUnavailable) {
+		if !errors.Is(err, calls.ErrUnavailable) {
 			break
 		}
 	}
-	if !errors.Is(err, flows.ErrDetached) {
+	if !errors.Is(err, calls.ErrDetached) {
 		s.log.Error("a command failed for good", "doing", doing, "error", err,
 			"do", "see what Asterisk's own log says at this time, and by metaflows doctor what is left over")
 	}
@@ -41,12 +41,12 @@ func (s *Set) insist(t *flows.Task, command func() error, doing string) error {
 }
 
 // drop hangs a channel up.
-func (s *Set) drop(t *flows.Task, channel, doing string) { s.dropWith(t, channel, causeNormal, doing) }
+func (s *Set) drop(t *calls.Task, channel, doing string) { s.dropWith(t, channel, causeNormal, doing) }
 
 // dropWith hangs a channel up with a cause.
-func (s *Set) dropWith(t *flows.Task, channel string, cause int, doing string) {
+func (s *Set) dropWith(t *calls.Task, channel string, cause int, doing string) {
 	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, cause) }, doing)
 }
 
 // gone says whether err means that the thing is not there any more.
-func gone(err error) bool { return errors.Is(err, flows.ErrGone) }
+func gone(err error) bool { return errors.Is(err, calls.ErrGone) }

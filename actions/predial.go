@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Options b and B run a subroutine of the dialplan on the callee's and on the caller's channel, before the dial. ARI has no
@@ -86,7 +86,7 @@ func (d *dialling) unsetPredial() map[string]string {
 }
 
 // runCalleePredials is option b. The result are those of the callees that can be dialled after it.
-func (d *dialling) runCalleePredials(connect connecting, callees ...*flows.Leg) (ready []*flows.Leg, err error) {
+func (d *dialling) runCalleePredials(connect connecting, callees ...*calls.Leg) (ready []*calls.Leg, err error) {
 	if d.args.calleePredial == "" {
 		return callees, nil
 	}
@@ -104,7 +104,7 @@ func (d *dialling) runCalleePredials(connect connecting, callees ...*flows.Leg) 
 }
 
 // predial runs a subroutine on a leg's channel and waits for its end, or the leg's.
-func (d *dialling) predial(leg *flows.Leg, routine string, connect connecting) error {
+func (d *dialling) predial(leg *calls.Leg, routine string, connect connecting) error {
 	began := time.Now()
 	defer func() { d.spent += time.Since(began) }()
 	now, err := d.pbx.Variables(leg.ID, standing)
@@ -132,10 +132,10 @@ func (d *dialling) predial(leg *flows.Leg, routine string, connect connecting) e
 }
 
 // connecting lets a leg be told that it is connected to the caller, and returns what wait does.
-type connecting func(leg *flows.Leg, wait func() error) error
+type connecting func(leg *calls.Leg, wait func() error) error
 
 // connectCaller puts a callee that is dialled in the caller's bridge there.
-func (d *dialling) connectCaller(callee *flows.Leg, wait func() error) error {
+func (d *dialling) connectCaller(callee *calls.Leg, wait func() error) error {
 	if err := d.bridge(d.caller, callee); err != nil {
 		return err
 	}
@@ -143,17 +143,17 @@ func (d *dialling) connectCaller(callee *flows.Leg, wait func() error) error {
 }
 
 // connectAside uses a bridge of its own, and in the caller's place a channel that is ended when wait has returned.
-func (d *dialling) connectAside(leg *flows.Leg, wait func() error) error {
-	id := d.call.Name(flows.ArgLeg)
-	spec := flows.ChannelSpec{ID: id, Endpoint: "Local/s@" + predialContext + "/n", Originator: d.caller.ID, Variables: map[string]string{
-		flows.VarCall: d.call.ID, flows.VarRole: rolePredial, flows.VarState: d.call.FirstState(id, "", d.caller.LinkedID),
+func (d *dialling) connectAside(leg *calls.Leg, wait func() error) error {
+	id := d.call.Name(calls.ArgLeg)
+	spec := calls.ChannelSpec{ID: id, Endpoint: "Local/s@" + predialContext + "/n", Originator: d.caller.ID, Variables: map[string]string{
+		calls.VarCall: d.call.ID, calls.VarRole: rolePredial, calls.VarState: d.call.FirstState(id, "", d.caller.LinkedID),
 	}}
 	maps.Copy(spec.Variables, unrecorded)
 	if shown := d.shown(); leg != d.caller {
 		spec.Variables[callerNumber], spec.Variables[callerName] = shown.number, shown.name
 	}
-	_, err := d.borrow(d.t, spec, func(other *flows.Channel) error {
-		bridge := d.call.Name(strings.TrimSuffix(flows.BridgePrefix, "-"))
+	_, err := d.borrow(d.t, spec, func(other *calls.Channel) error {
+		bridge := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
 		if err := d.pbx.CreateBridge(bridge); err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (d *dialling) connectAside(leg *flows.Leg, wait func() error) error {
 
 // awaitPredial waits until a subroutine that Asterisk was told of has come back to where the channel stood before, in
 // whatever way, or the channel has gone. Where the caller has, a callee whose subroutine runs ends: it can be put nowhere.
-func (d *dialling) awaitPredial(leg *flows.Leg, before string) error {
+func (d *dialling) awaitPredial(leg *calls.Leg, before string) error {
 	_, before, _ = strings.Cut(before, "|")
 	over := func() bool { return leg.Gone || d.caller.Gone }
 	began := time.Now()
@@ -181,12 +181,12 @@ func (d *dialling) awaitPredial(leg *flows.Leg, before string) error {
 			return d.t.Until(time.Second, over)
 		case err == nil && now[standing] == "|"+before:
 			return nil
-		case err != nil && !errors.Is(err, flows.ErrUnavailable):
+		case err != nil && !errors.Is(err, calls.ErrUnavailable):
 			return err
 		case err == nil && strings.HasPrefix(now[standing], predialStarts) && time.Since(began) > enterWait:
 			return fmt.Errorf("subroutine on %s: Asterisk has not begun it", leg.Name)
 		}
-		if err := d.t.Until(pause, over); !errors.Is(err, flows.ErrTimeout) {
+		if err := d.t.Until(pause, over); !errors.Is(err, calls.ErrTimeout) {
 			if err == nil && !leg.Gone {
 				d.drop(d.t, leg.ID, "ending a callee whose caller has gone")
 			}

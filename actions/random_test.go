@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"metaflows/actions/pbxtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // randomDocument has a code for everything that there is.
@@ -78,7 +78,7 @@ func randomCall(r *rand.Rand) string {
 
 // rightful says what is wrong with an action by somebody who has no right to it: what an owner alone may do is done by the
 // phones of its account, whoever has come in their place.
-func rightful(n flows.Notice) error {
+func rightful(n calls.Notice) error {
 	of := map[string][]string{"acme": {"PJSIP/alice", "PJSIP/bob", "PJSIP/carol", "PJSIP/dave"}, "evil": {"PJSIP/mallory"}}
 	allowed := n.Path == `patterns.2(\d{4})` && !slices.Contains(slices.Concat(of["acme"], of["evil"]), n.Endpoint) // an outsider: allow_peer
 	if n.Type == "action.started" && n.Module != "hangup" && n.Module != "none" && !allowed && !slices.Contains(of[n.Account], n.Endpoint) {
@@ -89,15 +89,15 @@ func rightful(n flows.Notice) error {
 
 // TestRandomCalls plays made-up calls.
 func TestRandomCalls(t *testing.T) {
-	const calls = 500
-	for seed := range uint64(calls) {
+	const stories = 500
+	for seed := range uint64(stories) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		call := randomCall(r)
 		failed := !t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			pbxtest.Play(t, &txtar.Archive{Files: []txtar.File{
 				{Name: "account acme", Data: []byte(randomDocument)}, {Name: "account evil", Data: []byte(randomDocument)},
 				{Name: "call", Data: []byte(call)},
-			}}, func(n flows.Notice) error { return errors.Join(publishable(n), rightful(n)) })
+			}}, func(n calls.Notice) error { return errors.Join(publishable(n), rightful(n)) })
 		})
 		if failed {
 			t.Fatalf("the call was\n%s", call)
@@ -143,8 +143,8 @@ func replacedCall(r *rand.Rand) string {
 
 // TestRandomReplacements: who comes in the place of somebody else has none of the other's rights, whatever happens.
 func TestRandomReplacements(t *testing.T) {
-	const calls = 300
-	for seed := range uint64(calls) {
+	const stories = 300
+	for seed := range uint64(stories) {
 		call := replacedCall(rand.New(rand.NewPCG(seed, 2)))
 		failed := !t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			pbxtest.Play(t, &txtar.Archive{Files: []txtar.File{

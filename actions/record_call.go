@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // pathForm is what may become a folder of a recording's name.
@@ -22,8 +22,8 @@ type recordData struct {
 }
 
 // recordCall starts, stops and masks the one recording that a call has for each account.
-func (s *Set) recordCall() flows.Module {
-	m := flows.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
+func (s *Set) recordCall() calls.Module {
+	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
 	m.Owned = true
 	m.Ends = func(raw json.RawMessage) bool {
 		var data recordData
@@ -32,9 +32,9 @@ func (s *Set) recordCall() flows.Module {
 	return m
 }
 
-func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
+func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 	account := t.Flow.Account()
-	mine := slices.IndexFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Account == account })
+	mine := slices.IndexFunc(t.Call.Recordings, func(r *calls.Recording) bool { return r.Account == account })
 	action := data.Action
 	if action == "toggle" {
 		if action = "stop"; mine < 0 {
@@ -48,9 +48,9 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 	case action == "start":
 		err = s.startRecording(t, account, data)
 	case action != "stop" && action != "mask" && action != "unmask":
-		err = flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
+		err = calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
 	case mine < 0:
-		err = flows.Fail("not_recording", errors.New("this account records nothing on this call"))
+		err = calls.Fail("not_recording", errors.New("this account records nothing on this call"))
 	case action == "stop":
 		t.Accept("")
 		if err = s.pbx.StopRecording(t.Call.Recordings[mine].Name); gone(err) {
@@ -60,28 +60,28 @@ func (s *Set) runRecord(t *flows.Task, data recordData) (flows.Next, error) {
 		err = s.mask(t, action == "mask")
 	}
 	if err != nil {
-		return flows.Stop, err
+		return calls.Stop, err
 	}
 	if leg := t.Leg; leg.Outsider() || leg.Owner.Account == account { // another account's party is not to notice
 		s.sound(t, leg, confirmTone)
 	}
-	return flows.Continue, nil
+	return calls.Continue, nil
 }
 
 // startRecording begins one and returns when Asterisk writes it.
-func (s *Set) startRecording(t *flows.Task, account string, data recordData) error {
+func (s *Set) startRecording(t *calls.Task, account string, data recordData) error {
 	if data.Format != "" && data.Format != "wav" {
-		return flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("format %q is not built, wav is", data.Format))
+		return calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("format %q is not built, wav is", data.Format))
 	}
 	if !pathForm.MatchString(account) || !pathForm.MatchString(t.Call.ID) {
-		return flows.Broken("invalid_id", "give the account an id of [A-Za-z0-9_-]{1,64}: METAFLOWS_ACCOUNT in pjsip.conf", errors.New("the account or the call has an id that cannot be a folder"))
+		return calls.Broken("invalid_id", "give the account an id of [A-Za-z0-9_-]{1,64}: METAFLOWS_ACCOUNT in pjsip.conf", errors.New("the account or the call has an id that cannot be a folder"))
 	}
 	limit := s.recordingMax
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
 		limit = min(limit, d)
 	}
 	rec := t.Call.NewRecording(account)
-	rec.Masked = slices.ContainsFunc(t.Call.Recordings, func(r *flows.Recording) bool { return r.Masked })
+	rec.Masked = slices.ContainsFunc(t.Call.Recordings, func(r *calls.Recording) bool { return r.Masked })
 	rec.Began = time.Now()
 	rec.Until = rec.Began.Add(limit)
 	t.Accept("")
@@ -92,13 +92,13 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 		err = s.beginRecording(t, rec)
 	}
 	if err != nil {
-		if errors.Is(err, flows.ErrDetached) || errors.Is(t.Ending(), flows.ErrDetached) {
+		if errors.Is(err, calls.ErrDetached) || errors.Is(t.Ending(), calls.ErrDetached) {
 			return err
 		}
 		// An answer that did not come does not say that nothing is written.
 		_ = s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording that did not start as it should")
 		t.Call.ForgetRecording(rec)
-		return flows.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
+		return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
 	}
 	t.Publish(recordingNotice(t, rec, "recording.started"))
 	if rec.Masked {
@@ -110,15 +110,15 @@ func (s *Set) startRecording(t *flows.Task, account string, data recordData) err
 
 // watch stays with a recording beside the task, and lets the other legs know of it, too: one that goes must not take the
 // knowledge with it.
-func (s *Set) watch(t *flows.Task, rec *flows.Recording) {
-	t.Go("recording", func(t *flows.Task) error {
+func (s *Set) watch(t *calls.Task, rec *calls.Recording) {
+	t.Go("recording", func(t *calls.Task) error {
 		s.tellOthers(t, t.Leg)
 		return s.watchRecording(t, rec)
 	})
 }
 
 // beginRecording returns when Asterisk writes it, and writes silence if the call's recordings are masked.
-func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
+func (s *Set) beginRecording(t *calls.Task, rec *calls.Recording) error {
 	if err := s.pbx.Record(t.Call.Bridge, rec.Name, "wav"); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 	case err != nil:
 		return err
 	case rec.Over:
-		return flows.ErrUnavailable
+		return calls.ErrUnavailable
 	case rec.Masked:
 		return s.pbx.MaskRecording(rec.Name)
 	}
@@ -135,12 +135,12 @@ func (s *Set) beginRecording(t *flows.Task, rec *flows.Recording) error {
 }
 
 // awaitRecording returns when Asterisk writes a recording. After a gap in the connection it asks.
-func (s *Set) awaitRecording(t *flows.Task, rec *flows.Recording) error {
+func (s *Set) awaitRecording(t *calls.Task, rec *calls.Recording) error {
 	for {
 		resumed := false
-		err := t.AwaitUntil(enterWait, func(ev flows.Event) bool {
-			started, ok := ev.(flows.RecordingStarted)
-			_, resumed = ev.(flows.Resumed)
+		err := t.AwaitUntil(enterWait, func(ev calls.Event) bool {
+			started, ok := ev.(calls.RecordingStarted)
+			_, resumed = ev.(calls.Resumed)
 			return ok && started.Recording == rec.Name || resumed
 		}, func() bool { return rec.Over })
 		if err != nil || !resumed {
@@ -153,22 +153,22 @@ func (s *Set) awaitRecording(t *flows.Task, rec *flows.Recording) error {
 }
 
 // watchRecording stays with a recording to its end: it was stopped, its time is over, or the call is.
-func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
-	t.Go("recording unattended", func(t *flows.Task) error { return s.tellUnattended(t, rec) })
+func (s *Set) watchRecording(t *calls.Task, rec *calls.Recording) error {
+	t.Go("recording unattended", func(t *calls.Task) error { return s.tellUnattended(t, rec) })
 	err := s.recordingOver(t, rec, time.Until(rec.Until))
-	if errors.Is(err, flows.ErrDetached) {
+	if errors.Is(err, calls.ErrDetached) {
 		return err
 	}
 	took, reason := time.Since(rec.Began), "stopped"
 	if err != nil { // Asterisk's own limit runs late, so it is ended from here (ari/ASTERISK.md, Recording)
-		if reason = "call_ended"; errors.Is(err, flows.ErrTimeout) {
+		if reason = "call_ended"; errors.Is(err, calls.ErrTimeout) {
 			reason = "time_limit"
 		}
 		if s.insist(t, func() error { return s.pbx.StopRecording(rec.Name) }, "stopping a recording") != nil {
 			rec.Failed = true
 		}
-		if errors.Is(t.Until(2*time.Second, func() bool { return rec.Over }), flows.ErrDetached) {
-			return flows.ErrDetached
+		if errors.Is(t.Until(2*time.Second, func() bool { return rec.Over }), calls.ErrDetached) {
+			return calls.ErrDetached
 		}
 	}
 	s.recordingStored(t, rec, took, reason)
@@ -181,7 +181,7 @@ func (s *Set) watchRecording(t *flows.Task, rec *flows.Recording) error {
 // tellUnattended tells when a recording goes on although the last leg of its account has left: by a transfer, or since
 // somebody has taken its place. From then on only the account's programs can stop it. A transfer that is under way may
 // come back.
-func (s *Set) tellUnattended(t *flows.Task, rec *flows.Recording) error {
+func (s *Set) tellUnattended(t *calls.Task, rec *calls.Recording) error {
 	err := t.Until(0, func() bool {
 		return rec.Over || !t.Call.Attended(rec.Account) && !t.Call.Held() && !t.Call.Over()
 	})
@@ -193,12 +193,12 @@ func (s *Set) tellUnattended(t *flows.Task, rec *flows.Recording) error {
 }
 
 // recordingOver waits until a recording is over. After a gap in the connection it asks whether it still is.
-func (s *Set) recordingOver(t *flows.Task, rec *flows.Recording, limit time.Duration) error {
+func (s *Set) recordingOver(t *calls.Task, rec *calls.Recording, limit time.Duration) error {
 	deadline := time.Now().Add(max(limit, time.Millisecond))
 	for !rec.Over {
 		resumed := false
-		err := t.AwaitUntil(max(time.Until(deadline), time.Millisecond), func(ev flows.Event) bool {
-			_, resumed = ev.(flows.Resumed)
+		err := t.AwaitUntil(max(time.Until(deadline), time.Millisecond), func(ev calls.Event) bool {
+			_, resumed = ev.(calls.Resumed)
 			return resumed
 		}, func() bool { return rec.Over })
 		if err != nil {
@@ -214,7 +214,7 @@ func (s *Set) recordingOver(t *flows.Task, rec *flows.Recording, limit time.Dura
 }
 
 // recordingStored tells of a recording that is over.
-func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Duration, reason string) {
+func (s *Set) recordingStored(t *calls.Task, rec *calls.Recording, took time.Duration, reason string) {
 	t.Call.ForgetRecording(rec)
 	n := recordingNotice(t, rec, "recording.stored")
 	n.Duration, n.Reason, n.Result = took.Milliseconds(), reason, "stored"
@@ -228,11 +228,11 @@ func (s *Set) recordingStored(t *flows.Task, rec *flows.Recording, took time.Dur
 
 // takeUpRecordings goes on with the recordings that a process before this one has noted: Asterisk is asked what became
 // of them, and where it does not say they count as running. An error is only the process's end.
-func (s *Set) takeUpRecordings(t *flows.Task) error {
+func (s *Set) takeUpRecordings(t *calls.Task) error {
 	for _, rec := range slices.Clone(t.Call.Recordings) {
 		live, stored, err := s.pbx.Recording(rec.Name)
 		switch {
-		case errors.Is(err, flows.ErrDetached):
+		case errors.Is(err, calls.ErrDetached):
 			return err
 		case err == nil && !live && stored:
 			s.retellRecording(t, rec)
@@ -249,16 +249,16 @@ func (s *Set) takeUpRecordings(t *flows.Task) error {
 		if rec.Masked {
 			mask = s.pbx.MaskRecording
 		}
-		if errors.Is(s.insist(t, func() error { return mask(rec.Name) }, "masking a recording as it was"), flows.ErrDetached) {
-			return flows.ErrDetached
+		if errors.Is(s.insist(t, func() error { return mask(rec.Name) }, "masking a recording as it was"), calls.ErrDetached) {
+			return calls.ErrDetached
 		}
-		t.Go("recording", func(t *flows.Task) error { return s.watchRecording(t, rec) })
+		t.Go("recording", func(t *calls.Task) error { return s.watchRecording(t, rec) })
 	}
 	return nil
 }
 
 // retellRecording tells the beginning of a recording that was found: the process that began it may not have come to that.
-func (s *Set) retellRecording(t *flows.Task, rec *flows.Recording) {
+func (s *Set) retellRecording(t *calls.Task, rec *calls.Recording) {
 	if time.Since(rec.Began) > retold {
 		return
 	}
@@ -268,7 +268,7 @@ func (s *Set) retellRecording(t *flows.Task, rec *flows.Recording) {
 }
 
 // mask silences every recording of the call, or ends that.
-func (s *Set) mask(t *flows.Task, on bool) error {
+func (s *Set) mask(t *calls.Task, on bool) error {
 	command, kind := s.pbx.UnmaskRecording, "recording.unmasked"
 	if on {
 		command, kind = s.pbx.MaskRecording, "recording.masked"
@@ -296,14 +296,14 @@ func (s *Set) mask(t *flows.Task, on bool) error {
 
 // recordingNotice is an event about a recording, under the account whose it is. That it has begun or ended is told once,
 // whoever learns of it.
-func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Notice {
-	var n flows.Notice
+func recordingNotice(t *calls.Task, rec *calls.Recording, kind string) calls.Notice {
+	var n calls.Notice
 	if t.Flow != nil {
 		n = t.Notice(kind)
 	}
 	id := n.ID
 	if t.Flow == nil || rec.Account != n.Account { // whose leg pressed what is another account's business
-		n = flows.Notice{Type: kind, Account: rec.Account}
+		n = calls.Notice{Type: kind, Account: rec.Account}
 		for _, leg := range t.Call.Legs {
 			if leg.Owner.Account == rec.Account {
 				n = t.Call.NoticeAbout(leg, kind)
@@ -313,7 +313,7 @@ func recordingNotice(t *flows.Task, rec *flows.Recording, kind string) flows.Not
 	}
 	n.Recording = rec.Name
 	if n.ID = id + ":" + rec.Name; kind != "recording.masked" && kind != "recording.unmasked" {
-		n.ID = flows.RecordingEventID(rec.Name, kind)
+		n.ID = calls.RecordingEventID(rec.Name, kind)
 	}
 	return n
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // giveBack returns the transferee to the transferor, who is rung once; the transferee hears ringing. The transfer has
@@ -17,7 +17,7 @@ func (x *blindTransfer) giveBack(reason string) error {
 }
 
 // givenBack tells how it went: back is the transferor, or nil; err is only the call's end.
-func (x *blindTransfer) givenBack(back *flows.Leg, reason string, err error) error {
+func (x *blindTransfer) givenBack(back *calls.Leg, reason string, err error) error {
 	switch {
 	case err != nil:
 		return err
@@ -32,12 +32,12 @@ func (x *blindTransfer) givenBack(back *flows.Leg, reason string, err error) err
 	if x.t.Ending() == nil {
 		x.settle(back)
 	}
-	return flows.Fail(reason, nil)
+	return calls.Fail(reason, nil)
 }
 
 // ringBack dials the transferor again and returns its leg once it talks to the transferee, nil if it does not. An error is
 // only the call's end.
-func (x *blindTransfer) ringBack() (*flows.Leg, error) {
+func (x *blindTransfer) ringBack() (*calls.Leg, error) {
 	dialstring := x.dialstring()
 	if dialstring == "" {
 		return nil, nil
@@ -48,7 +48,7 @@ func (x *blindTransfer) ringBack() (*flows.Leg, error) {
 	}
 	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, x.number, nil)
 	if err != nil {
-		if errors.Is(err, flows.ErrDetached) {
+		if errors.Is(err, calls.ErrDetached) {
 			return nil, err
 		}
 		return nil, x.t.Ending()
@@ -57,17 +57,17 @@ func (x *blindTransfer) ringBack() (*flows.Leg, error) {
 }
 
 // awaitBack rings the transferor's new leg, as far as that is not done, and waits for its answer.
-func (x *blindTransfer) awaitBack(leg *flows.Leg) (*flows.Leg, error) {
+func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 	var err error
 	if !leg.Bridged() {
 		err = x.call.Join(leg)
 	}
 	if err == nil && !leg.Called {
-		if err = x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: leg.Name, handDown: "1"}); err == nil {
+		if err = x.Set.tell(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"}); err == nil {
 			err = x.Set.ring(leg, x.transferee, x.ring)
 		}
 	}
-	if errors.Is(err, flows.ErrDetached) {
+	if errors.Is(err, calls.ErrDetached) {
 		return nil, err
 	}
 	if err != nil && !gone(err) {
@@ -94,7 +94,7 @@ func (x *blindTransfer) awaitBack(leg *flows.Leg) (*flows.Leg, error) {
 }
 
 // dropLeg ends somebody who is rung.
-func (x *blindTransfer) dropLeg(leg *flows.Leg) {
+func (x *blindTransfer) dropLeg(leg *calls.Leg) {
 	if !leg.Gone {
 		x.drop(x.t, leg.ID, "ending somebody who is rung")
 	}

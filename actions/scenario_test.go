@@ -9,7 +9,7 @@ import (
 	"metaflows/actions/pbxtest"
 	"metaflows/app/events"
 	"metaflows/app/events/eventstest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 var update = flag.Bool("update", false, "take what happens into the scenarios' files")
@@ -28,7 +28,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // publishable says what is wrong with a notice once it is an event.
-func publishable(n flows.Notice) error {
+func publishable(n calls.Notice) error {
 	m, err := events.Message(n, "n1")
 	if err != nil {
 		return err

@@ -3,21 +3,21 @@ package actions
 import (
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // tell writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE).
-func (s *Set) tell(t *flows.Task, leg *flows.Leg, vars map[string]string) error {
+func (s *Set) tell(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
 	if vars == nil {
 		vars = map[string]string{}
 	}
-	vars[flows.VarState] = t.Call.State(leg)
+	vars[calls.VarState] = t.Call.State(leg)
 	return s.pbx.SetVariables(leg.ID, vars)
 }
 
 // tellOthers lets every leg but one know what runs on the call now. A leg whose channel does not take it has not got it:
 // it is enough that one has.
-func (s *Set) tellOthers(t *flows.Task, but *flows.Leg) {
+func (s *Set) tellOthers(t *calls.Task, but *calls.Leg) {
 	for _, leg := range t.Call.Peers(but) {
 		s.quietly(func() error { return s.tell(t, leg, nil) }, "keeping the call's state on a channel")
 	}
@@ -35,7 +35,7 @@ type dialNote struct {
 	Pushed int    `json:"h,omitempty"`
 	Made   bool   `json:"m,omitempty"`
 	Up     bool   `json:"u,omitempty"` // it was up when it came
-	Hides  bool   `json:"w,omitempty"` // flows.Leg.Withheld
+	Hides  bool   `json:"w,omitempty"` // calls.Leg.Withheld
 
 	Running *predialNote `json:"r,omitempty"`
 	Ran     bool         `json:"e,omitempty"`

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // tone is what one party hears of an outcome.
@@ -25,8 +25,8 @@ const ringTone = "tone:ring"
 
 // sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a
 // bridged channel cuts the other side off (ari/ASTERISK.md, Media).
-func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
-	return t.Go("tone", func(t *flows.Task) error {
+func (s *Set) sound(t *calls.Task, leg *calls.Leg, what tone) *calls.Task {
+	return t.Go("tone", func(t *calls.Task) error {
 		if !leg.Bridged() {
 			return s.soundAlone(t, leg, what)
 		}
@@ -35,8 +35,8 @@ func (s *Set) sound(t *flows.Task, leg *flows.Leg, what tone) *flows.Task {
 }
 
 // whisper plays media to one leg of a bridge until the wait, which is told the playback's id, returns.
-func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func(playback string) error) error {
-	snoop := t.Call.Name(flows.ArgSnoop)
+func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(playback string) error) error {
+	snoop := t.Call.Name(calls.ArgSnoop)
 	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
 	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
 		return err
@@ -53,23 +53,23 @@ func (s *Set) whisper(t *flows.Task, leg *flows.Leg, media string, wait func(pla
 }
 
 // soundAlone plays a tone to a leg that is in no bridge.
-func (s *Set) soundAlone(t *flows.Task, leg *flows.Leg, what tone) error {
+func (s *Set) soundAlone(t *calls.Task, leg *calls.Leg, what tone) error {
 	playback := t.Call.Name("tone")
 	if err := s.pbx.Play(leg.ID, playback, what.media); err != nil {
 		return err
 	}
 	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
 	err := t.Until(what.lasts, func() bool { return leg.Gone })
-	if errors.Is(err, flows.ErrTimeout) {
+	if errors.Is(err, calls.ErrTimeout) {
 		return nil
 	}
 	return err
 }
 
 // startedAs wants the channel's entry into the application.
-func startedAs(channel string) func(flows.Event) bool {
-	return func(ev flows.Event) bool {
-		started, ok := ev.(flows.Started)
+func startedAs(channel string) func(calls.Event) bool {
+	return func(ev calls.Event) bool {
+		started, ok := ev.(calls.Started)
 		return ok && started.Channel.ID == channel
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What a transfer may dial (actions/README.md, Blind transfer): anything else could leave the transferor's context, as
@@ -34,8 +34,8 @@ const reachedTime = time.Second
 // transfer sends the peer to an extension of the transferor's context. Blind: the peer stays in its bridge and gets the
 // target there by a Local channel (ari/ASTERISK.md, A target in the bridge), so that the transfer can be watched to its end
 // and undone.
-func (s *Set) transfer() flows.Module {
-	m := flows.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
+func (s *Set) transfer() calls.Module {
+	m := calls.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
 	m.Owned, m.Resume = true, s.resumeTransfer
 	return m
 }
@@ -43,10 +43,10 @@ func (s *Set) transfer() flows.Module {
 // blindTransfer is one of them on its way.
 type blindTransfer struct {
 	*Set
-	t          *flows.Task
-	call       *flows.Call
-	transferor *flows.Leg
-	transferee *flows.Leg
+	t          *calls.Task
+	call       *calls.Call
+	transferor *calls.Leg
+	transferee *calls.Leg
 	extension  string
 	context    string
 	number     string // the transferor's own, as far as it may be shown: it has it again when it is rung back
@@ -54,13 +54,13 @@ type blindTransfer struct {
 	resumed    bool // a process before this one began it
 }
 
-func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) {
+func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) {
 	if data.TransferType != "blind" {
-		return flows.Stop, flows.Broken("unsupported", flows.CorrectNode, fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
+		return calls.Stop, calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("transfer_type %q is not built, blind is", data.TransferType))
 	}
 	captures, err := t.Flow.Captures()
 	if err != nil {
-		return flows.Stop, err
+		return calls.Stop, err
 	}
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg), extension: data.extension(captures),
@@ -70,11 +70,11 @@ func (s *Set) runTransfer(t *flows.Task, data transferData) (flows.Next, error) 
 		x.ring = defaultRing * time.Second
 	}
 	if err := x.check(); err != nil {
-		return flows.Stop, err
+		return calls.Stop, err
 	}
 	t.Accept(x.extension)
 	defer t.Call.Hold()()
-	return flows.Stop, x.run()
+	return calls.Stop, x.run()
 }
 
 // extension is where to: the code's capture, else the document's captures, else its target. The schema's default
@@ -92,15 +92,15 @@ func (d transferData) extension(pressed []string) string {
 func (x *blindTransfer) check() error {
 	switch {
 	case x.call.Held():
-		return flows.Fail("in_progress", errors.New("another transfer is under way on this call"))
+		return calls.Fail("in_progress", errors.New("another transfer is under way on this call"))
 	case x.transferee == nil:
-		return flows.Fail("not_two_legs", errors.New("a transfer needs a call of two"))
+		return calls.Fail("not_two_legs", errors.New("a transfer needs a call of two"))
 	case !targetForm.MatchString(x.extension):
-		return flows.Fail("invalid_target", errors.New("accepted are 1 to 64 of 0-9 A-Z a-z * # + _ . -"))
+		return calls.Fail("invalid_target", errors.New("accepted are 1 to 64 of 0-9 A-Z a-z * # + _ . -"))
 	case x.context == "":
-		return flows.Broken("no_context", giveContext, errors.New("the transferor has no dialplan context: METAFLOWS_CONTEXT"))
+		return calls.Broken("no_context", giveContext, errors.New("the transferor has no dialplan context: METAFLOWS_CONTEXT"))
 	case !contextForm.MatchString(x.context):
-		return flows.Broken("no_context", giveContext, fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
+		return calls.Broken("no_context", giveContext, fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
 	}
 	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
 	answer, err := x.pbx.Variables(x.transferor.ID, question)
@@ -108,7 +108,7 @@ func (x *blindTransfer) check() error {
 		return err
 	}
 	if answer[question] != "1" {
-		return flows.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
+		return calls.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
 	}
 	if !x.transferor.Withheld {
 		x.number = x.transferor.CallerNum
@@ -124,14 +124,14 @@ func (x *blindTransfer) run() error {
 	}
 	// Its end must not be the transferee's any more, also if it hangs up now.
 	untied := x.t.Beside(x.transferor, func() error {
-		return x.pbx.SetVariables(x.transferor.ID, map[string]string{flows.VarPartner: ""})
+		return x.pbx.SetVariables(x.transferor.ID, map[string]string{calls.VarPartner: ""})
 	})
-	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, flows.RoleTarget, x.extension, map[string]string{
+	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
 		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
 	})
 	if err == nil {
-		if err = untied(); err != nil && !errors.Is(err, flows.ErrDetached) && x.t.Ending() == nil {
+		if err = untied(); err != nil && !errors.Is(err, calls.ErrDetached) && x.t.Ending() == nil {
 			err = nil // it is gone, or the tie is undone when the target is in its place
 		}
 	}
@@ -148,7 +148,7 @@ func (x *blindTransfer) run() error {
 
 // undo puts the transferor back.
 func (x *blindTransfer) undo(err error) error {
-	if errors.Is(err, flows.ErrDetached) || x.t.Ending() != nil {
+	if errors.Is(err, calls.ErrDetached) || x.t.Ending() != nil {
 		return err
 	}
 	if !x.transferor.Gone {
@@ -160,7 +160,7 @@ func (x *blindTransfer) undo(err error) error {
 }
 
 // await waits for the target, and sees to what becomes of it.
-func (x *blindTransfer) await(target *flows.Leg) error {
+func (x *blindTransfer) await(target *calls.Leg) error {
 	x.ringFor(target)
 	err := x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
 	switch {
@@ -168,7 +168,7 @@ func (x *blindTransfer) await(target *flows.Leg) error {
 		return err
 	case x.transferee.Gone:
 		x.dropLeg(target)
-		return flows.Fail("transferee_gone", nil)
+		return calls.Fail("transferee_gone", nil)
 	case target.Up():
 		return x.complete(target)
 	}
@@ -178,19 +178,19 @@ func (x *blindTransfer) await(target *flows.Leg) error {
 }
 
 // exchange puts the target in the transferor's place, as far as that is not done: where the target was dialled, it is.
-func (x *blindTransfer) exchange(target *flows.Leg) error {
+func (x *blindTransfer) exchange(target *calls.Leg) error {
 	if target.Called {
 		return nil
 	}
 	// Before anybody moves, the transferee's channel learns what a restart must know.
 	x.checkpoint(stageRing, "")
-	err := x.Set.tell(x.t, x.transferee, map[string]string{flows.VarPartner: target.Name, handDown: "1"})
+	err := x.Set.tell(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
 	if err != nil && !gone(err) {
 		x.dropLeg(target)
 		return err
 	}
 	err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
-	if err == nil || gone(err) || x.resumed && errors.Is(err, flows.ErrConflict) { // it was out of the bridge already
+	if err == nil || gone(err) || x.resumed && errors.Is(err, calls.ErrConflict) { // it was out of the bridge already
 		err = nil
 		if !target.Bridged() {
 			err = x.call.Join(target)
@@ -202,7 +202,7 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
 		return nil
 	}
-	if !errors.Is(err, flows.ErrDetached) {
+	if !errors.Is(err, calls.ErrDetached) {
 		x.dropLeg(target)
 	}
 	return err
@@ -212,7 +212,7 @@ func (x *blindTransfer) exchange(target *flows.Leg) error {
 func (x *blindTransfer) dismiss() {
 	leg := x.transferor
 	x.call.Release(leg)
-	x.t.Go("dismiss", func(t *flows.Task) error {
+	x.t.Go("dismiss", func(t *calls.Task) error {
 		defer x.drop(t, leg.ID, "hanging up the transferor")
 		return x.soundAlone(t, leg, confirmTone)
 	})
@@ -220,8 +220,8 @@ func (x *blindTransfer) dismiss() {
 
 // ringFor lets the transferee hear ringing while somebody is rung. A bridge of two passes it on by itself; one that is
 // recorded does not, and would cut off what Asterisk generates (POST ring) with its silence.
-func (x *blindTransfer) ringFor(rung *flows.Leg) {
-	x.t.Go("ringing", func(t *flows.Task) error {
+func (x *blindTransfer) ringFor(rung *calls.Leg) {
+	x.t.Go("ringing", func(t *calls.Task) error {
 		over := func() bool { return rung.Up() || rung.Failed() || x.transferee.Gone }
 		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || len(x.call.Recordings) == 0 {
 			return err
@@ -231,7 +231,7 @@ func (x *blindTransfer) ringFor(rung *flows.Leg) {
 }
 
 // complete: target and transferee talk. Each ends with the other from now on.
-func (x *blindTransfer) complete(target *flows.Leg) error {
+func (x *blindTransfer) complete(target *calls.Leg) error {
 	target.Answered = x.transferee.Answered
 	x.tie(target, x.transferee)
 	known := func() bool { return target.Reached != nil || target.Gone || x.transferee.Gone }
@@ -249,32 +249,32 @@ func (x *blindTransfer) complete(target *flows.Leg) error {
 }
 
 // settle ends the checkpoint: transferee and other talk.
-func (x *blindTransfer) settle(other *flows.Leg) {
+func (x *blindTransfer) settle(other *calls.Leg) {
 	x.t.Settle(x.transferee)
 	x.tie(x.transferee, other)
 }
 
 // tie lets the end of a leg be the end of another, too, for the case that the application dies; nil for nobody's. Who is
 // rung ends with the transferee from the start, the transferee with whom it talks to; with g the caller goes on alone.
-func (x *blindTransfer) tie(leg, other *flows.Leg) {
+func (x *blindTransfer) tie(leg, other *calls.Leg) {
 	partner := ""
 	if other != nil && !other.Goes {
 		partner = other.Name
 	}
 	x.quietly(func() error {
-		return x.Set.tell(x.t, leg, map[string]string{flows.VarPartner: partner})
+		return x.Set.tell(x.t, leg, map[string]string{calls.VarPartner: partner})
 	}, "naming the partner")
 }
 
 // notice is an event about this transfer.
-func (x *blindTransfer) notice(kind, result, reason string) flows.Notice {
+func (x *blindTransfer) notice(kind, result, reason string) calls.Notice {
 	n := x.t.Notice(kind)
 	n.OtherChannel, n.Result, n.Reason = x.transferee.ID, result, reason
 	return n
 }
 
 // failureOf is why a target was not reached, in the words of events.
-func failureOf(target *flows.Leg) string {
+func failureOf(target *calls.Leg) string {
 	switch target.Cause {
 	case causeBusy:
 		return "busy"

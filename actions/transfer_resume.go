@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // How far a transfer has come, as its checkpoint says.
@@ -26,28 +26,28 @@ func (x *blindTransfer) checkpoint(stage, reason string) {
 }
 
 // resumeTransfer goes on with a transfer that a process before this one began.
-func (s *Set) resumeTransfer(t *flows.Task, transferee *flows.Leg, data json.RawMessage) (flows.Next, error) {
+func (s *Set) resumeTransfer(t *calls.Task, transferee *calls.Leg, data json.RawMessage) (calls.Next, error) {
 	var note transferNote
 	if err := json.Unmarshal(data, &note); err != nil || note.Stage != stageRing && note.Stage != stageBack {
-		return flows.Stop, flows.Broken("error", "nothing: before a change of version, wait for calls to end", errors.New("the checkpoint of the transfer is not understood"))
+		return calls.Stop, calls.Broken("error", "nothing: before a change of version, wait for calls to end", errors.New("the checkpoint of the transfer is not understood"))
 	}
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: transferee, resumed: true, ring: time.Duration(note.Ring) * time.Second,
 	}
 	if note.Stage == stageBack {
-		return flows.Stop, x.resumeBack(note.Reason)
+		return calls.Stop, x.resumeBack(note.Reason)
 	}
-	return flows.Stop, x.resumeRing()
+	return calls.Stop, x.resumeRing()
 }
 
 // resumeRing goes on where transferor and target were being exchanged, or the target rang.
 func (x *blindTransfer) resumeRing() error {
-	target := x.other(flows.RoleTarget)
+	target := x.other(calls.RoleTarget)
 	switch {
 	case target == nil && x.transferor.Bridged(): // it has ended before the two were exchanged
 		x.tie(x.transferor, x.transferee)
 		x.settle(x.transferor)
-		return flows.Fail("unreachable", nil)
+		return calls.Fail("unreachable", nil)
 	case target == nil:
 		x.letGo()
 		return x.giveBack("unreachable")
@@ -85,9 +85,9 @@ func (x *blindTransfer) resumeBack(reason string) error {
 		leg, err := x.awaitBack(back)
 		return x.givenBack(leg, reason, err)
 	}
-	var leg *flows.Leg
-	rung, err := x.pbx.Variables(x.transferee.ID, flows.VarPartner) // once: it names who was rung
-	if err == nil && rung[flows.VarPartner] == "" {
+	var leg *calls.Leg
+	rung, err := x.pbx.Variables(x.transferee.ID, calls.VarPartner) // once: it names who was rung
+	if err == nil && rung[calls.VarPartner] == "" {
 		leg, err = x.ringBack()
 	}
 	if gone(err) {
@@ -97,9 +97,9 @@ func (x *blindTransfer) resumeBack(reason string) error {
 }
 
 // other is the leg of a role, or of any but the target's, beside the transferor and the transferee.
-func (x *blindTransfer) other(role string) *flows.Leg {
+func (x *blindTransfer) other(role string) *calls.Leg {
 	for _, leg := range x.call.Peers(x.transferee) {
-		if leg != x.transferor && (leg.Role == role || role == "" && leg.Role != flows.RoleTarget) {
+		if leg != x.transferor && (leg.Role == role || role == "" && leg.Role != calls.RoleTarget) {
 			return leg
 		}
 	}

@@ -14,21 +14,21 @@ import (
 func bridgeKey(id string) *v5.Key { return key(v5.BridgeKey, id) }
 
 // CreateBridge makes a bridge that reports digits: dtmf_events keeps Asterisk from native RTP, where it sees none. Its
-// name is its id. flows.ErrConflict when the id is in use.
+// name is its id. calls.ErrConflict when the id is in use.
 func (c *Client) CreateBridge(bridge string) error {
 	_, err := c.v5.Bridge().Create(bridgeKey(bridge), "mixing,dtmf_events", bridge)
 	return fail("create bridge", bridge, err)
 }
 
 // AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits. It
-// waits while the channel is busy with digits or a playback. flows.Entered follows each time.
+// waits while the channel is busy with digits or a playback. calls.Entered follows each time.
 func (c *Client) AddToBridge(bridge, channel string, absorb bool) error {
 	query := url.Values{"channel": {channel}, "absorbDTMF": {strconv.FormatBool(absorb)}}
 	return fail("add to bridge", channel, c.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "addChannel"},
 		query: query, timeout: c.cfg.LongTimeout}, nil))
 }
 
-// RemoveFromBridge takes a channel out of a bridge; flows.ErrConflict when it is not in it. It waits as AddToBridge.
+// RemoveFromBridge takes a channel out of a bridge; calls.ErrConflict when it is not in it. It waits as AddToBridge.
 func (c *Client) RemoveFromBridge(bridge, channel string) error {
 	return fail("remove from bridge", channel, c.v5long.Bridge().RemoveChannel(bridgeKey(bridge), channel))
 }
@@ -49,7 +49,7 @@ func (c *Client) DeleteBridge(bridge string) error {
 	return fail("delete bridge", bridge, c.v5.Bridge().Delete(bridgeKey(bridge)))
 }
 
-// Record starts a recording of a bridge, without limit of time or silence. flows.ErrConflict when the name is in use or
+// Record starts a recording of a bridge, without limit of time or silence. calls.ErrConflict when the name is in use or
 // exists.
 func (c *Client) Record(bridge, name, format string) error {
 	_, err := c.v5.Bridge().Record(bridgeKey(bridge), name, &v5.RecordingOptions{Format: format, Exists: "fail"})

@@ -10,7 +10,7 @@ import (
 
 	v5 "github.com/CyCoreSystems/ari/v5"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // The channels' part of actions.PBX.
@@ -25,12 +25,12 @@ func key(kind, id string) *v5.Key { return v5.NewKey(kind, url.PathEscape(id)) }
 func channelKey(id string) *v5.Key { return key(v5.ChannelKey, id) }
 
 // CreateChannel makes an outbound channel in the application, state Down, without dialling it. Its arguments are "leg"
-// and spec.Args; they must not contain commas. flows.Started follows, and only then can it be dialled or bridged.
-func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
+// and spec.Args; they must not contain commas. calls.Started follows, and only then can it be dialled or bridged.
+func (c *Client) CreateChannel(spec calls.ChannelSpec) error {
 	query := url.Values{
 		"endpoint":  {spec.Endpoint},
 		"app":       {c.cfg.Application},
-		"appArgs":   {strings.Join(append([]string{flows.ArgLeg}, spec.Args...), ",")},
+		"appArgs":   {strings.Join(append([]string{calls.ArgLeg}, spec.Args...), ",")},
 		"channelId": {spec.ID},
 	}
 	if spec.Originator != "" {
@@ -41,10 +41,10 @@ func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
 		r.body = variables{spec.Variables}
 	}
 	err := fail("create channel", spec.ID, c.do(r, nil))
-	if errors.Is(err, flows.ErrConflict) && !c.exists(spec.ID) {
+	if errors.Is(err, calls.ErrConflict) && !c.exists(spec.ID) {
 		// Asterisk keeps the reason of the connection's last failed create: after one id in use, an endpoint that is not
 		// registered is reported as that, too (22.10).
-		return &Error{Verb: "create channel", ID: spec.ID, Message: "the endpoint is unknown or not registered", kind: flows.ErrUnavailable}
+		return &Error{Verb: "create channel", ID: spec.ID, Message: "the endpoint is unknown or not registered", kind: calls.ErrUnavailable}
 	}
 	return err
 }
@@ -52,7 +52,7 @@ func (c *Client) CreateChannel(spec flows.ChannelSpec) error {
 // exists says whether there is a channel of this id; when in doubt, yes.
 func (c *Client) exists(channel string) bool {
 	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel}}, nil)
-	return !errors.Is(fail("look up", channel, err), flows.ErrGone)
+	return !errors.Is(fail("look up", channel, err), calls.ErrGone)
 }
 
 // DialChannel dials a channel made by CreateChannel on behalf of caller. ARI takes whole seconds: the timeout is rounded
@@ -87,12 +87,12 @@ func (c *Client) Progress(channel string) error {
 }
 
 // Hangup ends a channel with a Q.850 cause, which also chooses the SIP status of one that is not answered; 0 is normal
-// clearing. flows.CauseAnsweredElsewhere is told by SIP (RFC 3326), so that the phone counts no missed call.
+// clearing. calls.CauseAnsweredElsewhere is told by SIP (RFC 3326), so that the phone counts no missed call.
 func (c *Client) Hangup(channel string, cause int) error {
 	query := url.Values{}
 	switch cause {
 	case 0:
-	case flows.CauseAnsweredElsewhere:
+	case calls.CauseAnsweredElsewhere:
 		query.Set("reason", "answered_elsewhere")
 	default:
 		query.Set("reason_code", strconv.Itoa(cause))
@@ -105,7 +105,7 @@ func (c *Client) Continue(channel string) error {
 	return fail("continue", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "continue"}}, nil))
 }
 
-// MoveChannel lets a channel of this application go into another, with arguments that contain no commas. flows.Left follows
+// MoveChannel lets a channel of this application go into another, with arguments that contain no commas. calls.Left follows
 // if somebody is connected as that; else it stays.
 func (c *Client) MoveChannel(channel, application string, args ...string) error {
 	query := url.Values{"app": {application}, "appArgs": {strings.Join(args, ",")}}
@@ -137,11 +137,11 @@ func (c *Client) StopMOH(channel string) error {
 	return fail("stop music on", channel, c.v5.Channel().StopMOH(channelKey(channel)))
 }
 
-// Snoop makes a channel that whispers to another: what is played on it only that other hears. flows.Started follows
+// Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows
 // with the argument "snoop".
 func (c *Client) Snoop(channel, snoop string) error {
 	_, err := c.v5.Channel().Snoop(channelKey(channel), url.PathEscape(snoop), &v5.SnoopOptions{
-		App: c.cfg.Application, AppArgs: flows.ArgSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
+		App: c.cfg.Application, AppArgs: calls.ArgSnoop, Spy: v5.DirectionNone, Whisper: v5.DirectionOut})
 	return fail("snoop on", channel, err)
 }
 
@@ -160,7 +160,7 @@ func (c *Client) Channels() ([]ChannelEntry, error) {
 
 // ChannelEntry is one channel of a list.
 type ChannelEntry struct {
-	flows.Channel
+	calls.Channel
 	DialplanApp string // the dialplan's application that it runs: Stasis; "" for none
 	Created     time.Time
 }

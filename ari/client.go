@@ -15,15 +15,15 @@ import (
 
 	"github.com/CyCoreSystems/ari/v5/client/native"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
-// Handler takes what Asterisk says. flows.Calls is one.
+// Handler takes what Asterisk says. calls.Registry is one.
 type Handler interface {
 	// Deliver hands over an event. id is the resource whose call it belongs to: the channel, playback or recording name;
-	// for a flows.Started that replaces a channel, the replaced channel. It is called by one goroutine at a time, in the
+	// for a calls.Started that replaces a channel, the replaced channel. It is called by one goroutine at a time, in the
 	// order of arrival, and must not block: everything that Asterisk says waits behind it.
-	Deliver(id string, ev flows.Event)
+	Deliver(id string, ev calls.Event)
 }
 
 // Config is what a Client needs. A zero duration means the default.
@@ -46,7 +46,7 @@ type Config struct {
 	// application over has it for good, and calls that the dialplan offers are nobody's.
 	Process string
 	// OnReplaced runs when another process has taken over the application: its calls are that one's now. Commands fail with
-	// flows.ErrDetached from before it is called until the application is taken back, before which it must have returned; then
+	// calls.ErrDetached from before it is called until the application is taken back, before which it must have returned; then
 	// OnConnect runs as after any connect. nil for none.
 	OnReplaced func(context.Context)
 
@@ -150,7 +150,7 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.RetrySlow, 30*time.Second)
 }
 
-// Detach makes every request from now on fail with flows.ErrDetached without being sent, so that a stopping process
+// Detach makes every request from now on fail with calls.ErrDetached without being sent, so that a stopping process
 // changes nothing more in Asterisk. What is under way goes on. There is no way back.
 func (c *Client) Detach() { c.detached.Store(true) }
 

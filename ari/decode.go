@@ -7,7 +7,7 @@ import (
 
 	v5 "github.com/CyCoreSystems/ari/v5"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // errFrame: a frame that is not what its type promises. It says nothing of what the frame holds, because that may be a
@@ -15,7 +15,7 @@ import (
 var errFrame = errors.New("not what its type promises")
 
 // decode makes the event of a frame and names the resource whose call it belongs to. arrived is when the frame was read.
-func decode(k kind, frame []byte, arrived time.Time) (id string, ev flows.Event, err error) {
+func decode(k kind, frame []byte, arrived time.Time) (id string, ev calls.Event, err error) {
 	switch k {
 	case kindStarted:
 		id, ev = decodeStarted(frame)
@@ -37,40 +37,40 @@ func decode(k kind, frame []byte, arrived time.Time) (id string, ev flows.Event,
 }
 
 // translate takes from v5's events what we use. An id of "" means that something is missing.
-func translate(said v5.Event) (id string, ev flows.Event) {
+func translate(said v5.Event) (id string, ev calls.Event) {
 	switch e := said.(type) {
 	case *v5.ChannelEnteredBridge:
 		if e.Bridge.ID == "" {
 			return "", nil
 		}
-		return e.Channel.ID, flows.Entered{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
+		return e.Channel.ID, calls.Entered{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
 	case *v5.ChannelLeftBridge:
 		if e.Bridge.ID == "" {
 			return "", nil
 		}
-		return e.Channel.ID, flows.Removed{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
+		return e.Channel.ID, calls.Removed{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
 	case *v5.ChannelStateChange:
-		return e.Channel.ID, flows.StateChanged{Channel: e.Channel.ID, State: e.Channel.State}
+		return e.Channel.ID, calls.StateChanged{Channel: e.Channel.ID, State: e.Channel.State}
 	case *v5.StasisEnd:
-		return e.Channel.ID, flows.Left{Channel: e.Channel.ID}
+		return e.Channel.ID, calls.Left{Channel: e.Channel.ID}
 	case *v5.Dial:
-		return e.Peer.ID, flows.Dialed{Channel: e.Peer.ID, Status: e.Dialstatus, Forward: e.Forward}
+		return e.Peer.ID, calls.Dialed{Channel: e.Peer.ID, Status: e.Dialstatus, Forward: e.Forward}
 	case *v5.PlaybackStarted:
-		return e.Playback.ID, flows.PlaybackStarted{Playback: e.Playback.ID}
+		return e.Playback.ID, calls.PlaybackStarted{Playback: e.Playback.ID}
 	case *v5.PlaybackFinished:
-		return e.Playback.ID, flows.PlaybackDone{Playback: e.Playback.ID, Failed: e.Playback.State == "failed"}
+		return e.Playback.ID, calls.PlaybackDone{Playback: e.Playback.ID, Failed: e.Playback.State == "failed"}
 	case *v5.RecordingStarted:
-		return e.Recording.Name, flows.RecordingStarted{Recording: e.Recording.Name}
+		return e.Recording.Name, calls.RecordingStarted{Recording: e.Recording.Name}
 	case *v5.RecordingFinished:
-		return e.Recording.Name, flows.RecordingDone{Recording: e.Recording.Name}
+		return e.Recording.Name, calls.RecordingDone{Recording: e.Recording.Name}
 	case *v5.RecordingFailed:
-		return e.Recording.Name, flows.RecordingDone{Recording: e.Recording.Name, Failed: true, Cause: e.Recording.Cause}
+		return e.Recording.Name, calls.RecordingDone{Recording: e.Recording.Name, Failed: true, Cause: e.Recording.Cause}
 	}
 	return "", nil
 }
 
 // decodeStarted decodes a StasisStart: v5's channel lacks protocol_id and dialplan.app_data.
-func decodeStarted(frame []byte) (id string, ev flows.Event) {
+func decodeStarted(frame []byte) (id string, ev calls.Event) {
 	var e struct {
 		Timestamp v5.DateTime `json:"timestamp"`
 		Args      []string    `json:"args"`
@@ -82,7 +82,7 @@ func decodeStarted(frame []byte) (id string, ev flows.Event) {
 	if json.Unmarshal(frame, &e) != nil || e.Channel.ID == "" {
 		return "", nil
 	}
-	started := flows.Started{Channel: e.Channel.entry().Channel, Args: e.Args, Replaces: e.Replaces.ID, Stamp: time.Time(e.Timestamp)}
+	started := calls.Started{Channel: e.Channel.entry().Channel, Args: e.Args, Replaces: e.Replaces.ID, Stamp: time.Time(e.Timestamp)}
 	if started.Replaces != "" {
 		return started.Replaces, started
 	}
@@ -90,7 +90,7 @@ func decodeStarted(frame []byte) (id string, ev flows.Event) {
 }
 
 // decodeDestroyed decodes a ChannelDestroyed: v5 lacks tech_cause.
-func decodeDestroyed(frame []byte) (id string, ev flows.Event) {
+func decodeDestroyed(frame []byte) (id string, ev calls.Event) {
 	var e struct {
 		Cause     int `json:"cause"`
 		TechCause int `json:"tech_cause"`
@@ -101,11 +101,11 @@ func decodeDestroyed(frame []byte) (id string, ev flows.Event) {
 	if json.Unmarshal(frame, &e) != nil {
 		return "", nil
 	}
-	return e.Channel.ID, flows.Destroyed{Channel: e.Channel.ID, Cause: e.Cause, TechCause: e.TechCause}
+	return e.Channel.ID, calls.Destroyed{Channel: e.Channel.ID, Cause: e.Cause, TechCause: e.TechCause}
 }
 
 // decodeDigit decodes a ChannelDtmfReceived: it is what there is most of, and v5 decodes the whole channel with it.
-func decodeDigit(frame []byte, arrived time.Time) (id string, ev flows.Event) {
+func decodeDigit(frame []byte, arrived time.Time) (id string, ev calls.Event) {
 	var e struct {
 		Type      string      `json:"type"`
 		Timestamp v5.DateTime `json:"timestamp"`
@@ -118,7 +118,7 @@ func decodeDigit(frame []byte, arrived time.Time) (id string, ev flows.Event) {
 	if json.Unmarshal(frame, &e) != nil || e.Type != "ChannelDtmfReceived" || len(e.Digit) != 1 || e.Duration < 0 {
 		return "", nil
 	}
-	return e.Channel.ID, flows.Digit{
+	return e.Channel.ID, calls.Digit{
 		Channel: e.Channel.ID, Key: e.Digit[0], Duration: time.Duration(e.Duration) * time.Millisecond,
 		Stamp: time.Time(e.Timestamp), Arrived: arrived,
 	}
@@ -148,7 +148,7 @@ type channelData struct {
 
 func (d *channelData) entry() ChannelEntry {
 	return ChannelEntry{
-		Channel: flows.Channel{
+		Channel: calls.Channel{
 			ID:        d.ID,
 			Name:      d.Name,
 			State:     d.State,

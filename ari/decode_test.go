@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -81,7 +81,7 @@ func TestDecodeStartedThatReplaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := ev.(flows.Started)
+	started := ev.(calls.Started)
 	if id != "mf-leg-1" || started.Replaces != id || started.Channel.ID == id {
 		t.Errorf("id %q, replaces %q, channel %q: want it delivered to the replaced channel mf-leg-1", id, started.Replaces, started.Channel.ID)
 	}
@@ -158,10 +158,10 @@ func TestTakeCountsAndIsDiscreet(t *testing.T) {
 // collect keeps what is delivered.
 type collect struct {
 	ids []string
-	evs []flows.Event
+	evs []calls.Event
 }
 
-func (c *collect) Deliver(id string, ev flows.Event) {
+func (c *collect) Deliver(id string, ev calls.Event) {
 	c.ids, c.evs = append(c.ids, id), append(c.evs, ev)
 }
 
@@ -169,13 +169,13 @@ func TestGateKeepsOrder(t *testing.T) {
 	var got collect
 	g := &gate{handler: &got}
 	for _, id := range []string{"1", "2", "3"} {
-		g.put(id, flows.Resumed{})
+		g.put(id, calls.Resumed{})
 	}
 	if len(got.ids) != 0 {
 		t.Fatalf("delivered %v before it was opened", got.ids)
 	}
 	g.open()
-	g.put("4", flows.Resumed{})
+	g.put("4", calls.Resumed{})
 	if s := strings.Join(got.ids, ""); s != "1234" {
 		t.Errorf("delivered %s, want 1234", s)
 	}

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // take counts a frame and passes on its event.
@@ -67,11 +67,11 @@ type gate struct {
 
 type heldEvent struct {
 	id string
-	ev flows.Event
+	ev calls.Event
 }
 
 // put delivers an event or keeps it. Only the reader calls it.
-func (g *gate) put(id string, ev flows.Event) {
+func (g *gate) put(id string, ev calls.Event) {
 	g.mu.Lock()
 	if !g.isOpen {
 		g.held = append(g.held, heldEvent{id, ev})

@@ -1,10 +1,10 @@
-// Package ari speaks to one Asterisk, 22 or newer: it turns what Asterisk says into flows.Event and the verbs of
+// Package ari speaks to one Asterisk, 22 or newer: it turns what Asterisk says into calls.Event and the verbs of
 // actions.PBX into requests. It is the only package that knows ARI, JSON frames and statuses.
 //
 // # Commands
 //
 // Every method blocks until Asterisk has answered or the deadline is over (5 s; 15 s for those which can wait behind
-// digits being played to the same channel) and returns nil or an *Error, which wraps one of flows.ErrGone, ErrConflict,
+// digits being played to the same channel) and returns nil or an *Error, which wraps one of calls.ErrGone, ErrConflict,
 // ErrInvalid, ErrUnavailable and ErrDetached. Nothing is tried twice, and a deadline that is over does not mean that
 // Asterisk will not do it later. Methods may be called by any number of goroutines; who needs an order gives one command
 // after the other. Commands work without Run, and while it is reconnecting.
@@ -41,7 +41,7 @@
 //
 // Run connects for ever, with back-off and jitter. Asterisk's version is asked first, so that an application that cannot
 // work with it is never registered and calls go on as if it were away. Then the websocket is opened, the filter set and
-// Config.OnConnect run, which lists what there is and tells the calls what they have missed (flows.Resumed, flows.Lost).
+// Config.OnConnect run, which lists what there is and tells the calls what they have missed (calls.Resumed, calls.Lost).
 // From the opening on, frames are read and their events kept; they are delivered when OnConnect has returned. So nothing
 // is missed, and what happened between opening and listing is both in the list and an event: what
 // OnConnect tells the calls must bear being told twice.
@@ -64,7 +64,7 @@
 // # Another process with the same application
 //
 // When another process connects with the application, Asterisk gives it all events and tells us (ApplicationReplaced): the
-// calls are its from then on. Commands fail with flows.ErrDetached, Config.OnReplaced lets the calls go, and we wait. Who has
+// calls are its from then on. Commands fail with calls.ErrDetached, Config.OnReplaced lets the calls go, and we wait. Who has
 // the application writes its name and the time into the global variable METAFLOWS_HOLDER_<application> every 5 s; when what
 // is there has not changed for 15 s, or says that its writer has left, as an orderly end of Run does, we connect again, and
 // OnConnect finds what there is. An old value is told by that it does not change while we look, not by the time in it: clocks

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // ErrReplaced is what Run returns when another process has taken over the application on this Asterisk for good.
@@ -27,7 +27,7 @@ const (
 	textNoResource = "Resource not found"              // the request is not known to this version
 )
 
-// Error is a request that failed: what was asked of which resource, and why. It wraps one of flows.ErrGone,
+// Error is a request that failed: what was asked of which resource, and why. It wraps one of calls.ErrGone,
 // ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached. It never holds a request's query or body, where digits and
 // passwords may be.
 type Error struct {
@@ -66,7 +66,7 @@ func newStatusError(resp *http.Response, answer []byte) *Error {
 		Message string `json:"message"`
 		Error   string `json:"error"` // of channels/create alone
 	}
-	e := &Error{Status: status, kind: flows.ErrInvalid, refused: refuses(resp)}
+	e := &Error{Status: status, kind: calls.ErrInvalid, refused: refuses(resp)}
 	if json.Unmarshal(answer, &said) == nil {
 		e.Message = oneLine(said.Message + said.Error)
 	}
@@ -75,7 +75,7 @@ func newStatusError(resp *http.Response, answer []byte) *Error {
 	}
 	switch {
 	case status >= 500, e.refused:
-		e.kind = flows.ErrUnavailable
+		e.kind = calls.ErrUnavailable
 	case e.Message == textNoVariable, e.Message == textNoResource: // 404 too, but the channel may be there
 	case status == http.StatusNotFound,
 		strings.Contains(e.Message, "Channel not in Stasis application"), // 409, in addChannel and removeChannel 422
@@ -83,12 +83,12 @@ func newStatusError(resp *http.Response, answer []byte) *Error {
 		e.Message == "Recording not in session",                          // 409 of one that is just being stopped
 		e.Message == "Failed to execute function",                        // 400 of setting one of a channel that is just leaving; else 204, whatever is set
 		status == http.StatusBadRequest && e.Message == "Channel not found":
-		e.kind = flows.ErrGone
+		e.kind = calls.ErrGone
 	case status == http.StatusConflict,
 		strings.Contains(e.Message, "not in this bridge"): // 422 of removeChannel
-		e.kind = flows.ErrConflict
+		e.kind = calls.ErrConflict
 	case status < 400: // ARI does not redirect: this is not ARI
-		e.kind, e.Message = flows.ErrUnavailable, "this is not ARI"
+		e.kind, e.Message = calls.ErrUnavailable, "this is not ARI"
 	}
 	return e
 }
@@ -103,10 +103,10 @@ func fail(verb, id string, err error) error {
 		said.Verb, said.ID = verb, id
 		return &said
 	}
-	if errors.Is(err, flows.ErrDetached) {
-		return &Error{Verb: verb, ID: id, kind: flows.ErrDetached}
+	if errors.Is(err, calls.ErrDetached) {
+		return &Error{Verb: verb, ID: id, kind: calls.ErrDetached}
 	}
-	return &Error{Verb: verb, ID: id, kind: flows.ErrUnavailable, Message: reason(err)}
+	return &Error{Verb: verb, ID: id, kind: calls.ErrUnavailable, Message: reason(err)}
 }
 
 // reason says why there was no answer. It never quotes an error that may hold a URL: *url.Error prints the query.

@@ -11,7 +11,7 @@ import (
 
 	"metaflows/ari"
 	"metaflows/ari/aritest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 func TestErrors(t *testing.T) {
@@ -21,24 +21,24 @@ func TestErrors(t *testing.T) {
 		want   error
 		text   string
 	}{
-		{404, `{"message":"Channel not found"}`, flows.ErrGone, "answer 17.1: gone: Channel not found (404)"},
-		{409, `{"message":"Channel not in Stasis application"}`, flows.ErrGone, "answer 17.1: gone: Channel not in Stasis application (409)"},
-		{422, `{"message":"Channel not in Stasis application"}`, flows.ErrGone, ""},
-		{400, `{"message":"Channel not found"}`, flows.ErrGone, ""},
-		{409, `{"message":"Recording not in session"}`, flows.ErrGone, ""},
-		{400, `{"message":"Failed to execute function"}`, flows.ErrGone, ""},
-		{409, `{"message":"Bridge with id 'x' already exists"}`, flows.ErrConflict, ""},
-		{422, `{"message":"Channel not in this bridge"}`, flows.ErrConflict, ""},
-		{404, `{"message":"Resource not found"}`, flows.ErrInvalid, ""},
-		{400, `{"message":"Invalid direction specified"}`, flows.ErrInvalid, ""},
-		{422, `{"message":"specified format is unknown on this system"}`, flows.ErrInvalid, ""},
-		{401, `not JSON`, flows.ErrUnavailable, "answer 17.1: unavailable: Unauthorized (401)"},
-		{403, `{"message":"Write access denied"}`, flows.ErrUnavailable, "answer 17.1: unavailable: Write access denied (403)"},
-		{500, `{"error":"Allocation failed"}`, flows.ErrUnavailable, "answer 17.1: unavailable: Allocation failed (500)"},
-		{503, ``, flows.ErrUnavailable, "answer 17.1: unavailable: Service Unavailable (503)"},
-		{302, ``, flows.ErrUnavailable, ""},
-		{400, `{"message":"a\nb"}`, flows.ErrInvalid, "answer 17.1: invalid: a b (400)"},
-		{400, `{"message":"` + strings.Repeat("x", 300) + `"}`, flows.ErrInvalid, "answer 17.1: invalid: " + strings.Repeat("x", 200) + "... (400)"},
+		{404, `{"message":"Channel not found"}`, calls.ErrGone, "answer 17.1: gone: Channel not found (404)"},
+		{409, `{"message":"Channel not in Stasis application"}`, calls.ErrGone, "answer 17.1: gone: Channel not in Stasis application (409)"},
+		{422, `{"message":"Channel not in Stasis application"}`, calls.ErrGone, ""},
+		{400, `{"message":"Channel not found"}`, calls.ErrGone, ""},
+		{409, `{"message":"Recording not in session"}`, calls.ErrGone, ""},
+		{400, `{"message":"Failed to execute function"}`, calls.ErrGone, ""},
+		{409, `{"message":"Bridge with id 'x' already exists"}`, calls.ErrConflict, ""},
+		{422, `{"message":"Channel not in this bridge"}`, calls.ErrConflict, ""},
+		{404, `{"message":"Resource not found"}`, calls.ErrInvalid, ""},
+		{400, `{"message":"Invalid direction specified"}`, calls.ErrInvalid, ""},
+		{422, `{"message":"specified format is unknown on this system"}`, calls.ErrInvalid, ""},
+		{401, `not JSON`, calls.ErrUnavailable, "answer 17.1: unavailable: Unauthorized (401)"},
+		{403, `{"message":"Write access denied"}`, calls.ErrUnavailable, "answer 17.1: unavailable: Write access denied (403)"},
+		{500, `{"error":"Allocation failed"}`, calls.ErrUnavailable, "answer 17.1: unavailable: Allocation failed (500)"},
+		{503, ``, calls.ErrUnavailable, "answer 17.1: unavailable: Service Unavailable (503)"},
+		{302, ``, calls.ErrUnavailable, ""},
+		{400, `{"message":"a\nb"}`, calls.ErrInvalid, "answer 17.1: invalid: a b (400)"},
+		{400, `{"message":"` + strings.Repeat("x", 300) + `"}`, calls.ErrInvalid, "answer 17.1: invalid: " + strings.Repeat("x", 200) + "... (400)"},
 	} {
 		t.Run(fmt.Sprint(test.status, test.body), func(t *testing.T) {
 			s := aritest.New(t)
@@ -72,7 +72,7 @@ func TestNothingThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{c.Answer("17.1"), c.Progress("17.1")} {
-		if !errors.Is(err, flows.ErrUnavailable) || !strings.HasSuffix(err.Error(), "17.1: unavailable: connection refused") {
+		if !errors.Is(err, calls.ErrUnavailable) || !strings.HasSuffix(err.Error(), "17.1: unavailable: connection refused") {
 			t.Errorf("%v: want ErrUnavailable, connection refused", err)
 		}
 	}
@@ -83,13 +83,13 @@ func TestCreateChannelBlamesTheEndpoint(t *testing.T) {
 	s := aritest.New(t)
 	s.Script("POST /channels/create", aritest.Answer{Status: 409, Body: `{"message":"Channel with given unique ID already exists"}`})
 	c := newClient(t, s, nil)
-	spec := flows.ChannelSpec{ID: "mf-1", Endpoint: "PJSIP/bob"}
+	spec := calls.ChannelSpec{ID: "mf-1", Endpoint: "PJSIP/bob"}
 	s.Script("GET /channels/mf-1", aritest.Answer{Status: 200, Body: `{"id":"mf-1"}`})
-	if err := c.CreateChannel(spec); !errors.Is(err, flows.ErrConflict) {
+	if err := c.CreateChannel(spec); !errors.Is(err, calls.ErrConflict) {
 		t.Errorf("the channel is there: %v, want ErrConflict", err)
 	}
 	s.Script("GET /channels/mf-1", aritest.Answer{Status: 404, Body: `{"message":"Channel not found"}`})
-	if err := c.CreateChannel(spec); !errors.Is(err, flows.ErrUnavailable) {
+	if err := c.CreateChannel(spec); !errors.Is(err, calls.ErrUnavailable) {
 		t.Errorf("there is no such channel: %v, want ErrUnavailable", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestDeadlines(t *testing.T) {
 	} {
 		began := time.Now()
 		err := do()
-		if !errors.Is(err, flows.ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") {
+		if !errors.Is(err, calls.ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") {
 			t.Errorf("%s: %v, want no answer in time", name, err)
 		}
 		if took := time.Since(began); took > 250*time.Millisecond {
@@ -175,7 +175,7 @@ func TestDetach(t *testing.T) {
 		if cmd.want == nil {
 			continue
 		}
-		if err := cmd.do(c); !errors.Is(err, flows.ErrDetached) {
+		if err := cmd.do(c); !errors.Is(err, calls.ErrDetached) {
 			t.Errorf("%s: %v, want ErrDetached", cmd.name, err)
 		}
 	}

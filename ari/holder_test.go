@@ -14,12 +14,12 @@ import (
 
 	"metaflows/ari/aritest"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 type nobody struct{}
 
-func (nobody) Deliver(string, flows.Event) {}
+func (nobody) Deliver(string, calls.Event) {}
 
 // contender is a process with the application, on a wire of its own.
 type contender struct {
@@ -122,7 +122,7 @@ func TestReplaced(t *testing.T) {
 				second := contend(t, asterisk, "second")
 				within(t, time.Second, "the second has it", func() bool { return second.has() && first.lost() })
 				within(t, 2*time.Second, "the first says who has it", func() bool { return strings.Contains(first.Status().Problem, "second-") })
-				if err := first.Answer("1"); !errors.Is(err, flows.ErrDetached) {
+				if err := first.Answer("1"); !errors.Is(err, calls.ErrDetached) {
 					t.Errorf("a command of the first: %v, want ErrDetached", err)
 				}
 				time.Sleep(2 * time.Minute)

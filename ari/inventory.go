@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // The dialplan's applications in which a channel is in one of ARI's.
@@ -21,20 +21,20 @@ const readers = 8
 
 // Inventory lists what there is in Asterisk. A channel of the application that known does not know is asked for its
 // METAFLOWS_STATE and what belongs to it, too. One that ends meanwhile is left out.
-func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, error) {
+func (c *Client) Inventory(known func(channel string) bool) (calls.Inventory, error) {
 	inside, err := c.inside()
 	if err != nil {
-		return flows.Inventory{}, err
+		return calls.Inventory{}, err
 	}
 	bridges, err := c.Bridges()
 	if err != nil {
-		return flows.Inventory{}, err
+		return calls.Inventory{}, err
 	}
 	entries, err := c.Channels()
 	if err != nil {
-		return flows.Inventory{}, err
+		return calls.Inventory{}, err
 	}
-	var inv flows.Inventory
+	var inv calls.Inventory
 	in := map[string]string{}
 	for _, b := range bridges {
 		inv.Bridges = append(inv.Bridges, b.ID)
@@ -46,7 +46,7 @@ func (c *Client) Inventory(known func(channel string) bool) (flows.Inventory, er
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
 	})
 	for _, entry := range entries {
-		inv.Channels = append(inv.Channels, flows.Found{
+		inv.Channels = append(inv.Channels, calls.Found{
 			Channel: entry.Channel, Inside: inside[entry.ID], Elsewhere: entry.DialplanApp != "" && entry.DialplanApp != stasis && entry.DialplanApp != broadcast,
 			Args: c.args(entry), Bridge: in[entry.ID],
 		})
@@ -76,7 +76,7 @@ func (c *Client) inside() (map[string]bool, error) {
 // args are what the dialplan gave to Stasis() behind the application's name, or to StasisBroadcast() for who claims the call;
 // nil for a channel that it did not hand over. One of ours says that it runs Stasis with the arguments that we gave.
 func (c *Client) args(entry ChannelEntry) []string {
-	if flows.Ours(entry.ID) {
+	if calls.Ours(entry.ID) {
 		return nil
 	}
 	words := splitArgs(entry.AppData, ',')
@@ -119,8 +119,8 @@ func splitArgs(data string, between byte) []string {
 }
 
 // askAll completes the entries of unknown channels.
-func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
-	work := make(chan *flows.Found)
+func (c *Client) askAll(inv *calls.Inventory, known func(string) bool) error {
+	work := make(chan *calls.Found)
 	errs := make([]error, readers)
 	var gone sync.Map
 	var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
 		wg.Go(func() {
 			for f := range work {
 				switch err := c.ask(f); {
-				case errors.Is(err, flows.ErrGone):
+				case errors.Is(err, calls.ErrGone):
 					gone.Store(f.ID, true)
 				case err != nil:
 					errs[n] = err
@@ -143,7 +143,7 @@ func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
 	}
 	close(work)
 	wg.Wait()
-	inv.Channels = slices.DeleteFunc(inv.Channels, func(f flows.Found) bool {
+	inv.Channels = slices.DeleteFunc(inv.Channels, func(f calls.Found) bool {
 		_, ended := gone.Load(f.ID)
 		return ended
 	})
@@ -151,13 +151,13 @@ func (c *Client) askAll(inv *flows.Inventory, known func(string) bool) error {
 }
 
 // ask completes one entry.
-func (c *Client) ask(f *flows.Found) error {
-	values, err := c.Variables(f.ID, flows.VarState, flows.VarPartner, flows.VarDialled, flows.VarReturning)
+func (c *Client) ask(f *calls.Found) error {
+	values, err := c.Variables(f.ID, calls.VarState, calls.VarPartner, calls.VarDialled, calls.VarReturning)
 	if err != nil {
 		return err
 	}
-	f.State, f.Partner = values[flows.VarState], values[flows.VarPartner]
-	f.Dialled = f.Args == nil && values[flows.VarDialled] != ""
-	f.Returning = f.State == "" && values[flows.VarReturning] != ""
+	f.State, f.Partner = values[calls.VarState], values[calls.VarPartner]
+	f.Dialled = f.Args == nil && values[calls.VarDialled] != ""
+	f.Returning = f.State == "" && values[calls.VarReturning] != ""
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // TestSplitArgs: as AST_STANDARD_APP_ARGS.
@@ -45,7 +45,7 @@ func TestArgs(t *testing.T) {
 		{"1.1", "Dial", "PJSIP/bob", nil},
 		{"leg-1.1-1", "Stasis", "metaflows,leg,1.1", nil},
 	} {
-		if got := c.args(ChannelEntry{Channel: flows.Channel{ID: tt.id, AppData: tt.data}, DialplanApp: tt.app}); !slices.Equal(got, tt.want) || (got == nil) != (tt.want == nil) {
+		if got := c.args(ChannelEntry{Channel: calls.Channel{ID: tt.id, AppData: tt.data}, DialplanApp: tt.app}); !slices.Equal(got, tt.want) || (got == nil) != (tt.want == nil) {
 			t.Errorf("%s %s(%s): %q, want %q", tt.id, tt.app, tt.data, got, tt.want)
 		}
 	}

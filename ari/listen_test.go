@@ -13,13 +13,13 @@ import (
 	"metaflows/ari"
 	"metaflows/ari/aritest"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // inbox is a handler that keeps what it gets.
 type inbox chan string
 
-func (i inbox) Deliver(id string, ev flows.Event) { i <- fmt.Sprintf("%s %T", id, ev) }
+func (i inbox) Deliver(id string, ev calls.Event) { i <- fmt.Sprintf("%s %T", id, ev) }
 
 // next waits for the next event.
 func (i inbox) next(t *testing.T) string {
@@ -241,7 +241,7 @@ func TestReplacedForGood(t *testing.T) {
 	if status.Connected || !status.Replaced || !strings.Contains(status.Problem, "another process") {
 		t.Errorf("status %+v", status)
 	}
-	if err := r.Answer("1"); !errors.Is(err, flows.ErrDetached) {
+	if err := r.Answer("1"); !errors.Is(err, calls.ErrDetached) {
 		t.Errorf("a command after it: %v, want ErrDetached", err)
 	}
 	if n := s.Connections(); n != 1 {

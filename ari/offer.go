@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // claimCall takes a call that the dialplan offers (StasisBroadcast): it enters the application then, as by Stasis(). Where
@@ -25,7 +25,7 @@ func (c *Client) claimCall(frame []byte) {
 	go func() {
 		query := url.Values{"channelId": {channel}, "application": {c.cfg.Application}}
 		err := c.do(request{method: http.MethodPost, path: []string{"events", "claim"}, query: query}, nil)
-		if err != nil && !errors.Is(err, flows.ErrDetached) { // another application may have been faster
+		if err != nil && !errors.Is(err, calls.ErrDetached) { // another application may have been faster
 			c.cfg.Log.Info("a call that was offered could not be had", "channel", channel, "error", err)
 		}
 	}()

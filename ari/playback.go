@@ -16,7 +16,7 @@ func (c *Client) Play(channel, playback, media string) error {
 	return fail("play on", channel, err)
 }
 
-// StopPlayback ends a playback at once; flows.PlaybackDone follows. flows.ErrGone when it has ended already.
+// StopPlayback ends a playback at once; calls.PlaybackDone follows. calls.ErrGone when it has ended already.
 func (c *Client) StopPlayback(playback string) error {
 	return fail("stop playback", playback, c.v5.Playback().Stop(key(v5.PlaybackKey, playback)))
 }

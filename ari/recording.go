@@ -9,7 +9,7 @@ import (
 
 	v5 "github.com/CyCoreSystems/ari/v5"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // The recordings' part of actions.PBX, and recordings at rest. A name may have folders; it is escaped here.
@@ -17,7 +17,7 @@ import (
 
 func recordingKey(name string) *v5.Key { return key(v5.LiveRecordingKey, name) }
 
-// StopRecording ends a recording and keeps it; flows.RecordingDone follows. flows.ErrGone when it has ended.
+// StopRecording ends a recording and keeps it; calls.RecordingDone follows. calls.ErrGone when it has ended.
 func (c *Client) StopRecording(name string) error {
 	return fail("stop recording", name, c.v5.LiveRecording().Stop(recordingKey(name)))
 }
@@ -45,22 +45,22 @@ func (c *Client) Recording(name string) (live, stored bool, err error) {
 		return false, true, nil
 	case err == nil && (now.State == "failed" || now.State == "canceled"):
 		return false, false, nil
-	case err == nil || !errors.Is(err, flows.ErrGone):
+	case err == nil || !errors.Is(err, calls.ErrGone):
 		return err == nil, false, err
 	}
 	err = fail(verb, name, c.do(request{method: http.MethodGet, path: []string{"recordings", "stored", name}}, nil))
-	if errors.Is(err, flows.ErrGone) {
+	if errors.Is(err, calls.ErrGone) {
 		return false, false, nil
 	}
 	return false, err == nil, err
 }
 
-// StoredRecordingFile opens a finished recording; the caller closes it. flows.ErrGone when there is none. The answer must
+// StoredRecordingFile opens a finished recording; the caller closes it. calls.ErrGone when there is none. The answer must
 // begin within the deadline of a request; reading goes on as long as ctx.
 func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadCloser, error) {
 	const verb = "read recording"
 	if c.idle() {
-		return nil, fail(verb, name, flows.ErrDetached)
+		return nil, fail(verb, name, calls.ErrDetached)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	begun := time.AfterFunc(c.cfg.Timeout, func() { cancel(context.DeadlineExceeded) })

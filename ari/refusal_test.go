@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"metaflows/ari/aritest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 var (
@@ -92,7 +92,7 @@ func TestRefusedRequest(t *testing.T) {
 		if got := strings.Join(over, "|"); !strings.HasPrefix(got, want) {
 			t.Errorf("over the websocket came %s, want %s", got, want)
 		}
-		if err := p.Answer("2"); !errors.Is(err, flows.ErrUnavailable) {
+		if err := p.Answer("2"); !errors.Is(err, calls.ErrUnavailable) {
 			t.Errorf("a command while there is no websocket: %v", err)
 		}
 	})
@@ -104,7 +104,7 @@ func TestRefusedOnce(t *testing.T) {
 		p := contend(t, asterisk, "lab")
 		within(t, time.Second, "connected", p.has)
 		asterisk.Script("POST /channels/2/answer", *readOnly)
-		if err := p.Answer("2"); !errors.Is(err, flows.ErrUnavailable) {
+		if err := p.Answer("2"); !errors.Is(err, calls.ErrUnavailable) {
 			t.Error(err)
 		}
 		time.Sleep(time.Minute)

@@ -11,7 +11,7 @@ import (
 
 	"metaflows/ari"
 	"metaflows/ari/aritest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // newClient makes a client of a fake server; changes are made to its configuration before.
@@ -30,7 +30,7 @@ func newClient(t *testing.T, s *aritest.Server, change func(*ari.Config)) *ari.C
 
 type discard struct{}
 
-func (discard) Deliver(string, flows.Event) {}
+func (discard) Deliver(string, calls.Event) {}
 
 // command is one method of the port with what it must send.
 type command struct {
@@ -41,11 +41,11 @@ type command struct {
 
 var commands = []command{
 	{"CreateChannel", func(c *ari.Client) error {
-		return c.CreateChannel(flows.ChannelSpec{ID: "mf-1", Endpoint: "Local/1234@acme/n", Originator: "17.1", Args: []string{"call", "x"},
+		return c.CreateChannel(calls.ChannelSpec{ID: "mf-1", Endpoint: "Local/1234@acme/n", Originator: "17.1", Args: []string{"call", "x"},
 			Variables: map[string]string{"METAFLOWS_CALL": "c1", "PJSIP_HEADER(add,X-Foo)": "a&b"}})
 	}, []string{`POST /channels/create?app=metaflows&appArgs=leg%2Ccall%2Cx&channelId=mf-1&endpoint=Local%2F1234%40acme%2Fn&originator=17.1 {"variables":{"METAFLOWS_CALL":"c1","PJSIP_HEADER(add,X-Foo)":"a\u0026b"}}`}},
 	{"CreateChannel bare", func(c *ari.Client) error {
-		return c.CreateChannel(flows.ChannelSpec{ID: "mf-1", Endpoint: "PJSIP/bob"})
+		return c.CreateChannel(calls.ChannelSpec{ID: "mf-1", Endpoint: "PJSIP/bob"})
 	}, []string{`POST /channels/create?app=metaflows&appArgs=leg&channelId=mf-1&endpoint=PJSIP%2Fbob`}},
 	{"DialChannel", func(c *ari.Client) error { return c.DialChannel("mf-1", "17.1", 20*time.Second) },
 		[]string{`POST /channels/mf-1/dial?caller=17.1&timeout=20`}},
@@ -59,7 +59,7 @@ var commands = []command{
 	{"Progress", func(c *ari.Client) error { return c.Progress("17.1") }, []string{`POST /channels/17.1/progress`}},
 	{"Hangup", func(c *ari.Client) error { return c.Hangup("17.1", 0) }, []string{`DELETE /channels/17.1`}},
 	{"Hangup busy", func(c *ari.Client) error { return c.Hangup("17.1", 17) }, []string{`DELETE /channels/17.1?reason_code=17`}},
-	{"Hangup answered elsewhere", func(c *ari.Client) error { return c.Hangup("17.1", flows.CauseAnsweredElsewhere) },
+	{"Hangup answered elsewhere", func(c *ari.Client) error { return c.Hangup("17.1", calls.CauseAnsweredElsewhere) },
 		[]string{`DELETE /channels/17.1?reason=answered_elsewhere`}},
 	{"Continue", func(c *ari.Client) error { return c.Continue("17.1") }, []string{`POST /channels/17.1/continue`}},
 	{"SetVariables", func(c *ari.Client) error {
@@ -165,7 +165,7 @@ func TestVariables(t *testing.T) {
 
 	// The channel is gone.
 	s.Script("GET /channels/17.1/variables", aritest.Answer{Status: 404, Body: `{"message":"Provided channel was not found"}`})
-	if _, err := c.Variables("17.1", "A", "B"); !errors.Is(err, flows.ErrGone) {
+	if _, err := c.Variables("17.1", "A", "B"); !errors.Is(err, calls.ErrGone) {
 		t.Errorf("err = %v, want ErrGone", err)
 	}
 	s.Requests()
@@ -239,8 +239,8 @@ func TestRecording(t *testing.T) {
 		"failed this moment": {200, 404, "failed", false, false, nil},
 		"kept":               {404, 200, "", false, true, nil},
 		"unknown":            {404, 404, "", false, false, nil},
-		"not told":           {500, 200, "", false, false, flows.ErrUnavailable},
-		"not told of kept":   {404, 500, "", false, false, flows.ErrUnavailable},
+		"not told":           {500, 200, "", false, false, calls.ErrUnavailable},
+		"not told of kept":   {404, 500, "", false, false, calls.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := aritest.New(t)
@@ -272,19 +272,19 @@ func TestStoredRecordingFile(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.StoredRecordingFile(context.Background(), "none"); !errors.Is(err, flows.ErrGone) {
+	if _, err := c.StoredRecordingFile(context.Background(), "none"); !errors.Is(err, calls.ErrGone) {
 		t.Errorf("none: %v, want ErrGone", err)
 	}
-	if _, err := c.StoredRecordingFile(context.Background(), "slow"); !errors.Is(err, flows.ErrUnavailable) || !strings.Contains(err.Error(), "in time") {
+	if _, err := c.StoredRecordingFile(context.Background(), "slow"); !errors.Is(err, calls.ErrUnavailable) || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("slow: %v, want no answer in time", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.StoredRecordingFile(ctx, "acme/r1"); !errors.Is(err, flows.ErrUnavailable) {
+	if _, err := c.StoredRecordingFile(ctx, "acme/r1"); !errors.Is(err, calls.ErrUnavailable) {
 		t.Errorf("cancelled: %v, want ErrUnavailable", err)
 	}
 	c.Detach()
-	if _, err := c.StoredRecordingFile(context.Background(), "acme/r1"); !errors.Is(err, flows.ErrDetached) {
+	if _, err := c.StoredRecordingFile(context.Background(), "acme/r1"); !errors.Is(err, calls.ErrDetached) {
 		t.Errorf("detached: %v, want ErrDetached", err)
 	}
 }

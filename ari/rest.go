@@ -15,7 +15,7 @@ import (
 
 	"github.com/CyCoreSystems/ari/v5/client/native"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // maxAnswer bounds what is read of an answer; the list of some thousand channels is a few MB.
@@ -86,7 +86,7 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			req.Body.Close()
 		}
-		return nil, flows.ErrDetached
+		return nil, calls.ErrDetached
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
@@ -122,7 +122,7 @@ type request struct {
 // do sends a request and decodes the answer into out, unless that is nil.
 func (c *Client) do(r request, out any) error {
 	if c.idle() {
-		return flows.ErrDetached
+		return calls.ErrDetached
 	}
 	return c.doAlways(context.Background(), r, out)
 }

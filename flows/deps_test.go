@@ -3,10 +3,14 @@ package flows_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,7 +22,8 @@ var arrows = map[string]struct {
 	why string
 }{
 	"metaflows/flows": {
-		why: "what users configured and the call that runs it are tested in virtual time, without Asterisk, NATS or files",
+		why: "what users configured and the call that runs it are tested in virtual time, without Asterisk, NATS or files; " +
+			"flows/calls is below it in the tree only, documents and keys know of no call (TestPure)",
 	},
 	"metaflows/actions": {
 		may: []string{"metaflows/flows"},
@@ -97,6 +102,39 @@ func TestArrows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPure: documents, matching and keypads have no goroutine, no lock, no clock and no log of their own; whoever uses them
+// brings the time.
+func TestPure(t *testing.T) {
+	p := packages(t)["metaflows/flows"]
+	for _, path := range p.Imports {
+		if below(path, "metaflows") || slices.Contains([]string{"context", "log/slog", "os", "sync/atomic"}, path) {
+			t.Errorf("package flows imports %s", path)
+		}
+	}
+	for _, name := range p.GoFiles {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s: package flows begins a goroutine", set.Position(n.Pos()))
+			case *ast.SelectorExpr:
+				on, ok := n.X.(*ast.Ident)
+				if ok && on.Name == "time" && slices.Contains([]string{"Now", "Since", "After", "AfterFunc", "NewTimer", "Sleep"}, n.Sel.Name) {
+					t.Errorf("%s: package flows has a clock, time.%s", set.Position(n.Pos()), n.Sel.Name)
+				}
+				if ok && on.Name == "sync" && n.Sel.Name != "OnceValue" {
+					t.Errorf("%s: package flows has a lock, sync.%s", set.Position(n.Pos()), n.Sel.Name)
+				}
+			}
+			return true
+		})
 	}
 }
 

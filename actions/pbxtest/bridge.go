@@ -3,7 +3,7 @@ package pbxtest
 import (
 	"slices"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // bridge is a mixing bridge that reports digits.
@@ -16,7 +16,7 @@ type bridge struct {
 func (p *PBX) CreateBridge(id string) error {
 	return p.command("CreateBridge", id, "create bridge", atOnce(func() error {
 		if p.bridges[id] != nil {
-			return flows.ErrConflict
+			return calls.ErrConflict
 		}
 		p.bridges[id] = &bridge{id: id}
 		return nil
@@ -38,14 +38,14 @@ func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
 		c.afterSubroutine(func() {
 			b := p.bridges[id]
 			if c.dead || b == nil {
-				done(flows.ErrGone)
+				done(calls.ErrGone)
 				return
 			}
 			p.leaveBridge(c)
 			p.emptied(id) // the recorder does not stay alone
 			b.members = append(b.members, c)
 			c.bridge, c.absorb = b, absorb
-			p.event(c.id, flows.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
+			p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
 			p.connected(b)
 			done(nil)
 		})
@@ -63,9 +63,9 @@ func (p *PBX) RemoveFromBridge(id, channel string) error {
 		c.serially(func() {
 			switch {
 			case c.dead || p.bridges[id] == nil:
-				done(flows.ErrGone)
+				done(calls.ErrGone)
 			case c.bridge != p.bridges[id]:
-				done(flows.ErrConflict)
+				done(calls.ErrConflict)
 			default:
 				p.leaveBridge(c)
 				p.emptied(id)
@@ -80,7 +80,7 @@ func (p *PBX) DeleteBridge(id string) error {
 	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {
 		b := p.bridges[id]
 		if b == nil {
-			return flows.ErrGone
+			return calls.ErrGone
 		}
 		for _, c := range slices.Clone(b.members) {
 			p.leaveBridge(c)
@@ -104,7 +104,7 @@ func (p *PBX) leaveBridge(c *channel) {
 		other.stuck = other.stuck || c.passes && mixes
 	}
 	c.bridge, c.absorb, c.passes, c.stuck = nil, false, false, false
-	p.event(c.id, flows.Removed{Channel: c.id, Bridge: b.id, Stamp: stamp()})
+	p.event(c.id, calls.Removed{Channel: c.id, Bridge: b.id, Stamp: stamp()})
 	if c.dead {
 		p.emptied(b.id)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // channel is one channel: a phone's, one half of a Local pair (with what is behind the other half), or a whisper.
@@ -57,12 +57,12 @@ var channelVars = []string{
 }
 
 // snapshot is the channel as an event shows it.
-func (c *channel) snapshot() flows.Channel {
+func (c *channel) snapshot() calls.Channel {
 	vars := map[string]string{}
 	for _, name := range channelVars {
 		vars[name] = c.variable(name)
 	}
-	s := flows.Channel{
+	s := calls.Channel{
 		ID: c.id, Name: c.name, State: c.state, Language: c.vars[language], Context: c.context, Extension: c.exten, Vars: vars,
 	}
 	if c.at != "" {
@@ -81,7 +81,7 @@ func (c *channel) snapshot() flows.Channel {
 func (p *PBX) live(id string) (*channel, error) {
 	c := p.channels[id]
 	if c == nil || c.dead || !c.entered {
-		return nil, flows.ErrGone
+		return nil, calls.ErrGone
 	}
 	return c, nil
 }
@@ -105,7 +105,7 @@ func (p *PBX) newName(endpoint string) (name string, nth int) {
 // enter puts a channel into the application.
 func (p *PBX) enter(c *channel) {
 	c.entered, c.onward = true, false
-	p.event(c.id, flows.Started{Channel: c.snapshot(), Args: c.args, Stamp: stamp()})
+	p.event(c.id, calls.Started{Channel: c.snapshot(), Args: c.args, Stamp: stamp()})
 }
 
 // stasis is the dialplan's Stasis().
@@ -113,20 +113,20 @@ func (p *PBX) stasis(c *channel) {
 	if c.dead {
 		return
 	}
-	c.vars[flows.VarReturning] = ""
+	c.vars[calls.VarReturning] = ""
 	p.enter(c)
 }
 
 // CreateChannel is POST channels/create.
-func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
+func (p *PBX) CreateChannel(spec calls.ChannelSpec) error {
 	text := "create " + spec.Endpoint + list(spec.Variables, "METAFLOWS_CALL", "METAFLOWS_ROLE", "CHANNEL(hangup_handler_push)", "CALLERID(num)")
 	return p.command("CreateChannel", spec.ID, text, func(done func(error)) {
 		if _, used := p.channels[spec.ID]; used {
-			done(flows.ErrConflict)
+			done(calls.ErrConflict)
 			return
 		}
 		c := &channel{
-			id: spec.ID, state: "Down", made: true, linked: spec.ID, args: append([]string{flows.ArgLeg}, spec.Args...),
+			id: spec.ID, state: "Down", made: true, linked: spec.ID, args: append([]string{calls.ArgLeg}, spec.Args...),
 			exten: "s", vars: map[string]string{},
 		}
 		endpoint, isPhone := strings.CutPrefix(spec.Endpoint, "PJSIP/")
@@ -140,7 +140,7 @@ func (p *PBX) CreateChannel(spec flows.ChannelSpec) error {
 		} else if ph := p.phones[endpoint]; isPhone && ph != nil && ph.does.registered() {
 			p.give(c, ph)
 		} else {
-			done(flows.ErrUnavailable)
+			done(calls.ErrUnavailable)
 			return
 		}
 		if o := p.channels[spec.Originator]; o != nil {
@@ -176,7 +176,7 @@ func (p *PBX) give(c *channel, ph *phone) {
 // (ari/ASTERISK.md, Media; ari/ASTERISK.md, Absorb and relay).
 func (p *PBX) Hangup(id string, cause int) error {
 	text := "hang up " + p.party(id)
-	if cause == flows.CauseAnsweredElsewhere {
+	if cause == calls.CauseAnsweredElsewhere {
 		text += ", answered elsewhere"
 	} else if cause != 0 && cause != 16 {
 		text += fmt.Sprintf(", cause %d", cause)
@@ -184,7 +184,7 @@ func (p *PBX) Hangup(id string, cause int) error {
 	return p.command("Hangup", id, text, atOnce(func() error {
 		c := p.channels[id]
 		if c == nil || c.dead {
-			return flows.ErrGone
+			return calls.ErrGone
 		}
 		if cause == 0 {
 			cause = 16
@@ -210,10 +210,10 @@ func (p *PBX) end(c *channel, cause, tech int) {
 		p.stopPlaying(c.playing, true)
 	}
 	if c.entered {
-		p.event(c.id, flows.Left{Channel: c.id})
+		p.event(c.id, calls.Left{Channel: c.id})
 	}
 	if c.made {
-		p.event(c.id, flows.Destroyed{Channel: c.id, Cause: cause, TechCause: tech})
+		p.event(c.id, calls.Destroyed{Channel: c.id, Cause: cause, TechCause: tech})
 	}
 	if c.whisper == nil {
 		p.ended(c, cause)
@@ -300,7 +300,7 @@ func (p *PBX) party(id string) string {
 func list(vars map[string]string, without ...string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if !slices.Contains(without, name) && (name != flows.VarState || vars[name] == "") {
+		if !slices.Contains(without, name) && (name != calls.VarState || vars[name] == "") {
 			fmt.Fprintf(&b, " %s=%s", name, vars[name])
 		}
 	}

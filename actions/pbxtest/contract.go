@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"metaflows/actions"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // World is a telephone system with the lab's phones and extensions (asterisk-conf) that can be tried out: a real one, or
@@ -20,7 +20,7 @@ type World interface {
 	actions.PBX
 
 	// Inventory is what there is; a channel that known does not know is asked for what it keeps for us.
-	Inventory(known func(channel string) bool) (flows.Inventory, error)
+	Inventory(known func(channel string) bool) (calls.Inventory, error)
 	// Behave says what a phone does from now on.
 	Behave(phone string, b Behaviour)
 	// Dial lets a phone call an extension whose dialplan hands it to the application with the argument "contract".
@@ -75,13 +75,13 @@ type trial struct {
 	legs    []string
 
 	mu     sync.Mutex
-	events []flows.Event
+	events []calls.Event
 	from   int // awaited events come after this one
 	news   chan struct{}
 }
 
 // Deliver keeps an event.
-func (tr *trial) Deliver(_ string, ev flows.Event) {
+func (tr *trial) Deliver(_ string, ev calls.Event) {
 	tr.mu.Lock()
 	tr.events = append(tr.events, ev)
 	tr.mu.Unlock()
@@ -95,7 +95,7 @@ func (tr *trial) Deliver(_ string, ev flows.Event) {
 const patience = 5 * time.Second
 
 // await returns the next event of type E that satisfies want; what came before it is not awaited any more.
-func await[E flows.Event](tr *trial, what string, want func(E) bool) E {
+func await[E calls.Event](tr *trial, what string, want func(E) bool) E {
 	tr.Helper()
 	ev, ok := look(tr, patience, want)
 	if !ok {
@@ -105,7 +105,7 @@ func await[E flows.Event](tr *trial, what string, want func(E) bool) E {
 }
 
 // look is await without insisting, for a given time.
-func look[E flows.Event](tr *trial, d time.Duration, want func(E) bool) (found E, ok bool) {
+func look[E calls.Event](tr *trial, d time.Duration, want func(E) bool) (found E, ok bool) {
 	over := time.NewTimer(d)
 	defer over.Stop()
 	for {
@@ -138,7 +138,7 @@ func (tr *trial) story() string {
 	defer tr.mu.Unlock()
 	var b strings.Builder
 	for _, ev := range tr.events {
-		if _, digit := ev.(flows.Digit); !digit {
+		if _, digit := ev.(calls.Digit); !digit {
 			fmt.Fprintf(&b, "\n  %T %+v", ev, ev)
 		}
 	}
@@ -177,10 +177,10 @@ func (tr *trial) id(kind string) string {
 }
 
 // enter lets a phone call, and returns its channel.
-func (tr *trial) enter(phone string) flows.Channel {
+func (tr *trial) enter(phone string) calls.Channel {
 	tr.Helper()
 	tr.Dial(phone)
-	ev := await(tr, phone+" enters", func(ev flows.Started) bool {
+	ev := await(tr, phone+" enters", func(ev calls.Started) bool {
 		return len(ev.Args) > 0 && ev.Args[0] == "contract" && ev.Channel.Endpoint() == "PJSIP/"+phone
 	})
 	tr.legs = append(tr.legs, ev.Channel.ID)
@@ -188,17 +188,17 @@ func (tr *trial) enter(phone string) flows.Channel {
 }
 
 // create makes a channel and waits until it is in the application.
-func (tr *trial) create(endpoint string, variables map[string]string) flows.Channel {
+func (tr *trial) create(endpoint string, variables map[string]string) calls.Channel {
 	tr.Helper()
 	id := tr.id("leg")
-	tr.must(tr.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: endpoint, Args: []string{"x"}, Variables: variables}))
-	ev := await(tr, endpoint+" enters", func(ev flows.Started) bool { return ev.Channel.ID == id })
+	tr.must(tr.CreateChannel(calls.ChannelSpec{ID: id, Endpoint: endpoint, Args: []string{"x"}, Variables: variables}))
+	ev := await(tr, endpoint+" enters", func(ev calls.Started) bool { return ev.Channel.ID == id })
 	tr.legs = append(tr.legs, id)
 	return ev.Channel
 }
 
 // bridge makes a bridge of channels.
-func (tr *trial) bridge(channels ...flows.Channel) string {
+func (tr *trial) bridge(channels ...calls.Channel) string {
 	tr.Helper()
 	id := tr.id("bridge")
 	tr.must(tr.CreateBridge(id))
@@ -210,30 +210,30 @@ func (tr *trial) bridge(channels ...flows.Channel) string {
 }
 
 // talk brings alice, who has called, and bob together.
-func (tr *trial) talk() (a, b flows.Channel, bridge string) {
+func (tr *trial) talk() (a, b calls.Channel, bridge string) {
 	tr.Helper()
 	a = tr.enter("alice")
 	b = tr.create("PJSIP/bob", nil)
 	bridge = tr.bridge(a, b)
 	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
-	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "bob is up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 	tr.must(tr.Answer(a.ID))
 	tr.eventually("alice and bob talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
 	return a, b, bridge
 }
 
 // left waits until a channel has left the application.
-func (tr *trial) left(c flows.Channel) {
+func (tr *trial) left(c calls.Channel) {
 	tr.Helper()
 	tr.rewind()
-	await(tr, c.Name+" leaves", func(ev flows.Left) bool { return ev.Channel == c.ID })
+	await(tr, c.Name+" leaves", func(ev calls.Left) bool { return ev.Channel == c.ID })
 }
 
 // destroyed waits for the end of a channel that we have made.
-func (tr *trial) destroyed(c flows.Channel) flows.Destroyed {
+func (tr *trial) destroyed(c calls.Channel) calls.Destroyed {
 	tr.Helper()
 	tr.rewind()
-	return await(tr, c.Name+" is destroyed", func(ev flows.Destroyed) bool { return ev.Channel == c.ID })
+	return await(tr, c.Name+" is destroyed", func(ev calls.Destroyed) bool { return ev.Channel == c.ID })
 }
 
 // clear ends what the trial has made; nothing may be left then.

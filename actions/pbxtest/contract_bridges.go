@@ -3,33 +3,33 @@ package pbxtest
 import (
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 func emptyBridge(tr *trial) {
 	a := tr.enter("alice")
 	bridge := tr.bridge(a)
-	await(tr, "alice is in it", func(ev flows.Entered) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
+	await(tr, "alice is in it", func(ev calls.Entered) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
 	tr.must(tr.RemoveFromBridge(bridge, a.ID))
-	await(tr, "alice is not in it", func(ev flows.Removed) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
+	await(tr, "alice is not in it", func(ev calls.Removed) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
 	tr.must(tr.AddToBridge(bridge, a.ID, false)) // it is still there
 	tr.must(tr.DeleteBridge(bridge))
-	tr.is(tr.DeleteBridge(bridge), flows.ErrGone, "to delete it again")
+	tr.is(tr.DeleteBridge(bridge), calls.ErrGone, "to delete it again")
 	tr.must(tr.Answer(a.ID)) // who was in it stays in the application
-	tr.is(tr.AddToBridge(bridge, a.ID, false), flows.ErrGone, "to add to a bridge that is gone")
+	tr.is(tr.AddToBridge(bridge, a.ID, false), calls.ErrGone, "to add to a bridge that is gone")
 }
 
 func removed(tr *trial) {
 	a, b, bridge := tr.talk()
 	tr.must(tr.RemoveFromBridge(bridge, b.ID))
-	tr.is(tr.RemoveFromBridge(bridge, b.ID), flows.ErrConflict, "to remove what is not in it")
+	tr.is(tr.RemoveFromBridge(bridge, b.ID), calls.ErrConflict, "to remove what is not in it")
 	tr.eventually("they do not hear each other", func() bool { return !tr.Hears("alice", "bob") && !tr.Hears("bob", "alice") })
 	tr.must(tr.AddToBridge(bridge, b.ID, false))
 	tr.eventually("they talk again", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
 	tr.rewind()
 	for range 2 { // added again while it is there: that is told, too
 		tr.must(tr.AddToBridge(bridge, a.ID, false))
-		await(tr, "alice enters", func(ev flows.Entered) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
+		await(tr, "alice enters", func(ev calls.Entered) bool { return ev.Channel == a.ID && ev.Bridge == bridge })
 	}
 }
 
@@ -37,12 +37,12 @@ func whisper(tr *trial) {
 	a, b, _ := tr.talk()
 	snoop, play := tr.id("snoop"), tr.id("play")
 	tr.must(tr.Snoop(b.ID, snoop))
-	ev := await(tr, "the whisper enters", func(ev flows.Started) bool { return ev.Channel.ID == snoop })
-	if len(ev.Args) == 0 || ev.Args[0] != flows.ArgSnoop {
+	ev := await(tr, "the whisper enters", func(ev calls.Started) bool { return ev.Channel.ID == snoop })
+	if len(ev.Args) == 0 || ev.Args[0] != calls.ArgSnoop {
 		tr.Errorf("it enters with %q", ev.Args)
 	}
 	tr.must(tr.Play(snoop, play, "tone:1000"))
-	await(tr, "the playback starts", func(ev flows.PlaybackStarted) bool { return ev.Playback == play })
+	await(tr, "the playback starts", func(ev calls.PlaybackStarted) bool { return ev.Playback == play })
 	tr.eventually("bob hears it", func() bool { return tr.Hears("bob", "1000") })
 	if tr.Hears("alice", "1000") {
 		tr.Error("alice hears it")
@@ -55,17 +55,17 @@ func whisper(tr *trial) {
 		tr.Errorf("commands took %v meanwhile", took)
 	}
 	tr.must(tr.StopPlayback(play))
-	await(tr, "the playback ends", func(ev flows.PlaybackDone) bool { return ev.Playback == play })
+	await(tr, "the playback ends", func(ev calls.PlaybackDone) bool { return ev.Playback == play })
 	tr.must(tr.Hangup(snoop, 0))
-	await(tr, "the whisper leaves", func(ev flows.Left) bool { return ev.Channel == snoop })
+	await(tr, "the whisper leaves", func(ev calls.Left) bool { return ev.Channel == snoop })
 	tr.eventually("bob does not hear it", func() bool { return !tr.Hears("bob", "1000") })
 
 	again := tr.id("snoop") // it ends with whom it whispers to
 	tr.must(tr.Snoop(b.ID, again))
-	await(tr, "the whisper enters", func(ev flows.Started) bool { return ev.Channel.ID == again })
+	await(tr, "the whisper enters", func(ev calls.Started) bool { return ev.Channel.ID == again })
 	tr.PutDown("bob")
 	tr.rewind()
-	await(tr, "the whisper leaves", func(ev flows.Left) bool { return ev.Channel == again })
+	await(tr, "the whisper leaves", func(ev calls.Left) bool { return ev.Channel == again })
 }
 
 func playbacks(tr *trial) {
@@ -75,11 +75,11 @@ func playbacks(tr *trial) {
 	tr.must(tr.Play(a.ID, play, "tone:1000"))
 	tr.eventually("alice hears it", func() bool { return tr.Hears("alice", "1000") })
 	tr.must(tr.StopPlayback(play))
-	await(tr, "the playback ends", func(ev flows.PlaybackDone) bool { return ev.Playback == play })
-	tr.is(tr.StopPlayback(play), flows.ErrGone, "to stop it again")
+	await(tr, "the playback ends", func(ev calls.PlaybackDone) bool { return ev.Playback == play })
+	tr.is(tr.StopPlayback(play), calls.ErrGone, "to stop it again")
 	play = tr.id("play")
 	tr.must(tr.Play(a.ID, play, "tone:1000"))
-	await(tr, "the playback starts", func(ev flows.PlaybackStarted) bool { return ev.Playback == play })
+	await(tr, "the playback starts", func(ev calls.PlaybackStarted) bool { return ev.Playback == play })
 	tr.must(tr.Hangup(a.ID, 0)) // cuts it off
 	tr.left(a)
 }
@@ -89,7 +89,7 @@ func recordings(tr *trial) {
 	one, two := tr.id("acme/x/rec"), tr.id("evil/x/rec")
 	for _, name := range []string{one, two} {
 		tr.must(tr.Record(bridge, name, "wav"))
-		await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+		await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
 	}
 	for range 2 { // a repetition is no error
 		tr.must(tr.MaskRecording(one))
@@ -98,11 +98,11 @@ func recordings(tr *trial) {
 		tr.must(tr.UnmaskRecording(one))
 	}
 	tr.must(tr.StopRecording(one))
-	if ev := await(tr, one+" ends", func(ev flows.RecordingDone) bool { return ev.Recording == one }); ev.Failed {
+	if ev := await(tr, one+" ends", func(ev calls.RecordingDone) bool { return ev.Recording == one }); ev.Failed {
 		tr.Errorf("it has failed: %+v", ev)
 	}
-	tr.is(tr.StopRecording(one), flows.ErrGone, "to stop it again")
-	tr.is(tr.MaskRecording(one), flows.ErrGone, "to mask it")
+	tr.is(tr.StopRecording(one), calls.ErrGone, "to stop it again")
+	tr.is(tr.MaskRecording(one), calls.ErrGone, "to mask it")
 	tr.must(tr.MaskRecording(two)) // the other one goes on
 	tr.must(tr.StopRecording(two))
 	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
@@ -115,12 +115,12 @@ func recordingEnds(tr *trial) {
 	tr.PutDown("bob")
 	tr.left(b)
 	tr.rewind()
-	if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.RecordingDone) bool { return ev.Recording == name }); ok {
+	if ev, ok := look(tr, 300*time.Millisecond, func(ev calls.RecordingDone) bool { return ev.Recording == name }); ok {
 		tr.Errorf("it ends with the first leg: %+v", ev)
 	}
 	tr.PutDown("alice")
 	tr.left(a)
 	tr.rewind()
-	await(tr, "it ends with the last leg", func(ev flows.RecordingDone) bool { return ev.Recording == name })
-	tr.is(tr.StopRecording(name), flows.ErrGone, "to stop it then")
+	await(tr, "it ends with the last leg", func(ev calls.RecordingDone) bool { return ev.Recording == name })
+	tr.is(tr.StopRecording(name), calls.ErrGone, "to stop it then")
 }

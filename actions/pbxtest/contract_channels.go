@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // trials are all of them.
@@ -56,10 +56,10 @@ func createdChannel(tr *trial) {
 		tr.Errorf("it enters as %+v", b)
 	}
 	tr.must(tr.DialChannel(b.ID, "", 20*time.Second))
-	await(tr, "ringing", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Ringing" })
-	await(tr, "up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "ringing", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Ringing" })
+	await(tr, "up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 	tr.rewind()
-	await(tr, "the dial's answer", func(ev flows.Dialed) bool { return ev.Channel == b.ID && ev.Status == "ANSWER" })
+	await(tr, "the dial's answer", func(ev calls.Dialed) bool { return ev.Channel == b.ID && ev.Status == "ANSWER" })
 	tr.must(tr.Answer(b.ID)) // once more: no error
 	tr.PutDown("bob")
 	tr.left(b)
@@ -97,17 +97,17 @@ func earlyBridge(tr *trial) {
 	b := tr.create("PJSIP/bob", nil)
 	tr.bridge(a, b)
 	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
-	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "bob is up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 	tr.rewind()
-	await(tr, "alice is up", func(ev flows.StateChanged) bool { return ev.Channel == a.ID && ev.State == "Up" })
+	await(tr, "alice is up", func(ev calls.StateChanged) bool { return ev.Channel == a.ID && ev.State == "Up" })
 	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
 	tr.PutDown("alice")
 	tr.left(a)
-	if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.Destroyed) bool { return ev.Channel == a.ID }); ok {
+	if ev, ok := look(tr, 300*time.Millisecond, func(ev calls.Destroyed) bool { return ev.Channel == a.ID }); ok {
 		tr.Errorf("the end of a channel that came by the dialplan is told twice: %+v", ev)
 	}
 	tr.rewind()
-	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == b.ID }); ok {
+	if _, ok := look(tr, 300*time.Millisecond, func(ev calls.Left) bool { return ev.Channel == b.ID }); ok {
 		tr.Error("the callee ends with the caller by itself")
 	}
 }
@@ -137,7 +137,7 @@ func failures(tr *trial) {
 		}
 		if c.does.To != "" {
 			tr.rewind()
-			await(tr, "where to", func(ev flows.Dialed) bool { return ev.Channel == b.ID && ev.Forward != "" })
+			await(tr, "where to", func(ev calls.Dialed) bool { return ev.Channel == b.ID && ev.Forward != "" })
 		}
 		tr.left(b)
 	}
@@ -147,14 +147,14 @@ func unavailable(tr *trial) {
 	tr.Behave("bob", Unregistered())
 	for _, endpoint := range []string{"PJSIP/bob", "PJSIP/nobody-here", "Nonsense/x"} {
 		id := tr.id("leg")
-		tr.is(tr.CreateChannel(flows.ChannelSpec{ID: id, Endpoint: endpoint}), flows.ErrUnavailable, "create "+endpoint)
-		tr.is(tr.Hangup(id, 0), flows.ErrGone, "hang up what was not made")
+		tr.is(tr.CreateChannel(calls.ChannelSpec{ID: id, Endpoint: endpoint}), calls.ErrUnavailable, "create "+endpoint)
+		tr.is(tr.Hangup(id, 0), calls.ErrGone, "hang up what was not made")
 	}
 	tr.Behave("bob", Answers(0))
 	tr.eventually("bob can be called again", func() bool {
-		return tr.CreateChannel(flows.ChannelSpec{ID: tr.id("leg"), Endpoint: "PJSIP/bob"}) == nil
+		return tr.CreateChannel(calls.ChannelSpec{ID: tr.id("leg"), Endpoint: "PJSIP/bob"}) == nil
 	})
-	ev := await(tr, "bob enters", func(flows.Started) bool { return true })
+	ev := await(tr, "bob enters", func(calls.Started) bool { return true })
 	tr.legs = append(tr.legs, ev.Channel.ID)
 }
 
@@ -191,25 +191,25 @@ func goneChannel(tr *trial) {
 		{"unmask", func() error { return tr.UnmaskRecording("acme/none") }},
 		{"stop playback", func() error { return tr.StopPlayback("play-none") }},
 	} {
-		tr.is(c.do(), flows.ErrGone, c.verb)
+		tr.is(c.do(), calls.ErrGone, c.verb)
 	}
 }
 
 func reusedIDs(tr *trial) {
 	b := tr.create("PJSIP/bob", nil)
-	tr.is(tr.CreateChannel(flows.ChannelSpec{ID: b.ID, Endpoint: "PJSIP/carol"}), flows.ErrConflict, "create with an id in use")
+	tr.is(tr.CreateChannel(calls.ChannelSpec{ID: b.ID, Endpoint: "PJSIP/carol"}), calls.ErrConflict, "create with an id in use")
 	bridge := tr.bridge(b)
-	tr.is(tr.CreateBridge(bridge), flows.ErrConflict, "create a bridge with an id in use")
+	tr.is(tr.CreateBridge(bridge), calls.ErrConflict, "create a bridge with an id in use")
 	name := tr.id("acme/rec")
 	tr.must(tr.Record(bridge, name, "wav"))
-	tr.is(tr.Record(bridge, name, "wav"), flows.ErrConflict, "record under a name in use")
+	tr.is(tr.Record(bridge, name, "wav"), calls.ErrConflict, "record under a name in use")
 	tr.must(tr.StopRecording(name))
-	await(tr, "the recording's end", func(ev flows.RecordingDone) bool { return ev.Recording == name })
-	tr.is(tr.Record(bridge, name, "wav"), flows.ErrConflict, "record over a recording")
+	await(tr, "the recording's end", func(ev calls.RecordingDone) bool { return ev.Recording == name })
+	tr.is(tr.Record(bridge, name, "wav"), calls.ErrConflict, "record over a recording")
 	snoop := tr.id("snoop")
 	tr.must(tr.Snoop(b.ID, snoop))
 	tr.legs = append(tr.legs, snoop)
-	tr.is(tr.Snoop(b.ID, snoop), flows.ErrUnavailable, "snoop with an id in use") // 500, whatever is wrong
+	tr.is(tr.Snoop(b.ID, snoop), calls.ErrUnavailable, "snoop with an id in use") // 500, whatever is wrong
 }
 
 func localTargets(tr *trial) {
@@ -233,10 +233,10 @@ func localTargets(tr *trial) {
 		}
 		tr.must(tr.DialChannel(l.ID, "", time.Second))
 		if c.status != "" {
-			await(tr, c.about+": "+c.status, func(ev flows.Dialed) bool { return ev.Channel == l.ID && ev.Status == c.status })
+			await(tr, c.about+": "+c.status, func(ev calls.Dialed) bool { return ev.Channel == l.ID && ev.Status == c.status })
 		}
 		if c.cause == 0 {
-			if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.Destroyed) bool { return ev.Channel == l.ID }); ok {
+			if ev, ok := look(tr, 300*time.Millisecond, func(ev calls.Destroyed) bool { return ev.Channel == l.ID }); ok {
 				tr.Errorf("%s: it ends by itself: %+v", c.about, ev)
 			}
 			tr.must(tr.Hangup(l.ID, 16))
@@ -254,8 +254,8 @@ func continued(tr *trial) {
 	tr.must(tr.Answer(a.ID))
 	tr.must(tr.Continue(a.ID))
 	tr.left(a)
-	tr.is(tr.Answer(a.ID), flows.ErrGone, "a command to a channel that goes on in the dialplan")
-	tr.is(tr.AddToBridge(tr.bridge(), a.ID, false), flows.ErrGone, "to add it to a bridge")
+	tr.is(tr.Answer(a.ID), calls.ErrGone, "a command to a channel that goes on in the dialplan")
+	tr.is(tr.AddToBridge(tr.bridge(), a.ID, false), calls.ErrGone, "to add it to a bridge")
 	tr.PutDown("alice")
 }
 
@@ -305,7 +305,7 @@ func madeBy(tr *trial) {
 	const invited, since = "CHANNEL(pjsip,request_uri)", "EVAL(${DIALEDPEERNUMBER}${BLINDTRANSFER})"
 	a, b := tr.enter("alice"), tr.create("PJSIP/bob", nil)
 	for _, c := range []struct {
-		channel flows.Channel
+		channel calls.Channel
 		invited bool
 	}{{a, true}, {b, false}} {
 		got, err := tr.Variables(c.channel.ID, since, "CHANNEL(callgroup)", invited)

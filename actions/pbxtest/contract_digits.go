@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 func digits(tr *trial) {
@@ -16,7 +16,7 @@ func digits(tr *trial) {
 	var got strings.Builder
 	var last time.Time
 	for got.Len() < len(keys)+1 {
-		d := await(tr, "a digit", func(ev flows.Digit) bool { return ev.Channel == b.ID })
+		d := await(tr, "a digit", func(ev calls.Digit) bool { return ev.Channel == b.ID })
 		want := 100 * time.Millisecond
 		if got.Len() == len(keys) {
 			want = 600 * time.Millisecond
@@ -46,7 +46,7 @@ func fastDigits(tr *trial) {
 	var once strings.Builder
 	told := 0
 	for {
-		d, ok := look(tr, 300*time.Millisecond, func(ev flows.Digit) bool { return ev.Channel == b.ID })
+		d, ok := look(tr, 300*time.Millisecond, func(ev calls.Digit) bool { return ev.Channel == b.ID })
 		if !ok {
 			break
 		}
@@ -78,7 +78,7 @@ func deafDigits(tr *trial) {
 		time.Sleep(300 * time.Millisecond)
 		tr.must(tr.AddToBridge(bridge, a.ID, true))
 		<-pressed
-		await(tr, "the digit", func(ev flows.Digit) bool { return ev.Channel == a.ID && ev.Key == '5' })
+		await(tr, "the digit", func(ev calls.Digit) bool { return ev.Channel == a.ID && ev.Key == '5' })
 		time.Sleep(200 * time.Millisecond) // nothing more is on its way
 		if got := tr.Digits("bob"); got != c.heard {
 			tr.Errorf("after %q was sent to alice bob has heard %q, want %q", c.send, got, c.heard)
@@ -108,7 +108,7 @@ func absorb(tr *trial) {
 		tr.must(tr.AddToBridge(bridge, b.ID, c.absorb))
 		tr.Keys("bob", c.keys, 100*time.Millisecond, 100*time.Millisecond)
 		for range c.keys {
-			await(tr, "a digit", func(ev flows.Digit) bool { return ev.Channel == b.ID })
+			await(tr, "a digit", func(ev calls.Digit) bool { return ev.Channel == b.ID })
 		}
 		time.Sleep(200 * time.Millisecond) // nothing more is on its way
 		if got := tr.Digits("alice"); got != c.heard {
@@ -134,7 +134,7 @@ func tornDigits(tr *trial) {
 		time.Sleep(300 * time.Millisecond)
 		tr.must(tr.AddToBridge(bridge, b.ID, absorb))
 		<-pressed
-		await(tr, "the digit", func(ev flows.Digit) bool { return ev.Channel == b.ID })
+		await(tr, "the digit", func(ev calls.Digit) bool { return ev.Channel == b.ID })
 		time.Sleep(500 * time.Millisecond)
 	}
 	hears := func(when string, want bool) {
@@ -148,7 +148,7 @@ func tornDigits(tr *trial) {
 
 	name := tr.id("acme/x/rec")
 	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, "the recording starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	await(tr, "the recording starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
 	hold(false)
 	hears("after the digit has passed to its end", true)
 	hold(true)
@@ -193,7 +193,7 @@ func sendDigits(tr *trial) {
 		tr.Errorf("bob has heard %q", got)
 	}
 	tr.rewind()
-	if _, ok := look(tr, 200*time.Millisecond, func(flows.Digit) bool { return true }); ok {
+	if _, ok := look(tr, 200*time.Millisecond, func(calls.Digit) bool { return true }); ok {
 		tr.Error("digits that were sent are told as pressed")
 	}
 }

@@ -3,7 +3,7 @@ package pbxtest
 import (
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // orphanHandler is asterisk-conf's hangup handler, as the application pushes it.
@@ -19,11 +19,11 @@ func partners(tr *trial) {
 	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_pop)": ""}))
 	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
 	tr.must(tr.DialChannel(c.ID, a.ID, 20*time.Second))
-	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "bob is up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 	tr.PutDown("alice")
 	tr.left(a)
 	tr.left(b)
-	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == c.ID }); ok {
+	if _, ok := look(tr, 300*time.Millisecond, func(ev calls.Left) bool { return ev.Channel == c.ID }); ok {
 		tr.Error("a handler that was popped has run")
 	}
 	d := tr.create("PJSIP/bob", map[string]string{"CHANNEL(hangup_handler_push)": orphanHandler, "METAFLOWS_PARTNER": c.Name})
@@ -31,7 +31,7 @@ func partners(tr *trial) {
 	tr.must(tr.Hangup(d.ID, 0))
 	tr.left(d)
 	tr.rewind()
-	if _, ok := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == c.ID }); ok {
+	if _, ok := look(tr, 300*time.Millisecond, func(ev calls.Left) bool { return ev.Channel == c.ID }); ok {
 		tr.Error("a partner that was taken back was hung up")
 	}
 }
@@ -43,13 +43,13 @@ func spared(tr *trial) {
 	tr.must(tr.Hangup(c.ID, 0))
 	tr.left(c)
 	tr.rewind()
-	if _, ended := look(tr, 300*time.Millisecond, func(ev flows.Left) bool { return ev.Channel == b.ID }); ended {
+	if _, ended := look(tr, 300*time.Millisecond, func(ev calls.Left) bool { return ev.Channel == b.ID }); ended {
 		tr.Error("who talks to alice was ended by carol's handler")
 	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"CHANNEL(hangup_handler_push)": orphanHandler, "METAFLOWS_PARTNER": b.Name}))
 	name := tr.id("acme/x/rec") // what records is in the bridge, too
 	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
 	tr.must(tr.AddToBridge(bridge, b.ID, false))
 	tr.PutDown("alice")
 	tr.left(a)

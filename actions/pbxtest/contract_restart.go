@@ -4,11 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // found is one channel of the inventory, as somebody sees it who knows no channel.
-func (tr *trial) found(channel flows.Channel) flows.Found {
+func (tr *trial) found(channel calls.Channel) calls.Found {
 	tr.Helper()
 	inv, err := tr.Inventory(func(string) bool { return false })
 	tr.must(err)
@@ -18,26 +18,26 @@ func (tr *trial) found(channel flows.Channel) flows.Found {
 		}
 	}
 	tr.Fatalf("%s is not in the inventory", channel.Name)
-	return flows.Found{}
+	return calls.Found{}
 }
 
 // inventory: what a restart finds.
 func inventory(tr *trial) {
 	a := tr.enter("alice")
-	b := tr.create("PJSIP/bob", map[string]string{flows.VarState: `{"v":1,"id":"x"}`, flows.VarCall: "c1"})
+	b := tr.create("PJSIP/bob", map[string]string{calls.VarState: `{"v":1,"id":"x"}`, calls.VarCall: "c1"})
 	bridge := tr.bridge(a, b)
 	if f := tr.found(a); !f.Inside || f.Elsewhere || !slices.Equal(f.Args, []string{"contract"}) || f.Bridge != bridge || f.State != "" || f.Returning {
 		tr.Errorf("who came by the dialplan is found as %+v", f)
 	}
-	if f := tr.found(b); !f.Inside || f.Elsewhere || f.Args != nil || f.Bridge != bridge || f.State != `{"v":1,"id":"x"}` || f.Vars[flows.VarCall] != "c1" || f.Dialled {
+	if f := tr.found(b); !f.Inside || f.Elsewhere || f.Args != nil || f.Bridge != bridge || f.State != `{"v":1,"id":"x"}` || f.Vars[calls.VarCall] != "c1" || f.Dialled {
 		tr.Errorf("a channel of ours is found as %+v", f)
 	}
 	inv, err := tr.Inventory(func(channel string) bool { return channel == b.ID })
 	tr.must(err)
-	if i := slices.IndexFunc(inv.Channels, func(f flows.Found) bool { return f.ID == b.ID }); i < 0 || inv.Channels[i].State != "" || !slices.Contains(inv.Bridges, bridge) {
+	if i := slices.IndexFunc(inv.Channels, func(f calls.Found) bool { return f.ID == b.ID }); i < 0 || inv.Channels[i].State != "" || !slices.Contains(inv.Bridges, bridge) {
 		tr.Errorf("where the channel is known there is %+v", inv)
 	}
-	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarState: "", flows.VarReturning: flows.Returning, flows.VarPartner: "x"}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarState: "", calls.VarReturning: calls.Returning, calls.VarPartner: "x"}))
 	if f := tr.found(a); !f.Returning || f.Partner != "x" {
 		tr.Errorf("who is being given back is found as %+v", f)
 	}
@@ -46,7 +46,7 @@ func inventory(tr *trial) {
 	if f := tr.found(a); f.Inside || !f.Elsewhere {
 		tr.Errorf("who has gone on is found as %+v", f)
 	}
-	if _, err := tr.Variables(a.ID, flows.VarState); err != nil {
+	if _, err := tr.Variables(a.ID, calls.VarState); err != nil {
 		tr.Errorf("who has gone on cannot be asked: %v", err)
 	}
 	tr.PutDown("alice")
@@ -55,16 +55,16 @@ func inventory(tr *trial) {
 // enterAgain: whom the dialplan hands over a second time is not on its way back, whatever was set the first time.
 func enterAgain(tr *trial) {
 	tr.DialTwice("alice")
-	entered := func() flows.Channel {
+	entered := func() calls.Channel {
 		tr.Helper()
-		return await(tr, "alice enters", func(ev flows.Started) bool { return ev.Channel.Endpoint() == "PJSIP/alice" }).Channel
+		return await(tr, "alice enters", func(ev calls.Started) bool { return ev.Channel.Endpoint() == "PJSIP/alice" }).Channel
 	}
 	a := entered()
 	tr.legs = append(tr.legs, a.ID)
 	if f := tr.found(a); f.Returning {
 		tr.Errorf("who has entered is found as %+v", f)
 	}
-	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarReturning: flows.Returning}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarReturning: calls.Returning}))
 	if f := tr.found(a); !f.Returning {
 		tr.Errorf("who is being given back is found as %+v", f)
 	}
@@ -82,7 +82,7 @@ func enterAgain(tr *trial) {
 func handedDown(tr *trial) {
 	a := tr.enter("alice")
 	b := tr.create("PJSIP/bob", nil)
-	tr.must(tr.SetVariables(a.ID, map[string]string{"_" + flows.VarDialled: "1"}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{"_" + calls.VarDialled: "1"}))
 	if tr.found(b).Dialled {
 		tr.Error("it counts as dialled before it is")
 	}
@@ -90,13 +90,13 @@ func handedDown(tr *trial) {
 	if !tr.found(b).Dialled {
 		tr.Error("it does not count as dialled")
 	}
-	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "bob is up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 	l := tr.create("Local/1998@acme/n", nil)
 	tr.must(tr.DialChannel(l.ID, b.ID, 20*time.Second))
 	if tr.found(l).Dialled {
 		tr.Error("what is handed down once goes on")
 	}
-	tr.must(tr.SetVariables(a.ID, map[string]string{flows.VarDialled: ""}))
+	tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarDialled: ""}))
 	c := tr.create("PJSIP/carol", nil)
 	tr.must(tr.DialChannel(c.ID, a.ID, 20*time.Second))
 	if tr.found(c).Dialled {
@@ -117,18 +117,18 @@ func recordingKept(tr *trial) {
 	}
 	is(false, false)
 	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
 	is(true, false)
 	tr.must(tr.StopRecording(name))
-	await(tr, name+" ends", func(ev flows.RecordingDone) bool { return ev.Recording == name })
+	await(tr, name+" ends", func(ev calls.RecordingDone) bool { return ev.Recording == name })
 	is(false, true)
 }
 
 // startAgain: a bridge that there is is not made again, and who is in it can be added again.
 func startAgain(tr *trial) {
 	a, b, bridge := tr.talk()
-	tr.is(tr.CreateBridge(bridge), flows.ErrConflict, "to make it again")
-	for _, c := range []flows.Channel{a, b} {
+	tr.is(tr.CreateBridge(bridge), calls.ErrConflict, "to make it again")
+	for _, c := range []calls.Channel{a, b} {
 		tr.must(tr.AddToBridge(bridge, c.ID, false))
 	}
 	tr.must(tr.Answer(a.ID))
@@ -140,15 +140,15 @@ func recordingAlone(tr *trial) {
 	a, b, bridge := tr.talk()
 	name := tr.id("acme/x/rec")
 	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, name+" starts", func(ev flows.RecordingStarted) bool { return ev.Recording == name })
+	await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
 	tr.must(tr.AddToBridge(bridge, a.ID, true)) // the other one is there
 	tr.PutDown("bob")
 	tr.left(b)
 	tr.rewind()
-	if ev, ok := look(tr, 300*time.Millisecond, func(ev flows.RecordingDone) bool { return ev.Recording == name }); ok {
+	if ev, ok := look(tr, 300*time.Millisecond, func(ev calls.RecordingDone) bool { return ev.Recording == name }); ok {
 		tr.Errorf("it ends before: %+v", ev)
 	}
 	tr.must(tr.AddToBridge(bridge, a.ID, false))
 	tr.rewind()
-	await(tr, "it ends when its only leg is added again", func(ev flows.RecordingDone) bool { return ev.Recording == name })
+	await(tr, "it ends when its only leg is added again", func(ev calls.RecordingDone) bool { return ev.Recording == name })
 }

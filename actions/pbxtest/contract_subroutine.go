@@ -4,14 +4,14 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // subroutines tries that one runs on a channel that was created, on one that the dialplan has handed over, and comes to an
 // end in whatever way.
 func subroutines(tr *trial) {
 	const standing = "EVAL(${CONNECTED_LINE_SEND_SUB}|${CONTEXT},${EXTEN},${PRIORITY})"
-	where := func(c flows.Channel) string {
+	where := func(c calls.Channel) string {
 		got, err := tr.Variables(c.ID, standing)
 		if err != nil {
 			return "gone"
@@ -20,7 +20,7 @@ func subroutines(tr *trial) {
 	}
 	a, b, c := tr.enter("alice"), tr.create("PJSIP/bob", nil), tr.create("PJSIP/carol", nil)
 	for _, tt := range []struct {
-		on            flows.Channel
+		on            calls.Channel
 		routine, runs string
 	}{{a, "routine,s,1(one)", "|routine,s,"}, {b, "routine,s,1(two)", "|routine,s,"}, {b, "nowhere,s,1", ""}, {c, "routine,end,1", "|routine,end,"}} {
 		before := where(tt.on)
@@ -59,5 +59,5 @@ func subroutines(tr *trial) {
 	}
 	tr.bridge(a, b) // it does not run again
 	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
-	await(tr, "bob is up", func(ev flows.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
+	await(tr, "bob is up", func(ev calls.StateChanged) bool { return ev.Channel == b.ID && ev.State == "Up" })
 }

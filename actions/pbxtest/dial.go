@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // farEnd ties a Local channel and what is behind it.
@@ -74,7 +74,7 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 			return err
 		}
 		if c.dialling || c.state != "Down" {
-			return flows.ErrConflict
+			return calls.ErrConflict
 		}
 		c.dialling = true
 		if from := p.channels[caller]; from != nil {
@@ -82,7 +82,7 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 			inherit(c, from)
 			c.vars[language] = from.vars[language]
 		}
-		p.event(id, flows.Dialed{Channel: id})
+		p.event(id, calls.Dialed{Channel: id})
 		if timeout > 0 {
 			p.do(timeout, id, func() {
 				if c.dialling {
@@ -96,7 +96,7 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 		}
 		p.ring(c, c, func(status string) {
 			if status == "RINGING" {
-				p.event(id, flows.StateChanged{Channel: id, State: "Ringing"})
+				p.event(id, calls.StateChanged{Channel: id, State: "Ringing"})
 			}
 		})
 		return nil
@@ -124,7 +124,7 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 	does := c.phone.does
 	status := func(s, forward string) {
 		progress(s)
-		p.event(of.id, flows.Dialed{Channel: of.id, Status: s, Forward: forward})
+		p.event(of.id, calls.Dialed{Channel: of.id, Status: s, Forward: forward})
 	}
 	p.do(ringTime, of.id, func() {
 		if c.dead {
@@ -167,7 +167,7 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 				if of != c {
 					p.up(of)
 				}
-				p.event(of.id, flows.Dialed{Channel: of.id, Status: "ANSWER"})
+				p.event(of.id, calls.Dialed{Channel: of.id, Status: "ANSWER"})
 				p.passAnswer(of)
 			}
 		})
@@ -185,7 +185,7 @@ func (p *PBX) ringback(of *channel) {
 func (p *PBX) up(c *channel) {
 	c.state, c.dialling = "Up", false
 	if c.entered && c.far == nil {
-		p.event(c.id, flows.StateChanged{Channel: c.id, State: "Up"})
+		p.event(c.id, calls.StateChanged{Channel: c.id, State: "Up"})
 	}
 }
 
@@ -201,7 +201,7 @@ func (p *PBX) passAnswer(of *channel) {
 func (p *PBX) answered(c *channel) {
 	c.state = "Up"
 	p.say(Phone, "%s is answered", c.party)
-	p.event(c.id, flows.StateChanged{Channel: c.id, State: "Up"})
+	p.event(c.id, calls.StateChanged{Channel: c.id, State: "Up"})
 }
 
 // reach runs the extension behind a Local channel.
@@ -218,19 +218,19 @@ func (p *PBX) reach(c *channel) {
 		case "answers":
 			p.say(Phone, "%s answers", c.party)
 			p.up(c)
-			p.event(c.id, flows.Dialed{Channel: c.id, Status: "ANSWER"})
+			p.event(c.id, calls.Dialed{Channel: c.id, Status: "ANSWER"})
 			p.passAnswer(c)
 			p.do(machineTime, c.id, func() { p.end(c, 16, 0) })
 			for _, other := range c.bridge.others(c) {
 				p.hears(other, c.party)
 			}
 		case "busy": // Busy() through a Local channel: it says so and stays
-			p.event(c.id, flows.Dialed{Channel: c.id, Status: "BUSY"})
+			p.event(c.id, calls.Dialed{Channel: c.id, Status: "BUSY"})
 		case "hangs up":
 			p.end(c, ext.cause, 0)
 		case "rings":
 			p.ringback(c)
-			p.event(c.id, flows.Dialed{Channel: c.id, Status: "RINGING"})
+			p.event(c.id, calls.Dialed{Channel: c.id, Status: "RINGING"})
 		case "phone":
 			p.reachPhone(c, p.phones[ext.phone])
 		default:

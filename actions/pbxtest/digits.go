@@ -4,11 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // How Asterisk treats the digits of a phone (main/channel.c, res_rtp_asterisk.c; what came of it was observed at real
-// phones, see package flows' echo).
+// phones, see package calls' echo).
 const (
 	minDigit = 80 * time.Millisecond  // a shorter one is stretched for the bridge (mindtmfduration)
 	minGap   = 45 * time.Millisecond  // one that begins sooner after the last has no beginning of its own
@@ -111,7 +111,7 @@ func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
 	r, now := &c.reader, time.Now()
 	through := c.inner()
 	if through.entered {
-		p.event(through.id, flows.Digit{Channel: through.id, Key: f.key, Duration: f.hold, Stamp: stamp()})
+		p.event(through.id, calls.Digit{Channel: through.id, Key: f.key, Duration: f.hold, Stamp: stamp()})
 	}
 	if !f.again {
 		p.reports = append(p.reports, Report{c.party, f.key, f.hold, now.Add(toEvent)})
@@ -191,7 +191,7 @@ func (p *PBX) SendDigits(id, digits string) error {
 		}
 		c.serially(func() {
 			if c.dead {
-				done(flows.ErrGone)
+				done(calls.ErrGone)
 				return
 			}
 			c.block()
@@ -206,7 +206,7 @@ func (p *PBX) SendDigits(id, digits string) error {
 			}
 			p.do(time.Duration(100+200*len(digits))*time.Millisecond, id, func() {
 				if c.dead {
-					done(flows.ErrGone)
+					done(calls.ErrGone)
 					return
 				}
 				done(nil)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"metaflows/actions"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // How long things take. The numbers keep apart what must not happen at the same moment.
@@ -22,9 +22,9 @@ const (
 // skew is how far Asterisk's clock is ahead of ours: only times of the same kind may be compared.
 const skew = 37 * time.Second
 
-// Handler takes what the telephone system says. flows.Calls is one.
+// Handler takes what the telephone system says. calls.Registry is one.
 type Handler interface {
-	Deliver(id string, ev flows.Event)
+	Deliver(id string, ev calls.Event)
 }
 
 // PBX is a telephone system in memory. Its methods may be called from any goroutine.
@@ -76,7 +76,7 @@ func (p *PBX) Attach() {
 	p.detached = false
 }
 
-// Detach makes every command fail with flows.ErrDetached, as a stopping process does.
+// Detach makes every command fail with calls.ErrDetached, as a stopping process does.
 func (p *PBX) Detach() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,7 +146,7 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	detached := p.detached
 	p.mu.Unlock()
 	if detached {
-		return fmt.Errorf("%s %s: %w", verb, id, flows.ErrDetached)
+		return fmt.Errorf("%s %s: %w", verb, id, calls.ErrDetached)
 	}
 	answer := make(chan error, 1)
 	key := id + " " + verb
@@ -194,9 +194,9 @@ func (p *PBX) do(d time.Duration, key string, what func()) {
 }
 
 // event tells the handler; id is the resource whose call it belongs to. The lock is held.
-func (p *PBX) event(id string, ev flows.Event) {
+func (p *PBX) event(id string, ev calls.Event) {
 	p.clock.after(toEvent, id, func() {
-		if digit, ok := ev.(flows.Digit); ok {
+		if digit, ok := ev.(calls.Digit); ok {
 			digit.Arrived = time.Now()
 			ev = digit
 		}

@@ -1,17 +1,17 @@
 package pbxtest
 
-import "metaflows/flows"
+import "metaflows/flows/calls"
 
 // Inventory is what there is, as a connect finds it.
-func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error) {
+func (p *PBX) Inventory(known func(channel string) bool) (calls.Inventory, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var inv flows.Inventory
+	var inv calls.Inventory
 	for id := range p.bridges {
 		inv.Bridges = append(inv.Bridges, id)
 	}
 	for _, c := range p.sorted() {
-		f := flows.Found{Channel: c.snapshot(), Inside: c.entered, Elsewhere: c.onward || c.at != ""}
+		f := calls.Found{Channel: c.snapshot(), Inside: c.entered, Elsewhere: c.onward || c.at != ""}
 		if c.bridge != nil {
 			f.Bridge = c.bridge.id
 		}
@@ -19,9 +19,9 @@ func (p *PBX) Inventory(known func(channel string) bool) (flows.Inventory, error
 			f.Args = append([]string{}, c.args...)
 		}
 		if f.Inside && !known(c.id) {
-			f.State, f.Partner = p.read(c, flows.VarState), p.read(c, flows.VarPartner)
-			f.Dialled = f.Args == nil && p.read(c, flows.VarDialled) != ""
-			f.Returning = f.State == "" && p.read(c, flows.VarReturning) != ""
+			f.State, f.Partner = p.read(c, calls.VarState), p.read(c, calls.VarPartner)
+			f.Dialled = f.Args == nil && p.read(c, calls.VarDialled) != ""
+			f.Returning = f.State == "" && p.read(c, calls.VarReturning) != ""
 		}
 		inv.Channels = append(inv.Channels, f)
 	}

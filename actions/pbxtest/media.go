@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // playback is something that is being played to one party.
@@ -72,11 +72,11 @@ func (p *PBX) Snoop(id, snoop string) error {
 			return err
 		}
 		if p.channels[snoop] != nil {
-			return flows.ErrUnavailable // 500, whatever is wrong
+			return calls.ErrUnavailable // 500, whatever is wrong
 		}
 		s := &channel{
 			id: snoop, name: "Snoop/" + id + "-" + snoop, party: "whisper to " + c.party, state: "Up", whisper: c, made: true,
-			args: []string{flows.ArgSnoop}, vars: map[string]string{},
+			args: []string{calls.ArgSnoop}, vars: map[string]string{},
 		}
 		p.know(s)
 		p.do(toEnter, snoop, func() {
@@ -98,7 +98,7 @@ func (p *PBX) Play(id, name, media string) error {
 			return
 		}
 		if p.playbacks[name] != nil {
-			done(flows.ErrConflict)
+			done(calls.ErrConflict)
 			return
 		}
 		done(nil)
@@ -119,7 +119,7 @@ func (p *PBX) start(b *playback) *playback {
 	b.began = time.Now()
 	p.playbacks[b.id] = b
 	p.hears(b.channel, b.media)
-	p.event(b.id, flows.PlaybackStarted{Playback: b.id})
+	p.event(b.id, calls.PlaybackStarted{Playback: b.id})
 	if !strings.HasPrefix(b.media, "tone:") {
 		p.do(promptTime, b.id, func() { p.stopPlaying(b, false) })
 	}
@@ -131,7 +131,7 @@ func (p *PBX) StopPlayback(id string) error {
 	return p.command("StopPlayback", id, "stop playing", atOnce(func() error {
 		b := p.playbacks[id]
 		if b == nil {
-			return flows.ErrGone
+			return calls.ErrGone
 		}
 		p.stopPlaying(b, false)
 		return nil
@@ -147,7 +147,7 @@ func (p *PBX) stopPlaying(b *playback, failed bool) {
 	if who := c.ear(); who != "" {
 		p.say(Heard, "%s hears no more %s after %v", who, b.media, time.Since(b.began).Round(time.Millisecond))
 	}
-	p.event(b.id, flows.PlaybackDone{Playback: b.id, Failed: failed})
+	p.event(b.id, calls.PlaybackDone{Playback: b.id, Failed: failed})
 	if c.playing == b {
 		c.playing = nil
 		c.release(1)
@@ -174,12 +174,12 @@ func (p *PBX) Record(id, name, format string) error {
 	return p.command("Record", name, "record "+name+" "+format, atOnce(func() error {
 		switch {
 		case p.bridges[id] == nil:
-			return flows.ErrGone
+			return calls.ErrGone
 		case p.recordings[name] != nil:
-			return flows.ErrConflict
+			return calls.ErrConflict
 		}
 		p.recordings[name] = &Recording{Name: name, Began: time.Now(), bridge: id, live: true}
-		p.event(name, flows.RecordingStarted{Recording: name})
+		p.event(name, calls.RecordingStarted{Recording: name})
 		return nil
 	}))
 }
@@ -208,7 +208,7 @@ func (p *PBX) onRecording(verb, word, name string, what func(*Recording)) error 
 	return p.command(verb, name, word+" "+name, atOnce(func() error {
 		r := p.recordings[name]
 		if r == nil || !r.live {
-			return flows.ErrGone
+			return calls.ErrGone
 		}
 		what(r)
 		return nil
@@ -230,7 +230,7 @@ func (p *PBX) finishRecording(r *Recording) {
 		text += fmt.Sprintf(", silent from %v to %v", m[0].Round(time.Millisecond), m[1].Round(time.Millisecond))
 	}
 	p.say(Written, "%s", text)
-	p.event(r.Name, flows.RecordingDone{Recording: r.Name})
+	p.event(r.Name, calls.RecordingDone{Recording: r.Name})
 }
 
 // Recordings are all recordings so far, by name.

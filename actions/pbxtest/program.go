@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // programs are who uses the API in a scenario.
 type programs struct {
 	sent    int
-	last    flows.Command
+	last    calls.Command
 	running sync.WaitGroup
 }
 
@@ -41,7 +42,7 @@ func (s *scenario) api(text string) error {
 		}
 		node, who = node[:i], node[i+len(" on "):]
 		s.programs.sent++
-		cmd = flows.Command{ID: fmt.Sprintf("c%d", s.programs.sent), Account: account, Channel: s.pbx.channelOf(who), Repeatable: true, Waits: true}
+		cmd = calls.Command{ID: fmt.Sprintf("c%d", s.programs.sent), Account: account, Channel: s.pbx.channelOf(who), Repeatable: true, Waits: true}
 	}
 	if node = strings.TrimSpace(node); node != "" {
 		var err error
@@ -58,19 +59,19 @@ func (s *scenario) api(text string) error {
 
 // ask sends a command. Where the process is killed meanwhile, it is sent again to the next one, as whoever has no answer
 // does.
-func (s *scenario) ask(cmd flows.Command) {
+func (s *scenario) ask(cmd calls.Command) {
 	for range 50 {
-		answers := make(chan flows.Report, 2)
-		taken := s.now().calls.Execute(cmd, func(r flows.Report) {
+		answers := make(chan calls.Report, 2)
+		taken := s.now().calls.Execute(cmd, func(r calls.Report) {
 			s.tr.add(3, "%-8s %s", "api", heard(r))
 			answers <- r
 		})
-		var r flows.Report
+		var r calls.Report
 		for taken && !r.Over {
 			r = <-answers
 		}
 		switch {
-		case taken && !errors.Is(r.Err, flows.ErrDetached):
+		case taken && !errors.Is(r.Err, calls.ErrDetached):
 			return
 		case s.stopped, s.killAt == 0:
 			if !taken {
@@ -82,7 +83,7 @@ func (s *scenario) ask(cmd flows.Command) {
 	}
 }
 
-func heard(r flows.Report) string {
+func heard(r calls.Report) string {
 	switch {
 	case r.Err != nil:
 		return r.Err.Error()
@@ -95,7 +96,7 @@ func heard(r flows.Report) string {
 			words = append(words, word)
 		}
 	}
-	if r.Outcome.Path != flows.PathAPI {
+	if r.Outcome.Path != calls.PathAPI {
 		words = append(words, "at", r.Outcome.Path)
 	}
 	return strings.Join(append(words, "ms="+fmt.Sprint(r.Outcome.Duration.Milliseconds())), " ")

@@ -1,6 +1,6 @@
 package pbxtest
 
-import "metaflows/flows"
+import "metaflows/flows/calls"
 
 // Transfer lets a phone send the other party of its newest call to an extension by its own means (REFER): a Local channel
 // to that takes its place in the bridge, and the phone's stays until it hangs up (ari/ASTERISK.md, A phone's own transfer).
@@ -15,11 +15,11 @@ func (p *PBX) Transfer(name, extension string) {
 		l.name, _ = p.newName("Local/" + where)
 		l.name += ";1"
 		p.know(l)
-		p.event(c.id, flows.Started{Channel: l.snapshot(), Replaces: c.id, Stamp: stamp()})
+		p.event(c.id, calls.Started{Channel: l.snapshot(), Replaces: c.id, Stamp: stamp()})
 		p.leaveBridge(c)
 		b.members = append(b.members, l)
 		l.bridge = b
-		p.event(l.id, flows.Entered{Channel: l.id, Bridge: b.id, Stamp: stamp()})
+		p.event(l.id, calls.Entered{Channel: l.id, Bridge: b.id, Stamp: stamp()})
 		p.reach(l)
 	})
 }

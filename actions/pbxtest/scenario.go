@@ -16,6 +16,7 @@ import (
 
 	"metaflows/actions"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // scenario is one call told in lines: a txtar file with the documents, the call and the transcript that is expected.
@@ -62,7 +63,7 @@ type scenario struct {
 
 // process is the application.
 type process struct {
-	calls   *flows.Calls
+	calls   *calls.Registry
 	janitor *actions.Janitor
 }
 
@@ -75,7 +76,7 @@ func (s *scenario) now() process {
 
 // RunScenario plays the file in a synctest bubble and compares. With update it writes what happened into the file. Checks
 // are as for Play.
-func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.Notice) error) {
+func RunScenario(t *testing.T, path string, update bool, checks ...func(calls.Notice) error) {
 	t.Helper()
 	file, err := txtar.ParseFile(path)
 	if err != nil {
@@ -111,14 +112,14 @@ func RunScenario(t *testing.T, path string, update bool, checks ...func(flows.No
 
 // Play plays a scenario, whose file may have no transcript, and returns what happened. What must hold in every scenario is
 // looked at; checks say what is wrong with a notice.
-func Play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript string) {
+func Play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error) (transcript string) {
 	t.Helper()
 	transcript, _ = play(t, file, checks...)
 	return transcript
 }
 
 // play is Play, and gives the log, too.
-func play(t *testing.T, file *txtar.Archive, checks ...func(flows.Notice) error) (transcript, log string) {
+func play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error) (transcript, log string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
@@ -220,20 +221,20 @@ func (s *scenario) begin() {
 
 // knowing tells the calls what the directory knows of a channel's device, as app/server does.
 type knowing struct {
-	calls *flows.Calls
+	calls *calls.Registry
 	s     *scenario
 }
 
 // Deliver is Handler.
-func (k knowing) Deliver(id string, ev flows.Event) {
-	if started, ok := ev.(flows.Started); ok {
+func (k knowing) Deliver(id string, ev calls.Event) {
+	if started, ok := ev.(calls.Started); ok {
 		k.s.know(&started.Channel)
 		ev = started
 	}
 	k.calls.Deliver(id, ev)
 }
 
-func (s *scenario) know(channel *flows.Channel) {
+func (s *scenario) know(channel *calls.Channel) {
 	channel.User = s.owners[channel.Vars["METAFLOWS_DEVICE"]]
 }
 
@@ -241,7 +242,7 @@ func (s *scenario) know(channel *flows.Channel) {
 func (s *scenario) start() process {
 	log := slog.New(newLogHandler(s.tr))
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
-	calls := flows.NewCalls(flows.CallsConfig{
+	calls := calls.New(calls.Config{
 		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
 		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
 	})

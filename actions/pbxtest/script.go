@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // errLine: a line that is not one of a scenario's.
@@ -254,7 +254,7 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 
 // fault lets the next command of a verb go wrong.
 func (s *scenario) fault(text string) error {
-	errs := map[string]error{"gone": flows.ErrGone, "conflict": flows.ErrConflict, "invalid": flows.ErrInvalid, "unavailable": flows.ErrUnavailable}
+	errs := map[string]error{"gone": calls.ErrGone, "conflict": calls.ErrConflict, "invalid": calls.ErrInvalid, "unavailable": calls.ErrUnavailable}
 	verb, how, _ := strings.Cut(text, ": ")
 	words := strings.Fields(verb)
 	name := words[len(words)-1]
@@ -262,7 +262,7 @@ func (s *scenario) fault(text string) error {
 	case strings.HasPrefix(text, "asterisk refuses ") && errs[how] != nil:
 		s.pbx.Break(name, Fault{Err: errs[how]})
 	case strings.HasPrefix(text, "asterisk loses the answer of "):
-		s.pbx.Break(name, Fault{Err: flows.ErrUnavailable, Lost: true})
+		s.pbx.Break(name, Fault{Err: calls.ErrUnavailable, Lost: true})
 	case strings.HasPrefix(text, "asterisk is slow with "):
 		d, err := time.ParseDuration(how)
 		if err != nil {

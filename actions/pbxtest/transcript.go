@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // transcript collects what a scenario shows to the outside: what was asked of the telephone system and what parties hear
@@ -23,7 +23,7 @@ type transcript struct {
 
 	mu      sync.Mutex
 	lines   []line
-	notices []flows.Notice
+	notices []calls.Notice
 	mute    bool            // the process is dead
 	before  int             // so many notices are of processes before the present one
 	logged  strings.Builder // every log line, all levels
@@ -51,7 +51,7 @@ func (tr *transcript) skip() {
 }
 
 // Publish takes a notice.
-func (tr *transcript) Publish(n flows.Notice) {
+func (tr *transcript) Publish(n calls.Notice) {
 	if tr.repeated(n) {
 		return
 	}
@@ -63,10 +63,10 @@ func (tr *transcript) Publish(n flows.Notice) {
 
 // repeated says that a notice does not reach the stream: its process is dead, or one before it has told the same (a
 // stream drops what has an id that it knows).
-func (tr *transcript) repeated(n flows.Notice) bool {
+func (tr *transcript) repeated(n calls.Notice) bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return tr.mute || slices.ContainsFunc(tr.notices[:tr.before], func(o flows.Notice) bool { return o.ID == n.ID })
+	return tr.mute || slices.ContainsFunc(tr.notices[:tr.before], func(o calls.Notice) bool { return o.ID == n.ID })
 }
 
 // silence says that the process which publishes is dead, or that another one lives.
@@ -77,7 +77,7 @@ func (tr *transcript) silence(on bool) {
 }
 
 // words writes a notice: its type, its account and its leg, then what else it says.
-func (tr *transcript) words(n flows.Notice) string {
+func (tr *transcript) words(n calls.Notice) string {
 	var b strings.Builder
 	account := n.Account
 	if account == "" {
@@ -190,8 +190,8 @@ func (h logHandler) WithGroup(name string) slog.Handler {
 // and after; every action and every recording that was started has one end.
 func (tr *transcript) disorder() (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	calls, actions, recordings := map[string]string{}, map[string]string{}, map[string]string{}
-	step := func(state map[string]string, key, from, to string, n flows.Notice) {
+	talks, actions, recordings := map[string]string{}, map[string]string{}, map[string]string{}
+	step := func(state map[string]string, key, from, to string, n calls.Notice) {
 		if state[key] != from {
 			say("%s comes when %s is %q", tr.words(n), key, state[key])
 		}
@@ -201,11 +201,11 @@ func (tr *transcript) disorder() (found []string) {
 		call := n.Call + " of " + n.Account
 		switch n.Type {
 		case "call.started":
-			step(calls, call, "", "on", n)
+			step(talks, call, "", "on", n)
 		case "call.ended":
-			step(calls, call, "on", "over", n)
+			step(talks, call, "on", "over", n)
 		default:
-			step(calls, call, "on", "on", n)
+			step(talks, call, "on", "on", n)
 		}
 		switch n.Type {
 		case "action.started":
@@ -223,7 +223,7 @@ func (tr *transcript) disorder() (found []string) {
 			step(recordings, n.Recording, "on", "over", n)
 		}
 	}
-	for _, state := range []map[string]string{calls, actions, recordings} {
+	for _, state := range []map[string]string{talks, actions, recordings} {
 		for key, s := range state {
 			if s != "over" {
 				say("%s has no end", key)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"metaflows/actions/pbxtest/typists"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Type plays a story of two phones' keys in a call of theirs, in a synctest bubble, and returns what came of it. What must
@@ -49,7 +49,7 @@ func Type(t *testing.T, story typists.Story, caller, callee string) (o typists.O
 }
 
 // typed reads what came of a story out of what happened.
-func typed(story typists.Story, began time.Time, log []Entry, notices []flows.Notice) (o typists.Outcome) {
+func typed(story typists.Story, began time.Time, log []Entry, notices []calls.Notice) (o typists.Outcome) {
 	for _, e := range log {
 		who, what, _ := strings.Cut(e.Text, " ")
 		at := e.At.Sub(began)

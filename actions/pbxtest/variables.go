@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Variables is GET channels/{id}/variables: it does not wait for anything (ari/ASTERISK.md, Commands).
@@ -27,7 +27,7 @@ func (p *PBX) Variables(id string, names ...string) (map[string]string, error) {
 	err := p.command("Variables", id, text, atOnce(func() error {
 		c := p.channels[id] // also one that has gone on in the dialplan
 		if c == nil || c.dead {
-			return flows.ErrGone
+			return calls.ErrGone
 		}
 		for _, name := range names {
 			values[name] = p.read(c, name)
@@ -100,7 +100,7 @@ func (p *PBX) SetVariables(id string, vars map[string]string) error {
 		}
 		c.serially(func() {
 			if c.dead || !c.entered {
-				done(flows.ErrGone)
+				done(calls.ErrGone)
 				return
 			}
 			p.assign(c, vars)
@@ -176,8 +176,8 @@ func (p *PBX) leave(id string) error {
 		}
 		p.leaveBridge(c)
 		c.entered, c.onward = false, true
-		c.vars[flows.VarReturning] = flows.Returning
-		p.event(id, flows.Left{Channel: id})
+		c.vars[calls.VarReturning] = calls.Returning
+		p.event(id, calls.Left{Channel: id})
 		mine := map[string]string{}
 		for name, value := range c.vars {
 			name = strings.TrimLeft(name, "_")

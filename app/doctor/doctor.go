@@ -18,7 +18,7 @@ import (
 	"metaflows/app/server"
 	"metaflows/ari"
 	asteriskconf "metaflows/asterisk-conf"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 const (
@@ -31,7 +31,7 @@ type patient struct {
 	cfg     config.Config
 	out     io.Writer
 	client  *ari.Client
-	events  chan flows.Event
+	events  chan calls.Event
 	id      string // of what is made for the examination
 	healthy bool
 
@@ -39,7 +39,7 @@ type patient struct {
 }
 
 // Deliver is ari.Handler.
-func (p *patient) Deliver(_ string, ev flows.Event) {
+func (p *patient) Deliver(_ string, ev calls.Event) {
 	select {
 	case p.events <- ev:
 	default: // nobody waits for so many
@@ -73,7 +73,7 @@ func Examine(ctx context.Context, cfg config.Config, folder string, out io.Write
 
 // consult begins to connect to a patient; end, which is nil with an error, ends that.
 func consult(ctx context.Context, cfg config.Config, out io.Writer) (p *patient, end func(), err error) {
-	p = &patient{cfg: cfg, out: out, events: make(chan flows.Event, 256), id: "metaflows-doctor-" + rand.Text()[:8], healthy: true}
+	p = &patient{cfg: cfg, out: out, events: make(chan calls.Event, 256), id: "metaflows-doctor-" + rand.Text()[:8], healthy: true}
 	p.client, err = ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: p.id,
 		Log: slog.New(slog.DiscardHandler), Handler: p,
@@ -129,15 +129,15 @@ func (p *patient) userLines() []string {
 
 // channel makes a channel that dials nobody, and looks at what its event carries and what its dialplan has.
 func (p *patient) channel(ctx context.Context) bool {
-	err := p.client.CreateChannel(flows.ChannelSpec{ID: p.id, Endpoint: "Local/s@metaflows-orphan/n"})
+	err := p.client.CreateChannel(calls.ChannelSpec{ID: p.id, Endpoint: "Local/s@metaflows-orphan/n"})
 	if err != nil {
 		p.bad("a channel cannot be made: "+err.Error(), "in modules.conf:", "load = res_ari_channels.so", "load = res_stasis.so")
 		return false
 	}
 	p.good("the ARI user " + p.cfg.ARI.Username + " may write")
 	var vars map[string]string
-	came := p.await(ctx, func(ev flows.Event) bool {
-		started, ok := ev.(flows.Started)
+	came := p.await(ctx, func(ev calls.Event) bool {
+		started, ok := ev.(calls.Started)
 		vars = started.Channel.Vars
 		return ok && started.Channel.ID == p.id
 	})
@@ -180,7 +180,7 @@ func (p *patient) handler() {
 }
 
 // await takes events until one is as wanted; false when none comes in time.
-func (p *patient) await(ctx context.Context, wanted func(flows.Event) bool) bool {
+func (p *patient) await(ctx context.Context, wanted func(calls.Event) bool) bool {
 	timeout := time.After(eventTimeout)
 	for {
 		select {

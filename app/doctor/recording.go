@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // recording writes a short recording where metaflows writes its own, and removes it.
@@ -33,11 +33,11 @@ func (p *patient) record(ctx context.Context) error {
 		return err
 	}
 	var failed error
-	writes := p.await(ctx, func(ev flows.Event) bool {
+	writes := p.await(ctx, func(ev calls.Event) bool {
 		switch e := ev.(type) {
-		case flows.RecordingStarted:
+		case calls.RecordingStarted:
 			return e.Recording == name
-		case flows.RecordingDone:
+		case calls.RecordingDone:
 			failed = fmt.Errorf("it answers %q", e.Cause)
 			return e.Recording == name
 		}
@@ -51,10 +51,10 @@ func (p *patient) record(ctx context.Context) error {
 	}
 	err := p.client.StopRecording(name)
 	if err == nil {
-		p.await(ctx, func(ev flows.Event) bool { done, ok := ev.(flows.RecordingDone); return ok && done.Recording == name })
+		p.await(ctx, func(ev calls.Event) bool { done, ok := ev.(calls.RecordingDone); return ok && done.Recording == name })
 		err = p.client.DeleteStoredRecording(name)
 	}
-	if errors.Is(err, flows.ErrGone) { // it began, and ended by itself, or left nothing
+	if errors.Is(err, calls.ErrGone) { // it began, and ended by itself, or left nothing
 		return errors.New("a recording has no file, as where Asterisk may not write it")
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 
 	"metaflows/app/config"
 	"metaflows/ari"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Repair lets the parties of every call of metaflows hear each other's keys again, where the process was killed while a code
@@ -46,18 +46,18 @@ func (p *patient) connected(ctx context.Context) (bool, error) {
 	if err != nil || !slices.ContainsFunc(applications, func(a ari.Application) bool { return a.Name == p.cfg.ARI.Application }) {
 		return false, err
 	}
-	probe := flows.ArgLeg + "-" + p.id
-	if err := p.client.CreateChannel(flows.ChannelSpec{ID: probe, Endpoint: "Local/s@metaflows-orphan/n"}); err != nil {
+	probe := calls.ArgLeg + "-" + p.id
+	if err := p.client.CreateChannel(calls.ChannelSpec{ID: probe, Endpoint: "Local/s@metaflows-orphan/n"}); err != nil {
 		return false, err
 	}
 	defer func() { _ = p.client.Hangup(probe, 0) }()
-	if !p.await(ctx, func(ev flows.Event) bool { started, ok := ev.(flows.Started); return ok && started.Channel.ID == probe }) {
+	if !p.await(ctx, func(ev calls.Event) bool { started, ok := ev.(calls.Started); return ok && started.Channel.ID == probe }) {
 		return false, errors.New("no event came for a new channel")
 	}
-	if err := p.client.MoveChannel(probe, p.cfg.ARI.Application, flows.ArgLeg); err != nil {
+	if err := p.client.MoveChannel(probe, p.cfg.ARI.Application, calls.ArgLeg); err != nil {
 		return false, err
 	}
-	moved := p.await(ctx, func(ev flows.Event) bool { left, ok := ev.(flows.Left); return ok && left.Channel == probe })
+	moved := p.await(ctx, func(ev calls.Event) bool { left, ok := ev.(calls.Left); return ok && left.Channel == probe })
 	return moved, ctx.Err()
 }
 
@@ -79,14 +79,14 @@ func (p *patient) giveKeysBack() {
 	}
 	done := 0
 	for _, b := range bridges {
-		if !strings.HasPrefix(b.ID, flows.BridgePrefix) || len(b.Channels) < 2 { // nobody hears one alone
+		if !strings.HasPrefix(b.ID, calls.BridgePrefix) || len(b.Channels) < 2 { // nobody hears one alone
 			continue
 		}
 		for _, channel := range b.Channels {
 			if !phones[channel] {
 				continue
 			}
-			if err := p.client.AddToBridge(b.ID, channel, false); err != nil && !errors.Is(err, flows.ErrGone) {
+			if err := p.client.AddToBridge(b.ID, channel, false); err != nil && !errors.Is(err, calls.ErrGone) {
 				p.bad(err.Error())
 				continue
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker/brokertest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // take reads n events of a feed and gives their ids, and the place of the last.
@@ -54,7 +54,7 @@ func TestFeed(t *testing.T) {
 	publish := func(from, to int) {
 		for i := from; i < to; i++ {
 			account := []string{"acme", "evil", ""}[i%3]
-			p.Publish(flows.Notice{Type: "code.unmatched", ID: strconv.Itoa(i), Account: account, Call: "1.1", Digits: 1})
+			p.Publish(calls.Notice{Type: "code.unmatched", ID: strconv.Itoa(i), Account: account, Call: "1.1", Digits: 1})
 		}
 		stored(t, b, to)
 	}
@@ -128,7 +128,7 @@ func TestFeedAcrossAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish := func(id int) {
-		p.Publish(flows.Notice{Type: "call.started", ID: strconv.Itoa(id), Account: "acme", Call: "c"})
+		p.Publish(calls.Notice{Type: "call.started", ID: strconv.Itoa(id), Account: "acme", Call: "c"})
 	}
 	publish(0)
 	stored(t, b, 1)

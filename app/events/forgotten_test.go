@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // TestForgotten: a notice that the stream has, and of which it has forgotten that by now, is not there twice; another of the
@@ -32,7 +32,7 @@ func TestForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := func(id string) (notice, *nats.Msg) {
-		n := notice{Notice: flows.Notice{Type: "code.armed", ID: id, Account: "acme", Call: "c", Time: time.Now()}}
+		n := notice{Notice: calls.Notice{Type: "code.armed", ID: id, Account: "acme", Call: "c", Time: time.Now()}}
 		m, err := n.message()
 		if err != nil {
 			t.Fatal(err)

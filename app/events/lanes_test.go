@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 func filled(events ...string) *lanes {
 	s := newLanes()
 	for i, e := range events {
 		account, call, _ := strings.Cut(e, " ")
-		s.add(notice{Notice: flows.Notice{Account: account, Call: call, ID: fmt.Sprint(e, " ", i)}})
+		s.add(notice{Notice: calls.Notice{Account: account, Call: call, ID: fmt.Sprint(e, " ", i)}})
 	}
 	return s
 }
@@ -48,9 +48,9 @@ func TestLanesTakeTurns(t *testing.T) {
 // An account has at most as many in flight as there is room left, so that there is room for another.
 func TestLanesShareTheWindow(t *testing.T) {
 	s := newLanes()
-	add := func(account string, calls int) {
-		for c := range calls {
-			s.add(notice{Notice: flows.Notice{Account: account, Call: fmt.Sprint(account, c)}})
+	add := func(account string, talks int) {
+		for c := range talks {
+			s.add(notice{Notice: calls.Notice{Account: account, Call: fmt.Sprint(account, c)}})
 		}
 	}
 	add("a", 10000)
@@ -101,7 +101,7 @@ func TestLaneBacksOff(t *testing.T) {
 	for range 11 {
 		s.rest(bad, now)
 		s.wake(bad.until.Add(-1))
-		s.add(notice{Notice: flows.Notice{Account: "a", Call: "2"}})
+		s.add(notice{Notice: calls.Notice{Account: "a", Call: "2"}})
 		s.done(good)
 		if taken, _ = takeAll(s, 100); len(taken) != 1 || taken[0] != good {
 			t.Fatal("while a lane rests", len(taken), "are taken")
@@ -120,7 +120,7 @@ func TestLaneBacksOff(t *testing.T) {
 	if !slices.Equal(pauses, want) {
 		t.Errorf("%v, want %v", pauses, want)
 	}
-	s.add(notice{Notice: flows.Notice{Account: "a", Call: "1"}})
+	s.add(notice{Notice: calls.Notice{Account: "a", Call: "1"}})
 	if s.done(bad); bad.backOff() != firstRetry {
 		t.Error("what follows on what has passed at last rests as long")
 	}
@@ -131,8 +131,8 @@ func TestLaneSetApart(t *testing.T) {
 	s := filled("a 1", "b 1", "a 1", "b 1")
 	now := time.Unix(0, 0)
 	s.rest(s.take(100), now)
-	s.add(notice{Notice: flows.Notice{Account: "a", Call: "1", ID: "late a"}})
-	s.add(notice{Notice: flows.Notice{Account: "b", Call: "1", ID: "late b"}})
+	s.add(notice{Notice: calls.Notice{Account: "a", Call: "1", ID: "late a"}})
+	s.add(notice{Notice: calls.Notice{Account: "b", Call: "1", ID: "late b"}})
 	drain := func() (ids []string) {
 		for l := s.take(100); l != nil; l = s.take(100) {
 			ids = append(ids, l.waiting[0].ID)
@@ -214,7 +214,7 @@ func TestRefusedAccountLeavesRoom(t *testing.T) {
 	}
 	tell := func(account string, n int) {
 		for range n {
-			p.Publish(flows.Notice{Account: account, Call: account})
+			p.Publish(calls.Notice{Account: account, Call: account})
 			d.takeIn()
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // reportPause is from one events.lost to the next.
@@ -32,7 +32,7 @@ func (p *Publisher) reportLoss() {
 	}
 	p.reported = time.Now()
 	time.AfterFunc(reportPause, p.signal) // for what is lost meanwhile
-	lost := flows.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node, Count: p.lost}
+	lost := calls.Notice{Type: "events.lost", ID: rand.Text(), Time: time.Now(), Node: p.cfg.Node, Count: p.lost}
 	p.enqueue(notice{Notice: lost})
 	p.cfg.Log.Error("events were lost", "count", p.lost,
 		"do", "tell who evaluates events that they lack these, Asterisk's call records have the calls; see above why")

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // kept is a notice in the file Config.Pending, one a line: what a stop has left for the next start.
@@ -18,7 +18,7 @@ type kept struct {
 	Type   string       `json:"type"`
 	ID     string       `json:"id"`
 	Time   time.Time    `json:"time"`
-	Notice flows.Notice `json:"notice"`
+	Notice calls.Notice `json:"notice"`
 }
 
 // takeUp queues what a stop has left. The file stays until the stream has all of it, so that a crash loses nothing: ids

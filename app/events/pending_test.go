@@ -14,7 +14,7 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // keeping is a publisher that leaves events in a file; halt stops it as a process does that has no more time.
@@ -37,13 +37,13 @@ func TestPendingIsPublishedOnce(t *testing.T) {
 	b := external(t, server)
 	file, log := filepath.Join(t.TempDir(), "events.pending"), &logtest.Log{}
 	p, halt := keeping(t, b, file, log)
-	p.Publish(flows.Notice{Type: "call.started", ID: "0", Call: "c1", Account: "acme"})
+	p.Publish(calls.Notice{Type: "call.started", ID: "0", Call: "c1", Account: "acme"})
 	stored(t, b, 1)
 	server.Stop()
 	for i := 1; i <= 5; i++ {
-		p.Publish(flows.Notice{Type: "code.matched", ID: fmt.Sprint(i), Call: "c1", Account: "acme", Digits: i, Time: time.UnixMilli(int64(1000 * i)).UTC()})
+		p.Publish(calls.Notice{Type: "code.matched", ID: fmt.Sprint(i), Call: "c1", Account: "acme", Digits: i, Time: time.UnixMilli(int64(1000 * i)).UTC()})
 	}
-	p.Publish(flows.Notice{Type: "call.ended", Call: "c2", Account: "acme"}) // it gets an id that stays
+	p.Publish(calls.Notice{Type: "call.ended", Call: "c2", Account: "acme"}) // it gets an id that stays
 	if err := halt(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestPendingCannotBeKept(t *testing.T) {
 	p, halt := keeping(t, b, filepath.Join(t.TempDir(), "missing", "events.pending"), &logtest.Log{})
 	server.Stop()
 	for i := range 3 {
-		p.Publish(flows.Notice{Type: "call.ended", ID: fmt.Sprint(i), Call: "c", Account: "acme"})
+		p.Publish(calls.Notice{Type: "call.ended", ID: fmt.Sprint(i), Call: "c", Account: "acme"})
 	}
 	if err := halt(); err == nil || !strings.HasPrefix(err.Error(), "3 events are lost: ") || !strings.Contains(err.Error(), "no such file") {
 		t.Error(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // defaultLimit is how many notices wait: an hour without NATS at 18 a second, in about 40 MB.
@@ -31,7 +31,7 @@ type Config struct {
 	Log      *slog.Logger
 }
 
-// Publisher is a flows.Publisher. Its methods may be called by any goroutine.
+// Publisher is a calls.Publisher. Its methods may be called by any goroutine.
 type Publisher struct {
 	cfg Config
 
@@ -61,7 +61,7 @@ type Publisher struct {
 
 // notice is what waits.
 type notice struct {
-	flows.Notice
+	calls.Notice
 	again  bool   // a process before this one may have published it
 	number uint64 // of all that were given
 }
@@ -86,7 +86,7 @@ func New(cfg Config) *Publisher {
 
 // Publish queues a notice; it never blocks and never fails. Where the notice has no time, it is now; where it has no id,
 // it gets one that no other has.
-func (p *Publisher) Publish(n flows.Notice) {
+func (p *Publisher) Publish(n calls.Notice) {
 	n.Node = p.cfg.Node
 	if n.Time.IsZero() {
 		n.Time = time.Now()
@@ -186,7 +186,7 @@ func (p *Publisher) setProblem(err error) {
 }
 
 // Message is a notice of an Asterisk node as the stream holds it and subscribers hear it: a CloudEvent in binary mode.
-func Message(n flows.Notice, node string) (*nats.Msg, error) {
+func Message(n calls.Notice, node string) (*nats.Msg, error) {
 	n.Node = node
 	return notice{Notice: n}.message()
 }

@@ -15,10 +15,10 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
-var _ flows.Publisher = (*Publisher)(nil)
+var _ calls.Publisher = (*Publisher)(nil)
 
 func embedded(t testing.TB) *broker.Broker {
 	t.Helper()
@@ -88,10 +88,10 @@ func TestEventAsDesigned(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.FixedZone("", 3600))
-	p.Publish(flows.Notice{
+	p.Publish(calls.Notice{
 		Type: "code.matched", ID: "c.1:matched", Time: at, Account: "acme", Call: "1700.5", Path: `patterns.2(\d+)<&`, Digits: 5, Duration: 12,
 	})
-	p.Publish(flows.Notice{Type: "call.started"})
+	p.Publish(calls.Notice{Type: "call.started"})
 	m := stored(t, b, 2)
 	if m[0].Subject != "metaflows.v1.event.acme.1700=2E5.code.matched" || m[1].Subject != "metaflows.v1.event.~.~.call.started" {
 		t.Error(m[0].Subject, m[1].Subject)
@@ -114,7 +114,7 @@ func TestEventAsDesigned(t *testing.T) {
 
 func TestStreamLimits(t *testing.T) {
 	b := embedded(t)
-	start(t, b, 0).Publish(flows.Notice{Type: "call.started"})
+	start(t, b, 0).Publish(calls.Notice{Type: "call.started"})
 	stored(t, b, 1)
 	p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Minute, MaxBytes: 2 << 20})
 	if err := p.Close(context.Background()); err != nil || p.Err() != nil {
@@ -135,7 +135,7 @@ func TestRepeatIsStoredOnce(t *testing.T) {
 	b := embedded(t)
 	for range 2 {
 		p := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 2 << 20})
-		p.Publish(flows.Notice{Type: "call.started", ID: "same", Call: "c"})
+		p.Publish(calls.Notice{Type: "call.started", ID: "same", Call: "c"})
 		if err := p.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -150,10 +150,10 @@ func TestOutage(t *testing.T) {
 	s := brokertest.Start(t)
 	b := external(t, s)
 	p := start(t, b, 0)
-	const calls, each = 20, 100
+	const talks, each = 20, 100
 	for n := range each {
-		for c := range calls {
-			p.Publish(flows.Notice{Type: "code.matched", ID: fmt.Sprintf("%d-%d", c, n), Account: "acme", Call: fmt.Sprint(c), Digits: n + 1})
+		for c := range talks {
+			p.Publish(calls.Notice{Type: "code.matched", ID: fmt.Sprintf("%d-%d", c, n), Account: "acme", Call: fmt.Sprint(c), Digits: n + 1})
 		}
 		switch n {
 		case each / 3:
@@ -164,24 +164,24 @@ func TestOutage(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	s.Stop()
-	for c := range calls {
-		p.Publish(flows.Notice{Type: "call.ended", ID: fmt.Sprint(c, "-end"), Account: "acme", Call: fmt.Sprint(c), Digits: each + 1})
+	for c := range talks {
+		p.Publish(calls.Notice{Type: "call.ended", ID: fmt.Sprint(c, "-end"), Account: "acme", Call: fmt.Sprint(c), Digits: each + 1})
 	}
 	time.Sleep(300 * time.Millisecond)
 	if p.Err() == nil {
 		t.Error("the publisher does not notice that NATS is away")
 	}
-	if n := p.Backlog(); n < calls { // some of them are under way
-		t.Errorf("%d events wait, want %d and more", n, calls)
+	if n := p.Backlog(); n < talks { // some of them are under way
+		t.Errorf("%d events wait, want %d and more", n, talks)
 	}
 	s.Again()
-	messages := stored(t, b, calls*(each+1))
-	if len(messages) != calls*(each+1) {
+	messages := stored(t, b, talks*(each+1))
+	if len(messages) != talks*(each+1) {
 		t.Errorf("%d messages", len(messages))
 	}
 	last := map[string]int{}
 	for _, m := range messages {
-		var n flows.Notice
+		var n calls.Notice
 		if err := json.Unmarshal(m.Data, &n); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestOutage(t *testing.T) {
 		}
 		last[n.Call] = n.Digits
 	}
-	if p.Err() != nil || p.Lost() != 0 || p.Published() != calls*(each+1) || p.Backlog() != 0 {
+	if p.Err() != nil || p.Lost() != 0 || p.Published() != talks*(each+1) || p.Backlog() != 0 {
 		t.Error(p.Err(), p.Lost(), p.Published(), p.Backlog())
 	}
 }
@@ -203,7 +203,7 @@ func TestLostIsTold(t *testing.T) {
 	p := startLogging(t, b, 5, log)
 	began := time.Now()
 	for i := range 12 {
-		p.Publish(flows.Notice{Type: "call.started", Call: "c", Digits: i + 1})
+		p.Publish(calls.Notice{Type: "call.started", Call: "c", Digits: i + 1})
 	}
 	if d := time.Since(began); d > 100*time.Millisecond {
 		t.Error("Publish waited", d)
@@ -233,7 +233,7 @@ func TestCloseSaysWhatIsLeft(t *testing.T) {
 	s.Stop()
 	p := start(t, b, 0)
 	for range 3 {
-		p.Publish(flows.Notice{Type: "call.started", Call: "c"})
+		p.Publish(calls.Notice{Type: "call.started", Call: "c"})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -245,8 +245,8 @@ func TestCloseSaysWhatIsLeft(t *testing.T) {
 func TestTooLargeDoesNotHoldUpTheRest(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
-	p.Publish(flows.Notice{Type: "call.started", Call: "c", Reason: strings.Repeat("x", 2<<20)})
-	p.Publish(flows.Notice{Type: "call.ended", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.started", Call: "c", Reason: strings.Repeat("x", 2<<20)})
+	p.Publish(calls.Notice{Type: "call.ended", Call: "c"})
 	m := stored(t, b, 2)
 	if len(m) != 2 || p.Lost() != 1 {
 		t.Error(len(m), p.Lost())
@@ -256,13 +256,13 @@ func TestTooLargeDoesNotHoldUpTheRest(t *testing.T) {
 func TestStreamComesBack(t *testing.T) {
 	b, log := embedded(t), &logtest.Log{}
 	p := startLogging(t, b, 0, log)
-	p.Publish(flows.Notice{Type: "call.started", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.started", Call: "c"})
 	stored(t, b, 1)
 	js, _ := jetstream.New(b.Events())
 	if err := js.DeleteStream(t.Context(), streamName); err != nil {
 		t.Fatal(err)
 	}
-	p.Publish(flows.Notice{Type: "call.ended", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.ended", Call: "c"})
 	if m := stored(t, b, 1); !strings.HasSuffix(m[0].Subject, "call.ended") {
 		t.Error(m[0].Subject)
 	}
@@ -275,7 +275,7 @@ func BenchmarkPublish(b *testing.B) {
 	p := &Publisher{cfg: Config{Limit: 1 << 30}, wake: make(chan struct{}, 1)}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Publish(flows.Notice{Type: "call.started", ID: "x", Call: "c", Time: time.Unix(0, 0)})
+		p.Publish(calls.Notice{Type: "call.started", ID: "x", Call: "c", Time: time.Unix(0, 0)})
 		p.queue = p.queue[:0]
 	}
 }

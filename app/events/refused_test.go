@@ -13,7 +13,7 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // refusing is a NATS server that lets us publish under every account but the denied ones.
@@ -38,8 +38,8 @@ func refusing(t *testing.T, denied ...string) (b *broker.Broker, permit func()) 
 }
 
 // told is what an account's calls are told in these tests: each event of a call has one more digit than the one before it.
-func told(account, call string, n int) flows.Notice {
-	return flows.Notice{Type: "code.matched", ID: fmt.Sprint(account, " ", call, " ", n), Account: account, Call: call, Digits: n + 1}
+func told(account, call string, n int) calls.Notice {
+	return calls.Notice{Type: "code.matched", ID: fmt.Sprint(account, " ", call, " ", n), Account: account, Call: call, Digits: n + 1}
 }
 
 // ordered holds what the stream has against what told has made: of each account and call all, once, in order.
@@ -47,7 +47,7 @@ func ordered(t *testing.T, messages []*jetstream.RawStreamMsg) (count map[string
 	t.Helper()
 	count, last := map[string]int{}, map[string]int{}
 	for _, m := range messages {
-		var n flows.Notice
+		var n calls.Notice
 		if err := json.Unmarshal(m.Data, &n); err != nil {
 			t.Fatal(err)
 		}

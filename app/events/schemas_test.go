@@ -10,7 +10,7 @@ import (
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/events"
 	"metaflows/app/events/eventstest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What a subscriber gets is as the schemas say: ids that cannot stand in a subject, no account, no id given, and what the
@@ -24,7 +24,7 @@ func TestPublishedEventsAreAsTheirSchemas(t *testing.T) {
 	t.Cleanup(b.Close)
 	s.Stop()
 	p := events.New(events.Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 8 << 20, Limit: 3})
-	for _, n := range []flows.Notice{
+	for _, n := range []calls.Notice{
 		{Type: "call.started", Account: "a.b c>*~", Call: "1700.5-é", Channel: "1700.5", UniqueID: "1700.5", Endpoint: "PJSIP/bob"},
 		{Type: "call.ended", Call: "1700.6", Reason: "busy"},
 		{Type: "document.changed", Account: "acme", Document: "user", Path: "/v2/accounts/acme/users/u/metaflows", Result: "removed"},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // A call's story is read in order and in pages, and holds nothing of other calls and other accounts.
@@ -25,7 +25,7 @@ func TestStory(t *testing.T) {
 	p := start(t, b, 0)
 	for i := range 25 {
 		for _, place := range [][2]string{{"acme", "1.1"}, {"evil", "1.1"}, {"acme", "1.1.call"}, {"acme", "1"}, {"", "1.1"}} {
-			p.Publish(flows.Notice{Type: "code.unmatched", ID: fmt.Sprint(place, i), Account: place[0], Call: place[1], Digits: i + 1})
+			p.Publish(calls.Notice{Type: "code.unmatched", ID: fmt.Sprint(place, i), Account: place[0], Call: place[1], Digits: i + 1})
 		}
 	}
 	stored(t, b, 125)
@@ -37,7 +37,7 @@ func TestStory(t *testing.T) {
 				t.Fatal(len(page), next, err)
 			}
 			for _, e := range page {
-				var n flows.Notice
+				var n calls.Notice
 				if err := json.Unmarshal(e.Data, &n); err != nil || n.Account != "acme" || n.Call != "1.1" || n.Digits != read+1 ||
 					e.Type != "metaflows.v1.code.unmatched" || e.ID == "" || e.Subject != "1.1" || e.SpecVersion != "1.0" {
 					t.Fatalf("event %d is %+v: %v", read, e, err)
@@ -78,7 +78,7 @@ func BenchmarkStory(b *testing.B) {
 	br := embedded(b)
 	p := start(b, br, 0)
 	for i := range 50 {
-		p.Publish(flows.Notice{Type: "code.unmatched", ID: fmt.Sprint(i), Account: "acme", Call: "1.1", Digits: i + 1})
+		p.Publish(calls.Notice{Type: "code.unmatched", ID: fmt.Sprint(i), Account: "acme", Call: "1.1", Digits: i + 1})
 	}
 	stored(b, br, 50)
 	reader, err := NewReader(br.Events())

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 const streamName = broker.EventStream
 
 // subject is metaflows.v1.event.<account>.<call>.<type>. A type has two tokens and stands as it is.
-func subject(n flows.Notice) string {
+func subject(n calls.Notice) string {
 	return "metaflows.v1.event." + broker.Token(n.Account) + "." + broker.Token(n.Call) + "." + n.Type
 }
 
@@ -22,7 +22,7 @@ const stamp = "2006-01-02T15:04:05.000Z07:00"
 type payload struct {
 	Type string `json:"type"`
 	Time string `json:"time"`
-	flows.Notice
+	calls.Notice
 }
 
 // encode writes the payload; patterns keep their < and &.

@@ -13,7 +13,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // subscribe gives what a plain subscriber of the events hears; nothing of it is lost.
@@ -58,19 +58,19 @@ func want(t *testing.T, who string, got []string, want ...string) {
 func TestSubscriberHearsOnce(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
-	p.Publish(flows.Notice{Type: "call.started", ID: "1", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.started", ID: "1", Call: "c"})
 	stored(t, b, 1)
 	heard := subscribe(t, b.Events())
 	for range 3 {
-		p.Publish(flows.Notice{Type: "call.started", ID: "1", Call: "c"})
-		p.Publish(flows.Notice{Type: "call.answered", ID: "2", Call: "c"})
+		p.Publish(calls.Notice{Type: "call.started", ID: "1", Call: "c"})
+		p.Publish(calls.Notice{Type: "call.answered", ID: "2", Call: "c"})
 	}
 	again := New(Config{Conn: b.Events(), Node: "n1", MaxAge: time.Hour, MaxBytes: 64 << 20})
-	again.Publish(flows.Notice{Type: "call.answered", ID: "2", Call: "c"})
+	again.Publish(calls.Notice{Type: "call.answered", ID: "2", Call: "c"})
 	if err := again.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.Publish(flows.Notice{Type: "call.ended", ID: "3", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.ended", ID: "3", Call: "c"})
 	want(t, "the subscriber", heard("3"), "2", "3")
 	want(t, "the stream", storedIDs(t, b, 3), "1", "2", "3")
 }
@@ -98,7 +98,7 @@ func TestSubscriberHearsWhatIsStored(t *testing.T) {
 	p := New(Config{Conn: b.Events(), Node: "n1"})
 	t.Cleanup(func() { _ = p.Close(t.Context()) })
 	heard := subscribe(t, b.Events())
-	p.Publish(flows.Notice{Type: "call.started", ID: "1", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.started", ID: "1", Call: "c"})
 	want(t, "the subscriber", heard("1"), "1")
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FILLER", Subjects: []string{"filler"}}); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestSubscriberHearsWhatIsStored(t *testing.T) {
 			break
 		}
 	}
-	p.Publish(flows.Notice{Type: "action.started", ID: "2", Call: "c"})
+	p.Publish(calls.Notice{Type: "action.started", ID: "2", Call: "c"})
 	deadline := time.Now().Add(10 * time.Second)
 	for p.Err() == nil {
 		if time.Now().After(deadline) {
@@ -124,7 +124,7 @@ func TestSubscriberHearsWhatIsStored(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), "FILLER"); err != nil {
 		t.Fatal(err)
 	}
-	p.Publish(flows.Notice{Type: "action.finished", ID: "3", Call: "c"})
+	p.Publish(calls.Notice{Type: "action.finished", ID: "3", Call: "c"})
 	want(t, "the subscriber", heard("3"), "2", "3")
 	want(t, "the stream", storedIDs(t, b, 3), "1", "2", "3")
 }
@@ -133,7 +133,7 @@ func TestSubscriberHearsWhatIsStored(t *testing.T) {
 func TestSubscriberDoesNotHearWhatIsLost(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
-	p.Publish(flows.Notice{Type: "call.started", ID: "1", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.started", ID: "1", Call: "c"})
 	stored(t, b, 1)
 	js, err := jetstream.New(b.Events())
 	if err != nil {
@@ -149,8 +149,8 @@ func TestSubscriberDoesNotHearWhatIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := subscribe(t, b.Events())
-	p.Publish(flows.Notice{Type: "call.answered", ID: "2", Call: "c", Reason: strings.Repeat("x", 2000)})
-	p.Publish(flows.Notice{Type: "call.ended", ID: "3", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.answered", ID: "2", Call: "c", Reason: strings.Repeat("x", 2000)})
+	p.Publish(calls.Notice{Type: "call.ended", ID: "3", Call: "c"})
 	want(t, "the subscriber", heard("3"), "3")
 }
 
@@ -160,7 +160,7 @@ func TestSubscriberAcrossAnOutage(t *testing.T) {
 	s := brokertest.Start(t)
 	b := external(t, s)
 	p := start(t, b, 0)
-	p.Publish(flows.Notice{Type: "call.started", ID: "first", Call: "x"})
+	p.Publish(calls.Notice{Type: "call.started", ID: "first", Call: "x"})
 	stored(t, b, 1)
 	ear, err := nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	if err != nil {
@@ -173,10 +173,10 @@ func TestSubscriberAcrossAnOutage(t *testing.T) {
 	if err != nil || ear.Flush() != nil {
 		t.Fatal(err)
 	}
-	const calls, each = 10, 60
+	const talks, each = 10, 60
 	for n := range each {
-		for c := range calls {
-			p.Publish(flows.Notice{Type: "code.armed", ID: fmt.Sprintf("%d-%d", c, n), Call: fmt.Sprint(c)})
+		for c := range talks {
+			p.Publish(calls.Notice{Type: "code.armed", ID: fmt.Sprintf("%d-%d", c, n), Call: fmt.Sprint(c)})
 		}
 		if n == each/2 {
 			s.Stop()
@@ -185,10 +185,10 @@ func TestSubscriberAcrossAnOutage(t *testing.T) {
 	}
 	s.Again()
 	<-back
-	p.Publish(flows.Notice{Type: "call.ended", ID: "last", Call: "x"})
-	all := storedIDs(t, b, calls*each+2)
-	if len(all) != calls*each+2 {
-		t.Errorf("%d are stored, want %d", len(all), calls*each+2)
+	p.Publish(calls.Notice{Type: "call.ended", ID: "last", Call: "x"})
+	all := storedIDs(t, b, talks*each+2)
+	if len(all) != talks*each+2 {
+		t.Errorf("%d are stored, want %d", len(all), talks*each+2)
 	}
 	last, times := map[string]int{}, map[string]int{}
 	for {
@@ -209,7 +209,7 @@ func TestSubscriberAcrossAnOutage(t *testing.T) {
 		}
 		last[fmt.Sprint(c)] = n
 	}
-	if len(times) < calls*each/2 { // what is stored while the subscriber is away is not heard
+	if len(times) < talks*each/2 { // what is stored while the subscriber is away is not heard
 		t.Errorf("%d are heard", len(times))
 	}
 }
@@ -231,7 +231,7 @@ func TestOldStreamIsChangedInPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := notice{Notice: flows.Notice{Type: "call.started", ID: "old", Account: "acme", Call: "c", Node: "n1", Time: time.Now()}}
+	n := notice{Notice: calls.Notice{Type: "call.started", ID: "old", Account: "acme", Call: "c", Node: "n1", Time: time.Now()}}
 	m, err := n.message()
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestOldStreamIsChangedInPlace(t *testing.T) {
 	p := start(t, b, 0)
 	heard := subscribe(t, b.Events())
 	p.Publish(n.Notice) // a repeat
-	p.Publish(flows.Notice{Type: "call.ended", ID: "new", Account: "acme", Call: "c"})
+	p.Publish(calls.Notice{Type: "call.ended", ID: "new", Account: "acme", Call: "c"})
 	want(t, "the subscriber", heard("new"), "new")
 	want(t, "the stream", storedIDs(t, b, 2), "old", "new")
 	for _, id := range []string{"old", "new"} {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // BenchmarkStream is from Publish to the stream's word that it has the event, with the embedded server: calls of some
@@ -28,7 +28,7 @@ func BenchmarkStream(b *testing.B) {
 				for p.Backlog() > 20000 {
 					time.Sleep(100 * time.Microsecond)
 				}
-				p.Publish(flows.Notice{
+				p.Publish(calls.Notice{
 					Type: "code.matched", ID: fmt.Sprint(n), Account: fmt.Sprint("a", call%bb.accounts), Call: fmt.Sprint("c", call), Digits: 1, Time: time.Unix(1, 0),
 				})
 			}

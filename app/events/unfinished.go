@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // beginnings are the types of events that have an end, and the types of those.
@@ -21,7 +21,7 @@ var beginnings = map[string]string{"call.started": "call.ended", "recording.star
 
 // Unfinished reads from the stream which calls and recordings of an Asterisk node have begun in a span of time and have no
 // end told: their first events, in no order. It fails where the stream cannot be read now.
-func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]flows.Notice, error) {
+func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
 	if !conn.IsConnected() {
 		return nil, errors.New("NATS is not connected")
 	}
@@ -39,7 +39,7 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 	}
-	open := map[string]flows.Notice{}
+	open := map[string]calls.Notice{}
 	for pending := consumer.CachedInfo().NumPending; pending > 0; {
 		m, err := consumer.Next(jetstream.FetchContext(ctx))
 		if err != nil {
@@ -52,7 +52,7 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 		pending = meta.NumPending
 		note(open, m, node, to)
 	}
-	unfinished := make([]flows.Notice, 0, len(open))
+	unfinished := make([]calls.Notice, 0, len(open))
 	for _, n := range open {
 		unfinished = append(unfinished, n)
 	}
@@ -60,8 +60,8 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 }
 
 // note takes a beginning among those that are open, or an end out of them.
-func note(open map[string]flows.Notice, m jetstream.Msg, node string, to time.Time) {
-	var n flows.Notice
+func note(open map[string]calls.Notice, m jetstream.Msg, node string, to time.Time) {
+	var n calls.Notice
 	if json.Unmarshal(m.Data(), &n) != nil || n.Node != node { // somebody else's
 		return
 	}
@@ -76,7 +76,7 @@ func note(open map[string]flows.Notice, m jetstream.Msg, node string, to time.Ti
 }
 
 // thing is what has an end of that type: a call under an account, or a recording.
-func thing(n flows.Notice, end string) string {
+func thing(n calls.Notice, end string) string {
 	if n.Recording != "" {
 		return end + ":" + n.Recording
 	}

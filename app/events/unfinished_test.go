@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What has begun on this node, in time, and was not told to have ended.
@@ -13,7 +13,7 @@ func TestUnfinished(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
 	began := time.Now()
-	for i, n := range []flows.Notice{
+	for i, n := range []calls.Notice{
 		{Type: "call.started", Account: "acme", Call: "ended"},
 		{Type: "recording.started", Account: "acme", Call: "ended", Recording: "acme/ended/1"},
 		{Type: "recording.stored", Account: "acme", Call: "ended", Recording: "acme/ended/1"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // MaxWait is the longest that a command is waited for.
@@ -123,12 +124,12 @@ func (l *Live) knows() bool {
 
 // execute runs a command on a call of this process.
 func (l *Live) execute(ctx context.Context, call string, cmd Command) Reply {
-	reports := make(chan flows.Report, 2) // there are no more, so that the call never waits
-	order := flows.Command{
+	reports := make(chan calls.Report, 2) // there are no more, so that the call never waits
+	order := calls.Command{
 		ID: cmd.id(), Account: cmd.Account, User: cmd.User, Call: call, Channel: cmd.Channel, Node: cmd.Node,
 		Attach: cmd.attach, Repeatable: cmd.Key != "" && !cmd.keyless, Waits: cmd.Wait > 0,
 	}
-	if !l.cfg.Execute(order, func(r flows.Report) { reports <- r }) {
+	if !l.cfg.Execute(order, func(r calls.Report) { reports <- r }) {
 		if l.has(call, cmd.Channel) {
 			return refuse(Unavailable, "the call is being left to Asterisk, or to another process, or ends")
 		}
@@ -171,14 +172,14 @@ func (l *Live) has(call, channel string) bool {
 }
 
 // reply is the answer that a report makes.
-func (l *Live) reply(r flows.Report) Reply {
+func (l *Live) reply(r calls.Report) Reply {
 	answer := Reply{Status: Started, Call: r.Call, Node: l.cfg.Node, Action: r.Action}
 	switch {
-	case errors.Is(r.Err, flows.ErrNoLeg):
+	case errors.Is(r.Err, calls.ErrNoLeg):
 		return refuse(NotFound, "there is no such channel")
-	case errors.Is(r.Err, flows.ErrOtherCommand):
+	case errors.Is(r.Err, calls.ErrOtherCommand):
 		return refuse(OtherCommand, "the idempotency key was used on this channel for another command")
-	case errors.Is(r.Err, flows.ErrBegunBefore):
+	case errors.Is(r.Err, calls.ErrBegunBefore):
 		answer.Status = Refused
 		answer.Error = &Refusal{Code: BegunBefore, Message: "it was begun before metaflows was restarted; events of the action say how it has ended"}
 		return answer

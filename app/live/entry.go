@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Entry is a call as one account may see it: what the bucket holds.
@@ -88,16 +88,16 @@ const gregorian = 62167219200
 // entry is how an account sees a call: its own legs and the outsiders', its own actions and recordings. Of another
 // account's leg it learns the channel's id, as by events. Once its own have left a call of others, the outsiders are theirs.
 // While it records such a call it learns the channels of all of them, to stop that by.
-func (l *Live) entry(v flows.CallView, account string) *Entry {
+func (l *Live) entry(v calls.View, account string) *Entry {
 	e := &Entry{
 		Account: account, Call: v.ID, Node: l.cfg.Node, Instance: l.instance, Answered: v.Answered,
 		Legs: []Leg{}, Actions: []Action{}, Recordings: []Recording{},
 	}
-	own := func(leg flows.LegView) bool { return leg.Owner.Account == account }
-	outsider := func(leg flows.LegView) bool { return leg.Owner.Account == "" }
-	concerned := slices.ContainsFunc(v.Legs, own) || !slices.ContainsFunc(v.Legs, func(leg flows.LegView) bool { return !outsider(leg) })
-	sees := func(leg flows.LegView) bool { return own(leg) || concerned && outsider(leg) }
-	records := slices.ContainsFunc(v.Recordings, func(rec flows.Recording) bool { return rec.Account == account })
+	own := func(leg calls.LegView) bool { return leg.Owner.Account == account }
+	outsider := func(leg calls.LegView) bool { return leg.Owner.Account == "" }
+	concerned := slices.ContainsFunc(v.Legs, own) || !slices.ContainsFunc(v.Legs, func(leg calls.LegView) bool { return !outsider(leg) })
+	sees := func(leg calls.LegView) bool { return own(leg) || concerned && outsider(leg) }
+	records := slices.ContainsFunc(v.Recordings, func(rec calls.Recording) bool { return rec.Account == account })
 	for i, leg := range v.Legs {
 		if !sees(leg) && (concerned || !records) {
 			continue
@@ -129,13 +129,13 @@ func (l *Live) entry(v flows.CallView, account string) *Entry {
 	return e
 }
 
-func legOf(v flows.LegView) Leg {
+func legOf(v calls.LegView) Leg {
 	leg := Leg{
 		Answered: v.State == "Up", Direction: "outbound", OwnerID: v.Owner.User, UUID: v.Channel, Endpoint: v.Endpoint, Role: v.Role,
 		State: v.State, CallerName: v.Name, CallerNum: v.Number, Outsider: v.Owner.Account == "", LinkedID: v.LinkedID, SIPCallID: v.SIPCallID,
 		Destination: cmp.Or(v.Extension, resource(v.Dialled)), Username: resource(v.Endpoint), Timestamp: seconds(v.Began), AnsweredAt: seconds(v.Answered),
 	}
-	if v.Role == flows.RoleCaller && v.Dialled == "" {
+	if v.Role == calls.RoleCaller && v.Dialled == "" {
 		leg.Direction = "inbound"
 	}
 	switch {

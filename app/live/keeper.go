@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // address is what a subject of commands is for.
@@ -41,7 +41,7 @@ func (l *Live) work() time.Duration {
 }
 
 // next takes the next call that is due; nil when none is for a while.
-func (l *Live) next(now time.Time) (h *holding, view flows.CallView, over bool, wait time.Duration) {
+func (l *Live) next(now time.Time) (h *holding, view calls.View, over bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
@@ -79,7 +79,7 @@ func (l *Live) next(now time.Time) (h *holding, view flows.CallView, over bool, 
 
 // publish tells of one call: commands for it come here from now on, or not any more. What cannot be sent now is sent when
 // NATS is back (renew).
-func (l *Live) publish(h *holding, v flows.CallView, over bool) {
+func (l *Live) publish(h *holding, v calls.View, over bool) {
 	accounts := slices.DeleteFunc(slices.Clone(v.Accounts), func(a string) bool { return a == "" })
 	if over {
 		accounts = nil

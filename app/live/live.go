@@ -11,7 +11,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/app/schema"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Bucket is the name of the KV bucket.
@@ -32,8 +32,8 @@ type Config struct {
 	Conn    *nats.Conn
 	Node    string // the Asterisk node's name
 	Schemas *schema.Schemas
-	// Execute hands a command to the call of this process that has its channel; see flows.Calls.Execute.
-	Execute func(cmd flows.Command, told func(flows.Report)) bool
+	// Execute hands a command to the call of this process that has its channel; see calls.Registry.Execute.
+	Execute func(cmd calls.Command, told func(calls.Report)) bool
 	Log     *slog.Logger
 }
 
@@ -63,7 +63,7 @@ type Live struct {
 
 // holding is a call that this process handles.
 type holding struct {
-	view    flows.CallView
+	view    calls.View
 	over    bool
 	left    bool // it is another process's
 	pending bool // among the urgent ones
@@ -90,8 +90,8 @@ func New(cfg Config) *Live {
 	}
 }
 
-// Changed takes how a call of this process stands. It is a flows.CallsConfig's Changed and does not block.
-func (l *Live) Changed(v flows.CallView) {
+// Changed takes how a call of this process stands. It is a calls.Config's Changed and does not block.
+func (l *Live) Changed(v calls.View) {
 	l.mu.Lock()
 	h := l.held[v.ID]
 	if h == nil {
@@ -113,7 +113,7 @@ func (l *Live) Changed(v flows.CallView) {
 	l.signal()
 }
 
-// Over takes that a call of this process has ended. It is a flows.CallsConfig's Over and does not block.
+// Over takes that a call of this process has ended. It is a calls.Config's Over and does not block.
 func (l *Live) Over(call string) {
 	l.mu.Lock()
 	if h := l.held[call]; h != nil {

@@ -20,6 +20,7 @@ import (
 	"metaflows/app/schema"
 	"metaflows/docker/logtest"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // instance is a Live with the calls that the test says it has.
@@ -31,8 +32,8 @@ type instance struct {
 	end  func()
 
 	mu   sync.Mutex
-	sent []flows.Command
-	does func(cmd flows.Command, told func(flows.Report)) bool
+	sent []calls.Command
+	does func(cmd calls.Command, told func(calls.Report)) bool
 }
 
 func schemas(t testing.TB) *schema.Schemas {
@@ -62,8 +63,8 @@ func newInstance(t testing.TB, url, node string) *instance {
 	return i
 }
 
-// execute is what flows.Calls would do.
-func (i *instance) execute(cmd flows.Command, told func(flows.Report)) bool {
+// execute is what calls.Registry would do.
+func (i *instance) execute(cmd calls.Command, told func(calls.Report)) bool {
 	i.mu.Lock()
 	i.sent = append(i.sent, cmd)
 	does := i.does
@@ -71,12 +72,12 @@ func (i *instance) execute(cmd flows.Command, told func(flows.Report)) bool {
 	if does != nil {
 		return does(cmd, told)
 	}
-	told(flows.Report{Call: cmd.Call, Action: "a1"})
-	told(flows.Report{Call: cmd.Call, Action: "a1", Over: true, Outcome: flows.Outcome{Action: "a1", Path: "api", Module: cmd.Node.Module, Result: "stop", Duration: 7 * time.Millisecond}})
+	told(calls.Report{Call: cmd.Call, Action: "a1"})
+	told(calls.Report{Call: cmd.Call, Action: "a1", Over: true, Outcome: calls.Outcome{Action: "a1", Path: "api", Module: cmd.Node.Module, Result: "stop", Duration: 7 * time.Millisecond}})
 	return true
 }
 
-func (i *instance) commands() []flows.Command {
+func (i *instance) commands() []calls.Command {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Clone(i.sent)
@@ -108,16 +109,16 @@ func (i *instance) shows(account string, channels ...string) {
 var began = time.Unix(1_700_000_000, 0)
 
 // call is one between legs "alice@acme" (account acme, user alice) and "outside".
-func call(id string, legs ...string) flows.CallView {
-	v := flows.CallView{ID: id, Answered: true}
+func call(id string, legs ...string) calls.View {
+	v := calls.View{ID: id, Answered: true}
 	for n, leg := range legs {
 		user, account, _ := strings.Cut(leg, "@")
-		l := flows.LegView{
-			Channel: id + "." + user, Endpoint: "PJSIP/" + user, State: "Up", Role: flows.RoleCaller, Extension: "1002",
+		l := calls.LegView{
+			Channel: id + "." + user, Endpoint: "PJSIP/" + user, State: "Up", Role: calls.RoleCaller, Extension: "1002",
 			Owner: flows.Owner{Account: account, User: user, Device: user + "-desk"}, Began: began.Add(time.Duration(n) * time.Second),
 		}
 		if n > 0 {
-			l.Role, l.Dialled, l.Extension = flows.RoleCallee, "PJSIP/"+user+"@trunk", ""
+			l.Role, l.Dialled, l.Extension = calls.RoleCallee, "PJSIP/"+user+"@trunk", ""
 		}
 		if account == "" {
 			l.Owner = flows.Owner{}
@@ -145,8 +146,8 @@ func TestTwoInstances(t *testing.T) {
 	server := brokertest.Start(t)
 	a, b := newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
 	v := call("1", "alice@acme", "bob@beta", "outside")
-	v.Actions = []flows.ActionView{{ID: "x", Module: "transfer", Path: "api", Channel: "1.alice", Account: "acme"}}
-	v.Recordings = []flows.Recording{{Name: "beta/1/2", Account: "beta"}}
+	v.Actions = []calls.ActionView{{ID: "x", Module: "transfer", Path: "api", Channel: "1.alice", Account: "acme"}}
+	v.Recordings = []calls.Recording{{Name: "beta/1/2", Account: "beta"}}
 	a.Changed(v)
 	a.Changed(call("2", "carol@acme", "dave@acme"))
 	for _, i := range []*instance{a, b} {
@@ -198,7 +199,7 @@ func TestTwoInstances(t *testing.T) {
 	}
 
 	v.Legs = v.Legs[1:] // alice has gone, and may ask again for what she began
-	v.Past = []flows.LegView{call("1", "alice@acme").Legs[0]}
+	v.Past = []calls.LegView{call("1", "alice@acme").Legs[0]}
 	a.Changed(v)
 	b.shows("acme", "2.carol", "2.dave")
 	if r := b.Do(t.Context(), cmd); r.Error == nil || r.Error.Code != NotFound {
@@ -256,7 +257,7 @@ func TestLeftToOthers(t *testing.T) {
 	l := New(Config{Node: "a"})
 	v := call("1", "alice@acme", "bob@beta", "outside")
 	for _, tt := range []struct {
-		legs []flows.LegView
+		legs []calls.LegView
 		want string // acme's
 	}{
 		{v.Legs, "1.alice 1.outside "}, {v.Legs[1:], ""}, {v.Legs[2:], "1.outside "},
@@ -301,7 +302,7 @@ func TestRecordsOthers(t *testing.T) {
 	l := New(Config{Node: "a"})
 	v := call("1", "alice@acme", "bob@beta", "outside")
 	v.Past = nil
-	v.Recordings = []flows.Recording{{Name: "acme/1/3", Account: "acme"}}
+	v.Recordings = []calls.Recording{{Name: "acme/1/3", Account: "acme"}}
 	v.Accounts = []string{"acme", "beta", "gamma"}
 	v.Legs = v.Legs[1:]
 	l.Changed(v)
@@ -537,36 +538,36 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%.80s: %+v %v", payload, r, problems)
 		}
 	}
-	begun := func(told func(flows.Report)) { told(flows.Report{Call: "1.5", Action: "a1"}) }
+	begun := func(told func(calls.Report)) { told(calls.Report{Call: "1.5", Action: "a1"}) }
 	for name, c := range map[string]struct {
-		does func(flows.Command, func(flows.Report)) bool
+		does func(calls.Command, func(calls.Report)) bool
 		want string
 	}{
-		"no such leg": {func(_ flows.Command, told func(flows.Report)) bool {
-			told(flows.Report{Over: true, Err: flows.ErrNoLeg})
+		"no such leg": {func(_ calls.Command, told func(calls.Report)) bool {
+			told(calls.Report{Over: true, Err: calls.ErrNoLeg})
 			return true
 		}, "refused not_found"},
-		"not taken": {func(flows.Command, func(flows.Report)) bool { return false }, "refused unavailable"},
-		"another one": {func(_ flows.Command, told func(flows.Report)) bool {
-			told(flows.Report{Over: true, Err: flows.ErrOtherCommand})
+		"not taken": {func(calls.Command, func(calls.Report)) bool { return false }, "refused unavailable"},
+		"another one": {func(_ calls.Command, told func(calls.Report)) bool {
+			told(calls.Report{Over: true, Err: calls.ErrOtherCommand})
 			return true
 		}, "refused other_command"},
-		"it stops": {func(_ flows.Command, told func(flows.Report)) bool {
+		"it stops": {func(_ calls.Command, told func(calls.Report)) bool {
 			begun(told)
-			told(flows.Report{Over: true, Err: flows.ErrDetached})
+			told(calls.Report{Over: true, Err: calls.ErrDetached})
 			return true
 		}, "refused unavailable"},
-		"before a restart": {func(_ flows.Command, told func(flows.Report)) bool {
-			told(flows.Report{Over: true, Action: "a1", Err: flows.ErrBegunBefore})
+		"before a restart": {func(_ calls.Command, told func(calls.Report)) bool {
+			told(calls.Report{Over: true, Action: "a1", Err: calls.ErrBegunBefore})
 			return true
 		}, "refused begun_before"},
-		"it goes on": {func(_ flows.Command, told func(flows.Report)) bool { begun(told); return true }, "started"},
-		"it has failed": {func(_ flows.Command, told func(flows.Report)) bool {
-			told(flows.Report{Over: true, Outcome: flows.Outcome{Result: "failed", Reason: "busy"}})
+		"it goes on": {func(_ calls.Command, told func(calls.Report)) bool { begun(told); return true }, "started"},
+		"it has failed": {func(_ calls.Command, told func(calls.Report)) bool {
+			told(calls.Report{Over: true, Outcome: calls.Outcome{Result: "failed", Reason: "busy"}})
 			return true
 		}, "failed"},
-		"a branch": {func(_ flows.Command, told func(flows.Report)) bool {
-			told(flows.Report{Over: true, Outcome: flows.Outcome{Result: "branch", Branch: "x"}})
+		"a branch": {func(_ calls.Command, told func(calls.Report)) bool {
+			told(calls.Report{Over: true, Outcome: calls.Outcome{Result: "branch", Branch: "x"}})
 			return true
 		}, "finished"},
 	} {
@@ -623,7 +624,7 @@ func TestLeave(t *testing.T) {
 	}
 	a.shows("acme", "c1.alicec1", "c2.alicec2", "c3.alicec3")
 	b.shows("acme", "c1.alicec1", "c2.alicec2", "c3.alicec3")
-	gone := func(flows.Command, func(flows.Report)) bool { return false }
+	gone := func(calls.Command, func(calls.Report)) bool { return false }
 	a.mu.Lock()
 	a.does = gone
 	a.mu.Unlock()

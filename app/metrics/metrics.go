@@ -30,7 +30,7 @@ var results = []string{"continue", "stop", "branch", "failed"}
 // decisions are what decides a code.
 var decisions = []flows.Decision{flows.ByDigit, flows.ByHash, flows.ByBinding, flows.ByTimeout, flows.ByLimit}
 
-// Metrics are a flows.Meter and the handler of /metrics. Its methods may be called by any goroutine.
+// Metrics are a calls.Meter and the handler of /metrics. Its methods may be called by any goroutine.
 type Metrics struct {
 	http.Handler
 
@@ -90,20 +90,20 @@ func New(cfg Config) *Metrics {
 	return m
 }
 
-// Call is flows.Meter.
+// Call is calls.Meter.
 func (m *Metrics) Call() { m.calls.Inc() }
 
-// Digit is flows.Meter.
+// Digit is calls.Meter.
 func (m *Metrics) Digit() { m.digits.Inc() }
 
-// Decided is flows.Meter.
+// Decided is calls.Meter.
 func (m *Metrics) Decided(by flows.Decision, after time.Duration) {
 	if o := m.decided[by]; o != nil {
 		o.Observe(after.Seconds())
 	}
 }
 
-// Ended is flows.Meter.
+// Ended is calls.Meter.
 func (m *Metrics) Ended(module, result string) {
 	byResult := m.actions[module]
 	if byResult == nil {

@@ -14,9 +14,10 @@ import (
 
 	"metaflows/ari"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
-var _ flows.Meter = (*Metrics)(nil)
+var _ calls.Meter = (*Metrics)(nil)
 
 // publisher is Events.
 type publisher struct{}
@@ -27,7 +28,7 @@ func (publisher) Lost() int64      { return 9 }
 
 func some() *Metrics {
 	return New(Config{Version: "1.2.3", Modules: []string{"hangup", "transfer"}, Sources: Sources{
-		Load: func() flows.Load { return flows.Load{Calls: 2, Legs: 4, Waiting: 6, Longest: 5} },
+		Load: func() calls.Load { return calls.Load{Calls: 2, Legs: 4, Waiting: 6, Longest: 5} },
 		Asterisk: func() ari.Status {
 			return ari.Status{Connected: true, Reconnects: 3, Decoded: 10, Skipped: 11, Unknown: 12, Broken: 13}
 		},

@@ -4,12 +4,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"metaflows/ari"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Sources are asked when somebody looks at the metrics. They must not block.
 type Sources struct {
-	Load      func() flows.Load
+	Load      func() calls.Load
 	Asterisk  func() ari.Status
 	Events    Events
 	NATS      func() (connected bool, reconnects uint64)
@@ -40,7 +40,7 @@ func total(name, help string, labels ...string) looked {
 }
 
 var (
-	calls      = gauge("metaflows_calls", "Calls that are handled now.")
+	handled    = gauge("metaflows_calls", "Calls that are handled now.")
 	legs       = gauge("metaflows_legs", "Legs of these calls.")
 	waiting    = gauge("metaflows_call_events_waiting", "Events that calls have not taken yet, together.")
 	longest    = gauge("metaflows_call_events_waiting_max", "Events that the call has not taken yet that is furthest behind; from 1024 on its keys are refused.")
@@ -72,7 +72,7 @@ type looker struct{ Sources }
 // Describe is prometheus.Collector.
 func (l looker) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range []looked{
-		calls, legs, waiting, longest, connected, reconnects, refused, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
+		handled, legs, waiting, longest, connected, reconnects, refused, frames, natsIs, natsAgain, backlog, published, lost, revision, ready,
 	} {
 		to <- m.desc
 	}
@@ -87,7 +87,7 @@ func (l looker) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
 	}
 	load := l.Load()
-	tell(calls, float64(load.Calls))
+	tell(handled, float64(load.Calls))
 	tell(legs, float64(load.Legs))
 	tell(waiting, float64(load.Waiting))
 	tell(longest, float64(load.Longest))

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"metaflows/app/events"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // booksAge is how far back calls and recordings are looked for that nobody has told the end of: longer than they last.
@@ -52,8 +52,8 @@ func (s *process) closeBefore(ctx context.Context, began time.Time) {
 }
 
 // closeOne tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
-func (s *process) closeOne(begun flows.Notice) {
-	if s.telephony.calls.Has(flows.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
+func (s *process) closeOne(begun calls.Notice) {
+	if s.telephony.calls.Has(calls.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
 		return
 	}
 	n := endOf(begun)
@@ -72,8 +72,8 @@ func (s *process) closeOne(begun flows.Notice) {
 }
 
 // endOf is the event of the end that belongs to that of a beginning, of which it has what an end has, too.
-func endOf(begun flows.Notice) flows.Notice {
-	n := flows.Notice{
+func endOf(begun calls.Notice) calls.Notice {
+	n := calls.Notice{
 		Time: time.Now(), Reason: "ended_while_away", Account: begun.Account, Call: begun.Call, Recording: begun.Recording,
 		Channel: begun.Channel, Endpoint: begun.Endpoint, User: begun.User, Device: begun.Device,
 		OtherChannel: begun.OtherChannel, OtherEndpoint: begun.OtherEndpoint, OtherUser: begun.OtherUser, OtherDevice: begun.OtherDevice,
@@ -81,9 +81,9 @@ func endOf(begun flows.Notice) flows.Notice {
 		Action: begun.Action, Module: begun.Module, Path: begun.Path, Document: begun.Document, Digits: begun.Digits,
 	}
 	if begun.Type == "recording.started" {
-		n.Type, n.ID = "recording.stored", flows.RecordingEventID(begun.Recording, "recording.stored")
+		n.Type, n.ID = "recording.stored", calls.RecordingEventID(begun.Recording, "recording.stored")
 	} else {
-		n.Type, n.ID = "call.ended", flows.CallEventID(begun.Call, "call.ended", begun.Account)
+		n.Type, n.ID = "call.ended", calls.CallEventID(begun.Call, "call.ended", begun.Account)
 	}
 	return n
 }

@@ -6,23 +6,23 @@ import (
 
 	"metaflows/app/events"
 	"metaflows/app/events/eventstest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // TestEndOf: what is told of an end that nobody has seen is as its schema says, whatever the beginning has said besides.
 func TestEndOf(t *testing.T) {
-	call := flows.Notice{
+	call := calls.Notice{
 		Type: "call.started", ID: "c:call.started:acme", Time: time.Now(), Account: "acme", Call: "c", Channel: "1.1", Endpoint: "PJSIP/alice",
 		User: "alice", Device: "alice-desk", OtherChannel: "leg-c-1", OtherEndpoint: "PJSIP/bob", OtherUser: "bob", OtherDevice: "bob-desk",
 		UniqueID: "1.1", LinkedID: "1.1", SIPCallID: "x",
 		CallerName: "Alice", CallerNumber: "1001", Dialled: "1002", Direction: "internal", CallerChannel: "1.1", Warnings: []string{"t has no effect"},
 	}
-	recording := flows.Notice{
+	recording := calls.Notice{
 		Type: "recording.started", ID: "acme/c/1:recording.started", Time: time.Now(), Account: "acme", Call: "c", Channel: "1.1",
 		Endpoint: "PJSIP/alice", User: "alice", Device: "alice-desk", UniqueID: "1.1", LinkedID: "1.1", Action: "c-1", Recording: "acme/c/1", Path: "numbers.9", Module: "record_call", Document: "account", Digits: 1,
 	}
-	for _, begun := range []flows.Notice{call, recording} {
-		check := func(n flows.Notice) {
+	for _, begun := range []calls.Notice{call, recording} {
+		check := func(n calls.Notice) {
 			t.Helper()
 			m, err := events.Message(n, "lab")
 			if err == nil {

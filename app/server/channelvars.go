@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // ChannelVars are the variables that ari.conf must list in channelvars, so that every event carries them.
@@ -35,7 +35,7 @@ type channelVars struct {
 	missing atomic.Bool
 }
 
-func (c *channelVars) check(channel flows.Channel) {
+func (c *channelVars) check(channel calls.Channel) {
 	missing := MissingVars(channel.Vars)
 	was := c.missing.Swap(len(missing) > 0)
 	switch {

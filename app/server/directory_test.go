@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"metaflows/app/broker/brokertest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // A channel that names a device and no user is its owner's in the directory, whether it enters or is found.
@@ -25,9 +25,9 @@ func TestChannelOfADevice(t *testing.T) {
 		{"other", "", "desk", ""},
 		{"", "", "desk", ""},
 	} {
-		channel := flows.Channel{ID: "c1", Name: "PJSIP/x-1", Vars: map[string]string{"METAFLOWS_ACCOUNT": c.account, "METAFLOWS_USER": c.user, "METAFLOWS_DEVICE": c.device}}
+		channel := calls.Channel{ID: "c1", Name: "PJSIP/x-1", Vars: map[string]string{"METAFLOWS_ACCOUNT": c.account, "METAFLOWS_USER": c.user, "METAFLOWS_DEVICE": c.device}}
 		in.know(&channel)
-		if leg := flows.NewLeg(channel, flows.RoleCaller); leg.Owner.User != c.want || leg.Owner.Account != c.account {
+		if leg := calls.NewLeg(channel, calls.RoleCaller); leg.Owner.User != c.want || leg.Owner.Account != c.account {
 			t.Errorf("%+v: %+v", c, leg.Owner)
 		}
 	}

@@ -2,13 +2,13 @@ package server
 
 import (
 	"metaflows/app/live"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // openLive makes the registry of live calls; nothing runs yet. Commands come when the telephony is there.
 func (s *process) openLive() {
 	s.live = live.New(live.Config{
 		Conn: s.broker.Documents(), Node: s.cfg.Node, Schemas: s.schemas, Log: s.log,
-		Execute: func(cmd flows.Command, told func(flows.Report)) bool { return s.telephony.calls.Execute(cmd, told) },
+		Execute: func(cmd calls.Command, told func(calls.Report)) bool { return s.telephony.calls.Execute(cmd, told) },
 	})
 }

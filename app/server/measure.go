@@ -17,7 +17,7 @@ import (
 	"metaflows/actions"
 	"metaflows/app/metrics"
 	"metaflows/ari"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // measure makes the metrics. Its sources are asked when HTTP listens, and there is all else by then.
@@ -26,7 +26,7 @@ func (s *process) measure() {
 		Version: s.options.Version, Log: s.log,
 		Modules: slices.Sorted(maps.Keys(actions.New(actions.Config{}).Modules())),
 		Sources: metrics.Sources{
-			Load:     func() flows.Load { return s.telephony.calls.Load() },
+			Load:     func() calls.Load { return s.telephony.calls.Load() },
 			Asterisk: func() ari.Status { return s.telephony.client.Status() },
 			Events:   s.events,
 			NATS:     s.natsStatus,

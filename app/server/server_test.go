@@ -21,7 +21,7 @@ import (
 	"metaflows/app/config"
 	"metaflows/app/egress"
 	"metaflows/docker/logtest"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 type lab struct {
@@ -379,13 +379,13 @@ func TestChannelVars(t *testing.T) {
 	for _, name := range ChannelVars {
 		all[name] = ""
 	}
-	c.check(flows.Channel{Vars: all})
+	c.check(calls.Channel{Vars: all})
 	if c.err() != nil || log.String() != "" {
 		t.Error(c.err(), log)
 	}
 	delete(all, "METAFLOWS_ROLE")
 	for range 3 {
-		c.check(flows.Channel{Vars: all})
+		c.check(calls.Channel{Vars: all})
 	}
 	if err := c.err(); err == nil || !strings.Contains(err.Error(), ChannelVarsLine) {
 		t.Error(err)
@@ -394,7 +394,7 @@ func TestChannelVars(t *testing.T) {
 		t.Error(s)
 	}
 	all["METAFLOWS_ROLE"] = "x"
-	if c.check(flows.Channel{Vars: all}); c.err() != nil {
+	if c.check(calls.Channel{Vars: all}); c.err() != nil {
 		t.Error(c.err())
 	}
 }

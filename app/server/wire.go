@@ -12,6 +12,7 @@ import (
 	"metaflows/app/store"
 	"metaflows/ari"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // The client speaks all that actions ask for.
@@ -20,7 +21,7 @@ var _ actions.PBX = (*ari.Client)(nil)
 // telephony is the connection to Asterisk and the calls on it.
 type telephony struct {
 	client  *ari.Client
-	calls   *flows.Calls
+	calls   *calls.Registry
 	channel *channelVars
 	janitor *actions.Janitor
 	anew    chan time.Time // of each connect that has taken up what another process had; one slot
@@ -29,7 +30,7 @@ type telephony struct {
 // inbox takes the client's events. It exists before the calls that it hands them to, since calls need the client; the
 // client delivers nothing before its Run.
 type inbox struct {
-	calls   *flows.Calls
+	calls   *calls.Registry
 	vars    *channelVars
 	janitor *actions.Janitor
 	ownerOf func(account, device string) (user string, ok bool)
@@ -41,7 +42,7 @@ type inbox struct {
 }
 
 // know completes a channel by what the directory knows of its device. It is a look into memory.
-func (i *inbox) know(channel *flows.Channel) {
+func (i *inbox) know(channel *calls.Channel) {
 	account, device := channel.Vars["METAFLOWS_ACCOUNT"], channel.Vars["METAFLOWS_DEVICE"]
 	if account != "" && device != "" && channel.Vars["METAFLOWS_USER"] == "" {
 		channel.User, _ = i.ownerOf(account, device)
@@ -49,8 +50,8 @@ func (i *inbox) know(channel *flows.Channel) {
 }
 
 // Deliver is ari.Handler.
-func (i *inbox) Deliver(id string, ev flows.Event) {
-	if started, ok := ev.(flows.Started); ok {
+func (i *inbox) Deliver(id string, ev calls.Event) {
+	if started, ok := ev.(calls.Started); ok {
 		i.vars.check(started.Channel)
 		i.know(&started.Channel)
 		ev = started
@@ -152,7 +153,7 @@ func (s *process) connect() (*telephony, error) {
 		return nil, err
 	}
 	set := actions.New(actions.Config{PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max})
-	in.calls = flows.NewCalls(flows.CallsConfig{
+	in.calls = calls.New(calls.Config{
 		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Changed: s.live.Changed, Over: s.live.Over,

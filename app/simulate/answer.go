@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Answer is what came of a simulation (app/rest/README.md, Simulation). Times are in ms from the first release; what the
@@ -100,11 +101,11 @@ const maxAnswer = 1 << 20
 type record struct {
 	left   int // of maxAnswer
 	answer *Answer
-	r      *flows.Rehearsal
+	r      *calls.Rehearsal
 	zero   time.Time
 	merged map[string]*flows.Effective
 	runs   map[string]*Run // by the id of the run
-	last   flows.Notice    // of code.matched
+	last   calls.Notice    // of code.matched
 }
 
 func (rec *record) at(t time.Time) int64 { return t.Sub(rec.zero).Milliseconds() }
@@ -131,8 +132,8 @@ func (rec *record) request(h Happening) {
 	}
 }
 
-// Publish is flows.Publisher.
-func (rec *record) Publish(n flows.Notice) {
+// Publish is calls.Publisher.
+func (rec *record) Publish(n calls.Notice) {
 	at := rec.at(n.Time)
 	happened := Happening{
 		At: at, Event: n.Type, Leg: n.Channel, Module: n.Module, Path: n.Path, Document: n.Document, Count: n.Digits,
@@ -155,7 +156,7 @@ func (rec *record) Publish(n flows.Notice) {
 }
 
 // matched notes that a code runs; its event has just been published.
-func (rec *record) matched(owner, presser *flows.Leg, m *flows.Match, id string) {
+func (rec *record) matched(owner, presser *calls.Leg, m *flows.Match, id string) {
 	run := &Run{
 		At: rec.at(rec.r.Now()), Leg: presser.ID, Owner: owner.ID, DecidedBy: flows.Decision(rec.last.Result), Kind: m.Kind, Key: m.Key,
 		Source: m.Scope, Collected: m.Collected, Captures: m.Captures, Nodes: []Node{},
@@ -168,7 +169,7 @@ func (rec *record) matched(owner, presser *flows.Leg, m *flows.Match, id string)
 }
 
 // ended notes how a node has ended. An action's id is the run's and the number of the node.
-func (rec *record) ended(n flows.Notice, outcome string) {
+func (rec *record) ended(n calls.Notice, outcome string) {
 	run := rec.runs[n.Action[:max(0, strings.LastIndexByte(n.Action, '.'))]]
 	if run == nil {
 		return

@@ -3,7 +3,7 @@ package simulate
 import (
 	"time"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What Asterisk does with the digits of a phone (main/channel.c, res_rtp_asterisk.c; ari/ASTERISK.md, Digits; Absorb and
@@ -19,7 +19,7 @@ const (
 
 // asterisk is two phones in a bridge, and the commands for them: the Line of a rehearsed call.
 type asterisk struct {
-	r      *flows.Rehearsal
+	r      *calls.Rehearsal
 	phones map[string]*phone
 	record *record
 }
@@ -52,7 +52,7 @@ func (a *asterisk) AddToBridge(bridge, channel string, absorb bool) error {
 		return nil // the call begins
 	}
 	a.record.request(Happening{Request: "addChannel", Leg: channel, Absorb: &absorb})
-	a.r.Deliver(flows.Entered{Channel: channel, Bridge: bridge, Stamp: a.r.Now()})
+	a.r.Deliver(calls.Entered{Channel: channel, Bridge: bridge, Stamp: a.r.Now()})
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (a *asterisk) end(p *phone, f frame) {
 	now := a.r.Now()
 	open := p.free.Add(minGap)
 	p.frames++
-	a.r.Deliver(flows.Digit{Channel: p.id, Key: f.key, Duration: Hold, Stamp: now, Arrived: now})
+	a.r.Deliver(calls.Digit{Channel: p.id, Key: f.key, Duration: Hold, Stamp: now, Arrived: now})
 	switch {
 	case p.begun:
 		p.begun, p.free = false, now

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // maxOutcomes is how many nodes a request may give an outcome.
@@ -219,7 +220,7 @@ func outcomePath(path string) string { return "outcomes." + strings.ReplaceAll(p
 
 // outcome is how a module is to end.
 type outcome struct {
-	next   flows.Next
+	next   calls.Next
 	reason string // of a failure, else ""
 }
 
@@ -227,13 +228,13 @@ func parseOutcome(s string) (outcome, bool) {
 	kind, what, named := strings.Cut(s, ":")
 	switch {
 	case s == "continue":
-		return outcome{next: flows.Continue}, true
+		return outcome{next: calls.Continue}, true
 	case s == "stop":
-		return outcome{next: flows.Stop}, true
+		return outcome{next: calls.Stop}, true
 	case kind == "fail" && named && what != "" && len(what) <= maxReason:
-		return outcome{next: flows.Stop, reason: what}, true
+		return outcome{next: calls.Stop, reason: what}, true
 	case kind == "branch" && named && what != "" && len(what) <= flows.MaxChildKey:
-		return outcome{next: flows.Branch(what)}, true
+		return outcome{next: calls.Branch(what)}, true
 	}
 	return outcome{}, false
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // The parties, and the account that those have who are no outsiders.
@@ -27,7 +28,7 @@ type Simulator struct {
 	Settings flows.Settings
 	Absorb   bool
 	// Modules are those of the process: which there are, and which are kept from outsiders. They are not run.
-	Modules flows.Modules
+	Modules calls.Modules
 	// Conflicts finds those of an effective document.
 	Conflicts func(*flows.Effective) []flows.Conflict
 }
@@ -97,17 +98,17 @@ func (s Simulator) play(req Request, rec *record, presses []Press, absorb bool) 
 	began := time.Unix(1_000_000_000, 0).UTC() // any time: nobody looks at the date
 	rec.zero = began.Add(time.Minute)          // the call has stood for a while
 	line := &asterisk{record: rec, phones: map[string]*phone{}}
-	var legs []*flows.Leg
+	var legs []*calls.Leg
 	for _, id := range []string{legA, legB} {
 		line.phones[id] = &phone{id: id}
-		ch := flows.Channel{ID: id, Name: "PJSIP/" + id + "-1", State: "Up"}
+		ch := calls.Channel{ID: id, Name: "PJSIP/" + id + "-1", State: "Up"}
 		if rec.merged[id] != nil {
 			ch.Vars = map[string]string{"METAFLOWS_ACCOUNT": account, "METAFLOWS_DEVICE": id}
 		}
-		legs = append(legs, flows.NewLeg(ch, flows.RoleCaller))
+		legs = append(legs, calls.NewLeg(ch, calls.RoleCaller))
 	}
 	line.phones[legA].peer, line.phones[legB].peer = line.phones[legB], line.phones[legA]
-	r, err := flows.NewRehearsal(flows.CallsConfig{
+	r, err := calls.NewRehearsal(calls.Config{
 		Line: line, Publisher: rec, Modules: s.modules(req.Outcomes), Log: slog.New(slog.DiscardHandler), Absorb: absorb,
 		Effective: func(owner flows.Owner) *flows.Effective { return rec.merged[owner.Device] },
 	}, began, legs...)
@@ -117,7 +118,7 @@ func (s Simulator) play(req Request, rec *record, presses []Press, absorb bool) 
 	defer r.End()
 	rec.r, line.r, r.Matched = r, r, rec.matched
 	for _, leg := range legs {
-		r.Deliver(flows.Entered{Channel: leg.ID, Bridge: r.Bridge(), Stamp: began})
+		r.Deliver(calls.Entered{Channel: leg.ID, Bridge: r.Bridge(), Stamp: began})
 		for _, owner := range r.Listeners(leg) {
 			list := rec.answer.Listening.of(leg.ID)
 			*list = append(*list, owner.ID)
@@ -140,20 +141,20 @@ var refusals = []string{
 }
 
 // modules are the process's, with nothing done: they end as the request says, by the paths of the nodes.
-func (s Simulator) modules(outcomes map[string]string) flows.Modules {
-	modules := make(flows.Modules, len(s.Modules))
+func (s Simulator) modules(outcomes map[string]string) calls.Modules {
+	modules := make(calls.Modules, len(s.Modules))
 	for name, m := range s.Modules {
-		modules[name] = flows.Module{Name: name, Owned: m.Owned, Run: func(t *flows.Task, _ json.RawMessage) (flows.Next, error) {
+		modules[name] = calls.Module{Name: name, Owned: m.Owned, Run: func(t *calls.Task, _ json.RawMessage) (calls.Next, error) {
 			out, ok := parseOutcome(outcomes[t.Flow.Path])
 			switch {
 			case !ok:
-				return flows.Continue, nil
+				return calls.Continue, nil
 			case out.reason == "":
 				return out.next, nil
 			case !slices.Contains(refusals, out.reason):
 				t.Accept("")
 			}
-			return flows.Stop, flows.Fail(out.reason, nil)
+			return calls.Stop, calls.Fail(out.reason, nil)
 		}}
 	}
 	return modules

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // mirror keeps what stands below one prefix of a KV bucket in memory, and where a file is given there too, and changes it.
@@ -32,7 +32,7 @@ type mirror struct {
 
 	values    values
 	quota     *Quota           // counts values; may be nil
-	publisher flows.Publisher  // is told of losses; may be nil
+	publisher calls.Publisher  // is told of losses; may be nil
 	changed   func(key string) // after every change in memory, without the lock; may be nil
 	restoring func(n int)      // for tests: so many values of a lost bucket are stored again; may be nil
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Record is one small JSON record, as it is stored.
@@ -33,7 +33,7 @@ type RecordsConfig struct {
 	What   string // they are, for people, as in "API keys are not known"; "" for records of the prefix
 	Log    *slog.Logger
 	// Publisher, File, Own and Folder are as those of Config.
-	Publisher flows.Publisher
+	Publisher calls.Publisher
 	File      string
 	Own       bool
 	Folder    string

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 const storeTimeout = 5 * time.Second // for one value to be stored again
@@ -285,7 +285,7 @@ func (m *mirror) tellOf(d *doubt, result string) {
 	if m.file != "" {
 		path = filepath.Base(m.file)
 	}
-	m.publisher.Publish(flows.Notice{
+	m.publisher.Publish(calls.Notice{
 		Type: "documents.damaged", ID: "damaged:" + m.prefix + ":" + d.id + ":" + result, Time: time.Now(),
 		Path: path, Result: result, Reason: d.reason, Count: int64(len(d.loss.missing) + len(d.loss.back)),
 	})

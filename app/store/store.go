@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Bucket is the name of the KV bucket.
@@ -19,7 +20,7 @@ const Bucket = "metaflows_documents"
 type Config struct {
 	Conn      *nats.Conn
 	Settings  flows.Settings
-	Publisher flows.Publisher // is told of changes made through this Store
+	Publisher calls.Publisher // is told of changes made through this Store
 	Log       *slog.Logger
 	// File is where the documents are kept for a start without NATS; "" for nowhere. Its folder must be there.
 	File string
@@ -35,7 +36,7 @@ type Config struct {
 type Store struct {
 	*mirror
 	snap      *snapshot
-	publisher flows.Publisher
+	publisher calls.Publisher
 }
 
 // New makes a store, with the documents of the file if there is one; Run loads it from NATS.
@@ -115,7 +116,7 @@ func (s *Store) announce(p Place, revision uint64, result string) {
 	if s.publisher == nil {
 		return
 	}
-	s.publisher.Publish(flows.Notice{
+	s.publisher.Publish(calls.Notice{
 		Type: "document.changed", ID: "document:" + p.key() + ":" + strconv.FormatUint(revision, 10), Time: time.Now(),
 		Account: p.Account, Document: string(p.Scope), Path: p.Path(), Result: result,
 	})

@@ -17,14 +17,15 @@ import (
 	"metaflows/app/broker/brokertest"
 	"metaflows/docker/logtest"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 type told struct {
 	mu      sync.Mutex
-	notices []flows.Notice
+	notices []calls.Notice
 }
 
-func (t *told) Publish(n flows.Notice) {
+func (t *told) Publish(n calls.Notice) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.notices = append(t.notices, n)

@@ -14,7 +14,7 @@ import (
 	"metaflows/docker/phone"
 	"metaflows/docker/program"
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // loadBench lets one party of each of many calls, or both, press keys all the time.
@@ -117,7 +117,7 @@ type leg struct {
 }
 
 // told takes an event at its arrival.
-func (l *load) told(n flows.Notice) {
+func (l *load) told(n calls.Notice) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

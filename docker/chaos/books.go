@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // books are what is on record: the stream of events and the folder of recordings.
@@ -18,7 +18,7 @@ type books struct {
 	rig    *rig.Rig
 	stream *rig.Stream
 
-	events []flows.Notice  // of this run
+	events []calls.Notice  // of this run
 	ids    map[string]int  // events by id, of all runs
 	stored map[string]int  // events recording.stored by the recording's name, of all runs
 	known  map[string]bool // recordings of the runs before

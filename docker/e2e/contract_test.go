@@ -11,7 +11,7 @@ import (
 	"metaflows/ari"
 	"metaflows/docker/pbx"
 	"metaflows/docker/phone"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // contractDialplan has the extensions by which a phone enters the suite's own application, once and twice.
@@ -84,7 +84,7 @@ func (s *switchboard) listen(to pbxtest.Handler) {
 	s.to = to
 }
 
-func (s *switchboard) Deliver(id string, ev flows.Event) {
+func (s *switchboard) Deliver(id string, ev calls.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.to != nil {

@@ -12,7 +12,7 @@ import (
 
 	"metaflows/app/events"
 	"metaflows/docker/phone"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // presence is who was in a call, and when; a recording of it is present, too.
@@ -22,7 +22,7 @@ type presence struct {
 }
 
 // presences rebuilds from the events of one call alone who was in it, in the order of their coming.
-func presences(story []flows.Notice) (list []presence) {
+func presences(story []calls.Notice) (list []presence) {
 	inside := map[string]int{} // by channel or recording: which of the list
 	enter := func(id, who string, at time.Time) {
 		if _, there := inside[id]; !there && id != "" && who != "" {
@@ -64,7 +64,7 @@ func presences(story []flows.Notice) (list []presence) {
 
 // calls are acme's calls of this test, as the API tells their stories, by their linkedid; and they are as the auditor has
 // seen them.
-func (l *lab) calls() map[string][][]flows.Notice {
+func (l *lab) calls() map[string][][]calls.Notice {
 	l.Helper()
 	byCall, order := map[string][]string{}, []string{}
 	for _, e := range l.events() {
@@ -76,7 +76,7 @@ func (l *lab) calls() map[string][][]flows.Notice {
 		}
 		byCall[e.Call] = append(byCall[e.Call], e.ID)
 	}
-	linked := map[string][][]flows.Notice{}
+	linked := map[string][][]calls.Notice{}
 	for _, call := range order {
 		status, body, err := l.request(http.MethodGet, "/v2/accounts/acme/calls/"+url.PathEscape(call)+"/events?paginate=false", "")
 		l.must(err)
@@ -84,10 +84,10 @@ func (l *lab) calls() map[string][][]flows.Notice {
 		if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
 			l.Fatalf("the story of %s: %d %v %s", call, status, err, body)
 		}
-		var story []flows.Notice
+		var story []calls.Notice
 		var ids []string
 		for _, e := range answer.Data {
-			n := flows.Notice{Type: strings.TrimPrefix(e.Type, "metaflows.v1."), ID: e.ID}
+			n := calls.Notice{Type: strings.TrimPrefix(e.Type, "metaflows.v1."), ID: e.ID}
 			n.Time, err = time.Parse(time.RFC3339, e.Time)
 			l.must(err)
 			l.must(json.Unmarshal(e.Data, &n))

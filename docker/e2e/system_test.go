@@ -28,7 +28,7 @@ import (
 	"metaflows/app/server"
 	"metaflows/docker/logtest"
 	"metaflows/docker/pbx"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // shared is the system that most tests share.
@@ -85,7 +85,7 @@ type system struct {
 
 // event is one message of the stream.
 type event struct {
-	flows.Notice
+	calls.Notice
 	Kind    string // ce-type without metaflows.v1.
 	Subject string
 	At      time.Time

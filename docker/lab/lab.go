@@ -15,7 +15,7 @@ import (
 
 	"metaflows/docker/pbx"
 	"metaflows/docker/program"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // labOptions are the lab's flags.
@@ -95,7 +95,7 @@ func (l *lab) open(ctx context.Context, out io.Writer) error {
 // collect copies each recording when it is stored.
 func (l *lab) collect(ctx context.Context) {
 	for next := 0; ; {
-		n, after, err := l.auditor.Await(ctx, next, func(n flows.Notice) bool { return n.Type == "recording.stored" })
+		n, after, err := l.auditor.Await(ctx, next, func(n calls.Notice) bool { return n.Type == "recording.stored" })
 		if err != nil {
 			return
 		}

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // place is where something was seen: a column of the time-line.
@@ -126,7 +126,7 @@ func (t *timeline) saw(at time.Time, who, text string) {
 }
 
 // told notes a NATS event.
-func (t *timeline) told(n flows.Notice) { t.add(entry{at: n.Time, place: onNATS, text: rig.Tell(n)}) }
+func (t *timeline) told(n calls.Notice) { t.add(entry{at: n.Time, place: onNATS, text: rig.Tell(n)}) }
 
 // happens returns a function that notes what happens at Asterisk; one goroutine calls it.
 func (t *timeline) happens() func(effect) {

@@ -7,7 +7,7 @@ import (
 
 	"metaflows/docker/phone"
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // wait is how long each single thing may take.
@@ -37,7 +37,7 @@ func (d *story) told(ctx context.Context, kinds ...string) error {
 }
 
 // last is the event that was awaited last.
-func (d *story) last() flows.Notice {
+func (d *story) last() calls.Notice {
 	list, _ := d.auditor.Since(d.heard - 1)
 	return list[0]
 }

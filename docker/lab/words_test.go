@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 func TestNoticeText(t *testing.T) {
-	for want, n := range map[string]flows.Notice{
+	for want, n := range map[string]calls.Notice{
 		"call.started":              {Type: "call.started"},
 		"call.ended hangup 12.3 s":  {Type: "call.ended", Reason: "hangup", Duration: 12340},
 		"code.armed":                {Type: "code.armed"},

@@ -11,7 +11,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/docker/program"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // login connects as an auditor.
@@ -29,12 +29,12 @@ func login(p *program.Program) (*nats.Conn, error) {
 
 // Auditor is a NATS subscriber with the login audit: it sees the events as any outsider does.
 type Auditor struct {
-	*Seen[flows.Notice]
+	*Seen[calls.Notice]
 	conn *nats.Conn
 }
 
 // NewAuditor subscribes; each event is handed to told, too.
-func NewAuditor(p *program.Program, told func(flows.Notice)) (*Auditor, error) {
+func NewAuditor(p *program.Program, told func(calls.Notice)) (*Auditor, error) {
 	conn, err := login(p)
 	if err != nil {
 		return nil, err
@@ -43,8 +43,8 @@ func NewAuditor(p *program.Program, told func(flows.Notice)) (*Auditor, error) {
 }
 
 // AuditorOn is NewAuditor on a connection, which is the auditor's from now on, also when this fails.
-func AuditorOn(conn *nats.Conn, told func(flows.Notice)) (*Auditor, error) {
-	a := &Auditor{Seen: NewSeen[flows.Notice](), conn: conn}
+func AuditorOn(conn *nats.Conn, told func(calls.Notice)) (*Auditor, error) {
+	a := &Auditor{Seen: NewSeen[calls.Notice](), conn: conn}
 	_, err := conn.Subscribe(broker.EventSubjects, func(m *nats.Msg) {
 		n := NoticeOf(m.Header, m.Data)
 		told(n)
@@ -64,8 +64,8 @@ func AuditorOn(conn *nats.Conn, told func(flows.Notice)) (*Auditor, error) {
 func (a *Auditor) Close() { a.conn.Close() }
 
 // NoticeOf reads a CloudEvent as metaflows publishes it.
-func NoticeOf(header nats.Header, payload []byte) flows.Notice {
-	var n flows.Notice
+func NoticeOf(header nats.Header, payload []byte) calls.Notice {
+	var n calls.Notice
 	if err := json.Unmarshal(payload, &n); err != nil {
 		n.Reason = "not JSON: " + err.Error()
 	}
@@ -79,7 +79,7 @@ func NoticeOf(header nats.Header, payload []byte) flows.Notice {
 }
 
 // Tell tells an event in a few words.
-func Tell(n flows.Notice) string {
+func Tell(n calls.Notice) string {
 	words := []string{n.Type}
 	if n.Type == "transfer.returned" && n.Result == "returned" {
 		n.Result = "" // the type says it
@@ -118,7 +118,7 @@ func (a *Auditor) Story(from int) string {
 	return story(list)
 }
 
-func story(list []flows.Notice) string {
+func story(list []calls.Notice) string {
 	types := make([]string, 0, len(list))
 	for _, n := range list {
 		types = append(types, Tell(n))
@@ -130,8 +130,8 @@ func story(list []flows.Notice) string {
 }
 
 // AwaitType waits for an event of a type, about a call if one is named, from a position on.
-func (a *Auditor) AwaitType(ctx context.Context, from int, kind, call string) (flows.Notice, int, error) {
-	n, next, err := a.Await(ctx, from, func(n flows.Notice) bool { return n.Type == kind && (call == "" || n.Call == call) })
+func (a *Auditor) AwaitType(ctx context.Context, from int, kind, call string) (calls.Notice, int, error) {
+	n, next, err := a.Await(ctx, from, func(n calls.Notice) bool { return n.Type == kind && (call == "" || n.Call == call) })
 	if err != nil {
 		return n, next, fmt.Errorf("no NATS event %s: %w; since then there was %s", kind, err, a.Story(from))
 	}

@@ -10,7 +10,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/docker/program"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Stream reads the stream of events as it is kept, once and in order, over any number of metaflows' runs.
@@ -23,7 +23,7 @@ type Stream struct {
 func NewStream(p *program.Program) *Stream { return &Stream{program: p, next: 1} }
 
 // Read returns the events that were stored since the last Read.
-func (s *Stream) Read(ctx context.Context) (list []flows.Notice, err error) {
+func (s *Stream) Read(ctx context.Context) (list []calls.Notice, err error) {
 	conn, err := login(s.program)
 	if err != nil {
 		return nil, err

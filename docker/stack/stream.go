@@ -10,7 +10,7 @@ import (
 
 	"metaflows/app/broker"
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // streamed waits until the stream holds the events wanted of a call, in any order, and is an error when others are there, or
@@ -52,7 +52,7 @@ func (p *project) streamed(ctx context.Context, call string, want []string) erro
 }
 
 // stream reads all events with metaflows' own login, which may make a consumer; the auditor may not.
-func (p *project) stream(ctx context.Context, password string) (list []flows.Notice, err error) {
+func (p *project) stream(ctx context.Context, password string) (list []calls.Notice, err error) {
 	conn, err := p.connect("metaflows", password)
 	if err != nil {
 		return nil, err

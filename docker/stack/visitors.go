@@ -16,7 +16,7 @@ import (
 	"metaflows/app/broker"
 	"metaflows/docker/phone"
 	"metaflows/docker/rig"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // What phones hear beside each other, in Hz.
@@ -54,7 +54,7 @@ func (p *project) visit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.auditor, err = rig.AuditorOn(conn, func(flows.Notice) {})
+	p.auditor, err = rig.AuditorOn(conn, func(calls.Notice) {})
 	return err
 }
 
@@ -171,7 +171,7 @@ func (c *conversation) end(ctx context.Context) error {
 }
 
 // told waits for events in this order, of one call if it is named, and gives the last.
-func (p *project) told(ctx context.Context, kind, call string, more ...string) (n flows.Notice, err error) {
+func (p *project) told(ctx context.Context, kind, call string, more ...string) (n calls.Notice, err error) {
 	ctx, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
 	for _, k := range append([]string{kind}, more...) {

@@ -8,13 +8,13 @@ import (
 
 	"metaflows/ari"
 	"metaflows/docker/pbx"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // stranger is a program that takes an ARI application's events and is no metaflows.
 type stranger struct{}
 
-func (stranger) Deliver(string, flows.Event) {}
+func (stranger) Deliver(string, calls.Event) {}
 
 // Another program has the application's name; then it has one of its own, which is its own affair.
 func TestAnotherApplication(t *testing.T) {

@@ -9,37 +9,37 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"metaflows/app/events"
-	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // good are events of some types as they are published.
-func good() []flows.Notice {
+func good() []calls.Notice {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC)
-	leg := flows.Notice{
+	leg := calls.Notice{
 		ID: "i", Time: at, Account: "acme", Call: "1700.5-x", Channel: "1700.5", Endpoint: "PJSIP/bob", User: "bob", Device: "bob-desk",
 		OtherChannel: "1700.4", OtherEndpoint: "PJSIP/alice", UniqueID: "1700.5", LinkedID: "1700.4", SIPCallID: "a@b",
 	}
-	some := func(kind string, change func(*flows.Notice)) flows.Notice {
+	some := func(kind string, change func(*calls.Notice)) calls.Notice {
 		n := leg
 		n.Type = kind
 		change(&n)
 		return n
 	}
-	return []flows.Notice{
-		some("call.started", func(*flows.Notice) {}),
-		some("call.ended", func(n *flows.Notice) { n.Reason, n.Duration = "hangup", 12 }),
+	return []calls.Notice{
+		some("call.started", func(*calls.Notice) {}),
+		some("call.ended", func(n *calls.Notice) { n.Reason, n.Duration = "hangup", 12 }),
 		{Type: "call.ended", ID: "i", Time: at, Call: "c", Reason: "busy"},
-		some("code.matched", func(n *flows.Notice) {
+		some("code.matched", func(n *calls.Notice) {
 			n.Module, n.Path, n.Document, n.Digits, n.Result = "transfer", `patterns.2(\d+)`, "account", 5, "timeout"
 		}),
-		some("action.failed", func(n *flows.Notice) {
+		some("action.failed", func(n *calls.Notice) {
 			n.Action, n.Module, n.Path, n.Document, n.Digits, n.Result, n.Reason = "a.0", "transfer", "numbers.2", "user", 5, "failed", "no_extension"
 		}),
 		{Type: "document.changed", ID: "i", Time: at, Account: "acme", Document: "account", Path: "/v2/accounts/acme/metaflows", Result: "stored"},
 	}
 }
 
-func message(t *testing.T, n flows.Notice) *nats.Msg {
+func message(t *testing.T, n calls.Notice) *nats.Msg {
 	t.Helper()
 	m, err := events.Message(n, "n1")
 	if err != nil {
@@ -60,7 +60,7 @@ func TestGoodEvents(t *testing.T) {
 func TestBadEvents(t *testing.T) {
 	ended, matched := good()[1], good()[3]
 	for name, tt := range map[string]struct {
-		of     flows.Notice
+		of     calls.Notice
 		change func(*nats.Msg)
 		says   string
 	}{

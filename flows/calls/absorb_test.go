@@ -1,0 +1,247 @@
+package calls
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTorn: who may miss the end of a digit, since another has left a bridge that mixes, is added again: once, whatever
+// becomes of it, and never when that would leave a recorder alone.
+func TestTorn(t *testing.T) {
+	record := func(r *callRig, task *Task) {
+		task.Call.Recordings = append(task.Call.Recordings, &Recording{Name: "x"})
+	}
+	third := func(r *callRig, task *Task) {
+		leg := NewLeg(rigChannel("c", "acme"), RoleTarget)
+		task.Call.Register("c")
+		task.Call.Add(leg)
+		if err := task.Call.Join(leg); err != nil {
+			r.t.Error(err)
+		}
+	}
+	both := func(all ...func(*callRig, *Task)) func(*callRig, *Task) {
+		return func(r *callRig, task *Task) {
+			for _, each := range all {
+				each(r, task)
+			}
+		}
+	}
+	for _, c := range []struct {
+		about  string
+		with   func(*callRig, *Task)
+		happen func(*callRig)
+		want   string
+	}{
+		{
+			"absorb is switched on and off in a recorded call", record,
+			func(r *callRig) { r.press("a", "*") },
+			"200 absorb a; 200 pass b; 5200 pass a",
+		},
+		{
+			"the call is not recorded", func(*callRig, *Task) {},
+			func(r *callRig) { r.press("a", "*") },
+			"200 absorb a; 5200 pass a",
+		},
+		{
+			"the recording has just ended", both(record, func(_ *callRig, task *Task) { task.Call.ForgetRecording(task.Call.Recordings[0]) }),
+			func(r *callRig) { r.press("a", "*") },
+			"200 absorb a; 200 pass b; 5200 pass a",
+		},
+		{
+			"the recording ended a while ago", both(record, func(_ *callRig, task *Task) { task.Call.ForgetRecording(task.Call.Recordings[0]) }),
+			func(r *callRig) {
+				time.Sleep(unmixTime)
+				r.press("a", "*")
+			},
+			"1200 absorb a; 6200 pass a",
+		},
+		{
+			"it is refused", record,
+			func(r *callRig) {
+				r.with(func() { r.failOf["b"] = 2 })
+				r.press("a", "*")
+			},
+			"200 absorb a; 200 pass b; 1200 pass b; 2200 pass b; 5200 pass a",
+		},
+		{
+			"the connection is cut before an event tells of it", record,
+			func(r *callRig) {
+				r.with(func() { r.untold["b"] = true })
+				r.press("a", "*")
+				time.Sleep(10 * time.Second)
+				r.with(func() { r.untold["b"] = false })
+				r.reconnect("a", "b")
+				r.press("b", "*")
+			},
+			"200 absorb a; 200 pass b; 5200 pass a; 10200 pass a; 10200 pass b; 10400 absorb b; 10400 pass a; 15400 pass b",
+		},
+		{
+			"one of two hangs up in a recorded call", record,
+			func(r *callRig) { r.leaves("b") },
+			"",
+		},
+		{
+			"one of three hangs up", third,
+			func(r *callRig) { r.leaves("b") },
+			"0 pass a; 0 pass c",
+		},
+		{
+			"one of three hangs up in a recorded call", both(third, record),
+			func(r *callRig) {
+				r.with(func() { r.slow = 10 * time.Millisecond })
+				r.leaves("b")
+			},
+			"0 pass a; 10 pass c",
+		},
+		{
+			"another has taken the leg's place", both(third, record),
+			func(r *callRig) {
+				r.calls.Deliver("b", Started{Channel: rigChannel("d", ""), Replaces: "b"})
+				r.leaves("b")
+				r.calls.Deliver("d", Entered{Channel: "d", Bridge: "mf-a", Stamp: time.Now()})
+			},
+			"0 pass a; 0 pass c",
+		},
+		{
+			"the connection was cut", record,
+			func(r *callRig) {
+				r.reconnect("a", "b")
+			},
+			"0 pass a; 0 pass b",
+		},
+		{
+			"legs are taken up by another process", both(record, func(r *callRig, task *Task) {
+				if err := task.Sleep(time.Millisecond); err != nil { // for what was told of their joining
+					r.t.Error(err)
+				}
+				for _, leg := range task.Call.Legs {
+					leg.joins, leg.since = nil, nil
+				}
+				task.Go("rejoin", func(t *Task) error { t.Call.Rejoin(t.Call.Legs); return nil })
+			}),
+			func(*callRig) {},
+			"1 pass a; 1 pass b",
+		},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r *callRig
+				r = newCallRig(t, func(task *Task) {
+					c.with(r, task)
+					r.with(func() { r.line = nil }) // of what came before
+				})
+				r.document("acme", "9")
+				r.begin()
+				c.happen(r)
+				time.Sleep(10 * time.Second)
+				// Those of the same moment have no order.
+				got, want := strings.Split(r.asked(), "; "), strings.Split(c.want, "; ")
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Errorf("asked of the line:\n  %s\nwant\n  %s", r.asked(), c.want)
+				}
+				for _, channel := range []string{"a", "b", "c", "d"} {
+					r.leaves(channel)
+				}
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
+// TestCallAbsorbComesLate: a request that has failed, as far as its answer says, is carried out all the same. What is typed
+// then is kept from the other party, and it is not lost; and absorb is switched off in the end.
+func TestCallAbsorbComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.start()
+		r.with(func() { r.late = 1 })
+		r.press("a", "*5")
+		time.Sleep(10 * time.Second)
+		if got, want := r.asked(), "200 absorb a; 1200 absorb a; 1200 send 5 to b; 5400 pass a"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.press("a", "*9")
+		time.Sleep(10 * time.Second)
+		if got := r.told("code.matched"); got != "code.matched" {
+			t.Errorf("told %s", r.told("code."))
+		}
+		r.with(func() { r.line, r.late = nil, 1 })
+		r.press("a", "*")
+		time.Sleep(10 * time.Second)
+		if got, want := r.asked(), "21000 absorb a; 26000 pass a"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.end()
+	})
+}
+
+// TestCallKeyInTheGap: on a busy machine a leg that is added to its bridge again is out of it for a while. A key that is
+// pressed meanwhile is read when it is back, and kept from the other party or not as from then on.
+func TestCallKeyInTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.module("test", func(*Task) (Next, error) { return Stop, nil })
+		r.start()
+		r.with(func() { r.gap = 100 * time.Millisecond })
+		r.press("a", "*") // until 200, absorb from 300 on
+		time.Sleep(160 * time.Millisecond)
+		r.digit("a", '5') // pressed at 260
+		time.Sleep(9 * time.Second)
+		r.press("a", "*9") // until 9760, absorb off at 9860
+		time.Sleep(160 * time.Millisecond)
+		r.digit("a", '5') // pressed at 9820
+		time.Sleep(9 * time.Second)
+		if got, want := r.asked(), "200 absorb a; 360 send 5 to b; 5360 pass a; 9560 absorb a; 9760 pass a"; got != want {
+			t.Errorf("asked of the line:\n  %s\nwant\n  %s", got, want)
+		}
+		r.end()
+	})
+}
+
+// TestCallBothAtOnce: b's key begins for the bridge when it is released, since b's phone was just being sent a's. This is
+// known when a's is released, and nobody is added to the bridge again before b's digit has ended, and b has paused.
+func TestCallBothAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.start()
+		time.Sleep(100 * time.Millisecond)
+		r.digit("b", '5') // pressed at 0
+		time.Sleep(10 * time.Millisecond)
+		now := time.Now() // pressed at -10
+		r.calls.Deliver("a", Digit{Channel: "a", Key: '*', Duration: 120 * time.Millisecond, Stamp: now, Arrived: now})
+		time.Sleep(500 * time.Millisecond)
+		if got, want := r.asked(), "400 absorb a"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.end()
+	})
+}
+
+// TestCallRelayComesSecond: b's keys are about to be kept when a digit is to be relayed to b. That comes behind, since b could
+// not be added again before its end, and what b types would be heard.
+func TestCallRelayComesSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "9")
+		r.start()
+		r.press("a", "*")
+		time.Sleep(500 * time.Millisecond)
+		now := time.Now()
+		r.calls.Deliver("b", Digit{Channel: "b", Key: '*', Duration: 40 * time.Millisecond, Stamp: now, Arrived: now})
+		time.Sleep(20 * time.Millisecond)
+		r.digit("a", '5')
+		time.Sleep(time.Second)
+		if got, want := r.asked(), "200 absorb a; 805 absorb b; 805 send 5 to b"; got != want {
+			t.Errorf("asked of the line: %s, want %s", got, want)
+		}
+		r.end()
+	})
+}

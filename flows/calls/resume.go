@@ -1,0 +1,160 @@
+package calls
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"metaflows/flows"
+)
+
+// FlowNote is what a restart must know of a flow: where it stands, and who pressed, since that leg may be gone by then.
+// What was pressed is not in it, since METAFLOWS_STATE never holds digits (flows/README.md, State): the code's captures are
+// lost to the nodes that run afterwards. One that wants them fails with the reason no_captures (Flow.Captures); events of the
+// flow lack collected and captures.
+type FlowNote struct {
+	Path     string      `json:"p,omitempty"`
+	Document flows.Scope `json:"s,omitempty"`
+	Whose    string      `json:"i,omitempty"` // id of the user or device whose document it is
+	Digits   int         `json:"k,omitempty"` // how many
+	Captured bool        `json:"c,omitempty"` // some of them were captures
+	Run      string      `json:"a"`           // the action's id, behind the presser's channel
+	Presser  string      `json:"id"`          // its channel
+	Name     string      `json:"n"`           // and that one's name
+	Role     string      `json:"r"`
+	Account  string      `json:"o,omitempty"` // the presser's, where it is not that of the leg with the note; nobody: none
+	Dialled  string      `json:"d,omitempty"`
+	Owner    string      `json:"w,omitempty"` // channel of the owner, where that is not the presser
+}
+
+// nobody stands for no account.
+const nobody = "~"
+
+// Checkpoint notes on a leg how far the module has come, for its Resume. The leg's next State holds it; it is to be written
+// before the act. It ends with Settle.
+func (t *Task) Checkpoint(on *Leg, data any) {
+	f := t.Flow
+	note := &FlowNote{
+		Path: f.Path, Document: f.document, Digits: f.digits, Run: strings.TrimPrefix(f.Action, f.Presser.ID+"."),
+		Presser: f.Presser.ID, Name: f.Presser.Name, Role: f.Presser.Role, Dialled: f.Presser.Dialled,
+		Captured: f.lost || f.Match != nil && len(f.Match.Captures) > 0,
+	}
+	if note.Account = f.Presser.Owner.Account; note.Account == on.Owner.Account {
+		note.Account = ""
+	} else if note.Account == "" {
+		note.Account = nobody
+	}
+	if f.Owner != f.Presser {
+		note.Owner = f.Owner.ID
+	}
+	switch f.document {
+	case flows.ScopeUser:
+		note.Whose = f.Owner.Owner.User
+	case flows.ScopeDevice:
+		note.Whose = f.Owner.Owner.Device
+	}
+	on.note(f.module, note, data)
+}
+
+// spellOut writes into the leg's notes whose flows they are of, where they say that by whose the leg is: that changes.
+func (l *Leg) spellOut() {
+	for name, note := range l.notes {
+		if note.Flow == nil || note.Flow.Account != "" {
+			continue
+		}
+		flow := *note.Flow
+		flow.Account = cmp.Or(l.Owner.Account, nobody)
+		note.Flow = &flow
+		l.notes[name] = note
+	}
+}
+
+// Settle ends the module's checkpoint on a leg; its next State lacks it.
+func (t *Task) Settle(on *Leg) { on.DropNote(t.Flow.module) }
+
+// Resume goes on with the flows of which the legs have notes, and says whether there are any. Each holds the call until its
+// module returns.
+func (c *Call) Resume() bool {
+	found := false
+	for _, leg := range slices.Clone(c.Legs) {
+		for name, note := range leg.notes {
+			if note.Flow == nil {
+				continue
+			}
+			module, known := c.calls.cfg.Modules[name]
+			if !known || module.Resume == nil {
+				c.Log.Error("a process before this one ran something on the call that is not known here", "module", name,
+					"do", "nothing: it is left as it stands; before a change of version, wait for calls to end")
+				delete(leg.notes, name)
+				continue
+			}
+			found = true
+			c.resume(module, leg, note)
+		}
+	}
+	return found
+}
+
+func (c *Call) resume(module Module, noted *Leg, note Note) {
+	f := c.restore(noted, note.Flow, module.Name)
+	release := c.Hold() // also until it runs
+	c.begin(f, func(t *Task) error {
+		next, err := t.guarded(func() (Next, error) { return module.Resume(t, noted, note.Data) })
+		release()
+		if !t.goOn(next, err) {
+			return err
+		}
+		return t.runFlow()
+	})
+}
+
+// restore makes the flow of a note.
+func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
+	presser := c.leg(note.Presser)
+	if presser == nil {
+		presser = note.ghost(noted)
+	}
+	f := &Flow{
+		Owner: presser, Presser: presser, Path: note.Path, document: note.Document, digits: note.Digits,
+		module: module, accepted: true, began: c.clock.now(),
+	}
+	if owner := c.leg(note.Owner); owner != nil {
+		f.Owner = owner
+	}
+	f.lost = note.Captured
+	f.run = note.Presser + "." + note.Run
+	if i := strings.LastIndexByte(f.run, '.'); i > 0 {
+		f.depth, _ = strconv.Atoi(f.run[i+1:])
+		f.run = f.run[:i]
+	}
+	f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
+	c.recall(f)
+	if note.Path != "" {
+		whose := flows.Owner{Account: f.Owner.Owner.Account}
+		switch note.Document {
+		case flows.ScopeUser:
+			whose.User = note.Whose
+		case flows.ScopeDevice:
+			whose.Device = note.Whose
+		}
+		f.node = c.calls.cfg.Effective(whose).Node(note.Path)
+	}
+	return f
+}
+
+// ghost is a presser that has left.
+func (n *FlowNote) ghost(noted *Leg) *Leg {
+	account := n.Account
+	switch account {
+	case "":
+		account = noted.Owner.Account
+	case nobody:
+		account = ""
+	}
+	return &Leg{
+		Channel: Channel{ID: n.Presser, Name: n.Name}, Role: n.Role, Dialled: n.Dialled, Gone: true,
+		Owner: flows.Owner{Account: account}, LinkedID: noted.LinkedID, Answered: noted.Answered,
+	}
+}

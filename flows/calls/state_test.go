@@ -1,0 +1,140 @@
+package calls
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"metaflows/flows"
+)
+
+// stateCall is a call without a process around it.
+func stateCall(t *testing.T) *Call {
+	return &Call{ID: "1764086400.12-mi3x2k1a", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+}
+
+func TestStateComesBack(t *testing.T) {
+	c := stateCall(t)
+	began := time.UnixMilli(1764086400123)
+	leg := &Leg{
+		Channel: Channel{ID: "17.1", Name: "PJSIP/alice-1"}, Role: RoleCallee, Owner: flows.Owner{Account: "acme", User: "alice", Device: "alice-desk"}, Context: "acme",
+		Dialled: "PJSIP/alice", LinkedID: "16.9", Goes: true, Answered: began,
+	}
+	c.Recordings = []*Recording{
+		{Name: "acme/" + c.ID + "/3", Account: "acme", Masked: true, Began: began, Until: began.Add(time.Hour)},
+		{Name: "evil/" + c.ID + "/x-4", Account: "evil", Began: began, Until: began.Add(time.Minute)},
+	}
+	leg.SetNote("dial", map[string]int{"b": 7})
+	text := c.State(leg)
+	if len(text) > StateLimit {
+		t.Fatalf("%d bytes: %s", len(text), text)
+	}
+	s, ok, err := ParseState(text, "17.1")
+	if !ok || err != nil {
+		t.Fatal(ok, err, text)
+	}
+	got := s.Leg(leg.Channel, RoleCallee)
+	var note map[string]int
+	if got.Owner != leg.Owner || got.Context != leg.Context || got.Dialled != leg.Dialled || got.LinkedID != leg.LinkedID || !got.Goes ||
+		!got.Answered.Equal(began) || !got.Note("dial", &note) || note["b"] != 7 {
+		t.Errorf("%+v", got)
+	}
+	if recs := s.RecordingsOf(c.ID); !reflect.DeepEqual(recs, c.Recordings) {
+		t.Errorf("%+v", recs)
+	}
+	if got.DropNote("dial"); got.Note("dial", &note) {
+		t.Error("a note that was dropped is there")
+	}
+}
+
+// A channel that is made does not know yet whose it is: its variables say so.
+func TestFirstState(t *testing.T) {
+	c := stateCall(t)
+	s, ok, err := ParseState(c.FirstState("leg-1", "PJSIP/bob", "16.9"), "leg-1")
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	leg := s.Leg(Channel{ID: "leg-1", Name: "PJSIP/bob-1", Vars: map[string]string{"METAFLOWS_ACCOUNT": "acme", "METAFLOWS_CONTEXT": "in"}}, RoleCallee)
+	if leg.Owner.Account != "acme" || leg.Context != "in" || leg.Dialled != "PJSIP/bob" || leg.LinkedID != "16.9" {
+		t.Errorf("%+v", leg)
+	}
+}
+
+// Whatever the names are, it is never too long; what can be missed least is left out last.
+func TestStateIsShort(t *testing.T) {
+	long := strings.Repeat("x", 64)
+	c := stateCall(t)
+	c.calls = New(Config{Log: c.Log})
+	leg := &Leg{Channel: Channel{ID: "17.1", Name: "PJSIP/" + long}, Owner: flows.Owner{Account: long, User: long, Device: long}, Context: long, Dialled: "PJSIP/bob", Answered: time.Now()}
+	for i, add := range []func(){
+		func() {},
+		func() { c.Recordings = []*Recording{{Name: long + "/" + c.ID + "/3", Account: long}} },
+		func() {
+			task := &Task{Call: c, Flow: &Flow{Owner: leg, Presser: leg, Path: "patterns." + long, Action: "17.1.123.0", module: "transfer"}}
+			task.Checkpoint(leg, map[string]string{"s": "ring"})
+		},
+		func() {
+			c.Recordings = append(c.Recordings, &Recording{Name: "y" + long + "/" + c.ID + "/3", Account: "y" + long})
+		},
+		func() { leg.Dialled = "PJSIP/" + long + "@" + long },
+	} {
+		add()
+		text := c.State(leg)
+		if len(text) > StateLimit {
+			t.Errorf("step %d: %d bytes: %s", i, len(text), text)
+		}
+		s, ok, err := ParseState(text, "17.1")
+		if !ok || err != nil || s.Leg(leg.Channel, "").Owner != leg.Owner {
+			t.Errorf("step %d: %v %v %s", i, ok, err, text)
+		}
+		if i == 1 && len(s.Recordings) != 1 {
+			t.Errorf("step %d: no recording in %s", i, text)
+		}
+	}
+}
+
+func TestStateOfSomethingElse(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		ok   bool
+		err  error
+	}{
+		{"", false, nil},
+		{`{"v":1,"id":"other"}`, false, nil}, // copied to a Local channel's other half
+		{`{"v":1,"id":"17.1"}`, true, nil},
+		{`{"v":2,"id":"17.1"}`, false, ErrState},
+		{`{"v":1,"id":"17.1","up":"yes"}`, false, ErrState},
+		{`garbage`, false, ErrState},
+	} {
+		if _, ok, err := ParseState(tt.text, "17.1"); ok != tt.ok || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v %v", tt.text, ok, err)
+		}
+	}
+}
+
+// FuzzState: no variable that somebody has set can do harm.
+func FuzzState(f *testing.F) {
+	for _, seed := range []string{``, `{}`, `{"v":1,"id":"17.1","o":["a","b","c"],"r":[{"n":"3","a":"","b":1,"u":2}],"n":{"dial":{"x":{"b":1}},"transfer":{"f":{"a":"1.0","id":"x"},"x":{}}}}`, `{"v":1,"id":"17.1","n":{"t":null}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, ok, err := ParseState(text, "17.1")
+		if ok && err != nil {
+			t.Fatal("both")
+		}
+		if !ok {
+			return
+		}
+		leg := s.Leg(Channel{ID: "17.1", Name: "PJSIP/alice-1"}, RoleCaller)
+		s.RecordingsOf("c")
+		var note json.RawMessage
+		leg.Note("dial", &note)
+		if again := stateCall(t).State(leg); len(again) > StateLimit {
+			t.Errorf("%d bytes", len(again))
+		}
+	})
+}
