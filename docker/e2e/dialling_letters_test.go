@@ -40,9 +40,14 @@ func letters() []diallingCase {
 			vars: "LIMIT_CONNECT_FILE=" + warning + ",LIMIT_TIMEOUT_FILE=" + warning, play: func(s *scene) {
 				a, b := s.answers()
 				s.outcome.note("at the beginning", when(0, func() { s.hears(a, warningTone) }))
-				s.must(a.WaitNoTone(s.soon(3*time.Second), warningTone))
 				if s.side == appSide { // Dial() ends the call from the callee's side meanwhile: one hears it or not
-					if heard := when(2*time.Second, func() { s.hears(a, warningTone) }); heard != "after about 2s" {
+					heard := when(3*time.Second, func() {
+						for began := time.Now(); time.Since(began) < 2*time.Second; { // a gap in the first sound is not its end
+							s.must(a.WaitNoTone(s.soon(3*time.Second), warningTone))
+							s.hears(a, warningTone)
+						}
+					})
+					if heard != "after about 3s" {
 						s.Errorf("the sound at the end is heard %s", heard)
 					}
 				}
