@@ -6,6 +6,8 @@
 // by users that the server accepts from nowhere else. An external server has one account as far as we know; both
 // connections are then one.
 //
+// Who keeps in memory what a KV bucket holds does it by a Watch, which begins anew whenever it is lost.
+//
 // A Broker is safe for use by many goroutines. Nothing here waits for an external server: connections are retried for
 // ever, and a request made meanwhile fails.
 package broker

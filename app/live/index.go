@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"metaflows/app/broker"
 )
 
 // index is the entries of all calls in memory. Nothing in it is changed once it is there.
@@ -108,9 +110,6 @@ func (x *index) expire(now time.Time) {
 	}
 }
 
-// rewriting is longer than a holder takes to write its entries into a new bucket.
-const rewriting = lookInterval + 2*lastRetry
-
 // missed are foreign entries that were not in the bucket: their calls have ended, or where the bucket is a new one, their
 // holders may not have written them yet.
 func (x *index) missed(keys map[string]bool, newBucket bool, now time.Time) {
@@ -121,8 +120,8 @@ func (x *index) missed(keys map[string]bool, newBucket bool, now time.Time) {
 		case p == nil || p.own():
 		case !newBucket:
 			x.remove(key)
-		case p.ends.After(now.Add(rewriting)):
-			p.ends = now.Add(rewriting)
+		case p.ends.After(now.Add(broker.FollowTime)):
+			p.ends = now.Add(broker.FollowTime)
 		}
 	}
 }

@@ -52,7 +52,7 @@ type Live struct {
 	settled bool      // what there is in Asterisk has been taken up
 	away    bool      // another process has it
 	loaded  bool      // what the bucket had has come, once at least
-	watched time.Time // when the bucket was made; of the watch alone
+	watched time.Time // when the bucket was made that has been loaded; of the watch alone
 
 	addressed map[string]address // by the subjects that are subscribed to
 

@@ -4,20 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-)
-
-const (
-	firstRetry   = 100 * time.Millisecond
-	lastRetry    = 2 * time.Second
-	lookInterval = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
 )
 
 var errNotYet = errors.New("live calls of other instances: not loaded from NATS yet")
@@ -28,21 +20,13 @@ func (l *Live) Run(ctx context.Context) {
 	defer running.Wait()
 	running.Go(func() { l.keep(ctx) })
 	running.Go(func() { l.serve(ctx) })
-	retry := firstRetry
-	for ctx.Err() == nil {
-		loaded, err := l.watch(ctx)
-		if loaded {
-			retry = firstRetry
-		}
-		if err != nil && ctx.Err() == nil {
-			l.setProblem(err)
-		}
-		select {
-		case <-time.After(retry):
-		case <-ctx.Done():
-		}
-		retry = min(2*retry, lastRetry)
+	watch := broker.Watch{
+		Conn: l.cfg.Conn, Keys: jetstream.AllKeys, Begin: l.look, Lost: l.setProblem,
+		Bucket: jetstream.KeyValueConfig{
+			Bucket: Bucket, Description: "live calls, and which instance holds them", TTL: Lifetime, Storage: jetstream.MemoryStorage,
+		},
 	}
+	watch.Run(ctx)
 }
 
 func (l *Live) setProblem(err error) {
@@ -58,68 +42,44 @@ func (l *Live) setProblem(err error) {
 	}
 }
 
-// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything.
-func (l *Live) watch(ctx context.Context) (loaded bool, err error) {
-	back := l.cfg.Conn.StatusChanged(nats.CONNECTED)
-	defer l.cfg.Conn.RemoveStatusListener(back)
-	kv, err := l.open(ctx)
-	if err != nil {
-		return false, err
-	}
-	watcher, err := kv.WatchAll(ctx)
-	if err != nil {
-		return false, fmt.Errorf("watch bucket %s: %w", Bucket, err)
-	}
-	defer func() { _ = watcher.Stop() }()
-	look := time.NewTicker(lookInterval)
-	defer look.Stop()
-	before, other := l.index.foreign(), !kv.Made.Equal(l.watched)
-	l.watched = kv.Made
+// look is one watch of the bucket (broker.Look).
+type look struct {
+	*Live
+	bucket *broker.Bucket
+	before map[string]bool // other instances' entries that are known, and that the bucket has not been seen to hold
+}
+
+// look begins a watch; what this process has is told again, as the bucket may not have it.
+func (l *Live) look(bucket *broker.Bucket) broker.Look {
 	l.renew()
-	for {
-		select {
-		case <-ctx.Done():
-			return loaded, nil
-		case <-back: // what was missed meanwhile is told sooner by a new watch than by an old one that recovers
-			return true, nil
-		case now := <-look.C:
-			l.index.expire(now)
-			if !kv.Same(ctx) {
-				return loaded, fmt.Errorf("the bucket %s is gone", Bucket)
-			}
-		case e, open := <-watcher.Updates():
-			switch {
-			case !open:
-				return loaded, fmt.Errorf("the watch of the bucket %s has ended", Bucket)
-			case e == nil: // everything that was stored when the watch began has come
-				l.index.missed(before, other, time.Now())
-				before, loaded = nil, true
-				l.hasLoaded()
-				l.setProblem(nil)
-			default:
-				delete(before, e.Key())
-				l.take(e, kv.Ahead, loaded)
-			}
-		}
-	}
+	return &look{l, bucket, l.index.foreign()}
 }
 
-// open finds the bucket, or makes it.
-func (l *Live) open(ctx context.Context) (*broker.Bucket, error) {
-	if !l.cfg.Conn.IsConnected() {
-		return nil, errors.New("NATS is not connected")
-	}
-	js, err := jetstream.New(l.cfg.Conn)
-	if err != nil {
-		return nil, err
-	}
-	return broker.OpenBucket(ctx, js, jetstream.KeyValueConfig{
-		Bucket: Bucket, Description: "live calls, and which instance holds them", TTL: Lifetime, Storage: jetstream.MemoryStorage,
-	}, nil)
+// Holds takes what the bucket held: it may be old.
+func (l *look) Holds(e jetstream.KeyValueEntry) {
+	delete(l.before, e.Key())
+	l.take(e, e.Created().Add(l.bucket.Ahead+Lifetime))
 }
 
-// take is an entry as the watch tells it. One that comes with the load may be old.
-func (l *Live) take(e jetstream.KeyValueEntry, ahead time.Duration, fresh bool) {
+// Loaded drops what the bucket does not hold. One that is made anew holds little at first, also where an earlier watch of it was
+// lost before it had loaded.
+func (l *look) Loaded(context.Context) error {
+	l.index.missed(l.before, !l.bucket.Made.Equal(l.watched), time.Now())
+	l.watched = l.bucket.Made
+	l.hasLoaded()
+	l.setProblem(nil)
+	return nil
+}
+
+func (l *look) Changed(e jetstream.KeyValueEntry) { l.take(e, time.Now().Add(Lifetime)) }
+
+func (l *look) Second(context.Context) error {
+	l.index.expire(time.Now())
+	return nil
+}
+
+// take is an entry as the watch tells it, and when it ends, which is in a Lifetime at most.
+func (l *Live) take(e jetstream.KeyValueEntry, ends time.Time) {
 	if e.Operation() != jetstream.KeyValuePut {
 		l.index.drop(e.Key(), true)
 		return
@@ -132,9 +92,8 @@ func (l *Live) take(e jetstream.KeyValueEntry, ahead time.Duration, fresh bool) 
 	if entry.Instance == l.instance { // known here without
 		return
 	}
-	ends := time.Now().Add(Lifetime)
-	if written := e.Created().Add(ahead + Lifetime); !fresh && written.Before(ends) {
-		ends = written
+	if most := time.Now().Add(Lifetime); most.Before(ends) {
+		ends = most
 	}
 	l.index.put(e.Key(), entry, ends)
 }

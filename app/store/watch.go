@@ -2,23 +2,12 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
-)
-
-const (
-	firstRetry   = 100 * time.Millisecond
-	lastRetry    = 2 * time.Second
-	askInterval  = time.Second     // between looks whether it was decided what is right
-	lookInterval = 5 * time.Second // between looks whether the bucket is still the one that is watched: a watch does not notice
 )
 
 // Run loads everything and keeps it fresh, and the file too, until ctx ends. It tries for ever; Err says how it stands.
@@ -28,145 +17,100 @@ func (m *mirror) Run(ctx context.Context) {
 		keeping.Go(func() { m.keep(ctx) })
 	}
 	defer keeping.Wait()
-	retry := firstRetry
-	for ctx.Err() == nil {
-		if loaded := m.watch(ctx); loaded {
-			retry = firstRetry
-		}
-		select {
-		case <-time.After(retry):
-		case <-ctx.Done():
-		}
-		retry = min(2*retry, lastRetry)
+	watch := broker.Watch{
+		Conn: m.conn, Deleted: m.deleted, Keys: m.prefix + ".>", Anew: m.again, Begin: m.look, Lost: m.setProblem,
+		Bucket: jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")},
 	}
+	watch.Run(ctx)
 }
 
-// watch follows the bucket until the watch breaks or ctx ends, and says whether it has loaded everything. What the bucket
-// holds when it begins is taken into memory at once, when all of it has come.
-func (m *mirror) watch(ctx context.Context) (loaded bool) {
-	m.mu.Lock()
-	look := &look{start: m.memory(), has: map[string]held{}}
-	m.mu.Unlock()
-	back := m.conn.StatusChanged(nats.CONNECTED)
-	defer m.conn.RemoveStatusListener(back)
-	kv, watcher, err := m.open(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			m.setProblem(err)
-		}
-		return false
-	}
-	defer func() { _ = watcher.Stop() }()
-	look.bucket = kv
-	tick, second := time.NewTicker(lookInterval), time.NewTicker(askInterval)
-	defer tick.Stop()
-	defer second.Stop()
-	news := false
-	for {
-		select {
-		case <-ctx.Done():
-			return loaded
-		case <-m.again:
-			return loaded
-		case <-back: // what was missed meanwhile is told sooner by a new watch than by an old one that recovers
-			return true
-		case <-second.C:
-			if loaded && m.waits(news) {
-				return loaded
-			}
-		case <-tick.C:
-			if !kv.Same(ctx) || m.fewer(ctx, look) {
-				return loaded
-			}
-		case entry, open := <-watcher.Updates():
-			switch {
-			case !open:
-				m.setProblem(fmt.Errorf("the watch of %s has ended", m.what))
-				return loaded
-			case entry == nil: // everything that was stored when the watch began has come
-				again, err := m.settle(ctx, look)
-				if err != nil && ctx.Err() == nil {
-					m.setProblem(err)
-				}
-				if again || err != nil {
-					return again
-				}
-				loaded = true
-				m.setProblem(nil)
-			case !loaded:
-				m.collect(look, entry)
-			default:
-				if news = true; entry.Key() != m.mark() {
-					m.take(entry)
-				}
-				m.tell(entry.Revision())
-			}
-		}
-	}
-}
-
-// look is one look at all that a bucket holds.
+// look is one watch of the bucket (broker.Look), and what it held when that began: this is taken into memory at once, when all
+// of it has come.
 type look struct {
+	*mirror
 	start    knowledge // what memory knew when it began
 	bucket   *broker.Bucket
 	has      map[string]held
 	to       uint64 // highest revision
 	messages uint64 // in the bucket when it was looked at last
+	complete bool   // all that it held has come
+	touched  bool   // something has changed since
+	seconds  int    // since it began
 }
 
-// collect takes what the bucket holds before the watch has come to the end of it.
-func (m *mirror) collect(look *look, entry jetstream.KeyValueEntry) {
-	look.to = max(look.to, entry.Revision())
+func (m *mirror) look(bucket *broker.Bucket) broker.Look {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &look{mirror: m, start: m.memory(), bucket: bucket, has: map[string]held{}}
+}
+
+// Holds takes what the bucket holds before the watch has come to the end of it.
+func (l *look) Holds(entry jetstream.KeyValueEntry) {
+	l.to = max(l.to, entry.Revision())
 	switch key := entry.Key(); {
-	case key == m.mark():
-	case !m.values.valid(key):
-		m.strange(key)
+	case key == l.mark():
+	case !l.values.valid(key):
+		l.strange(key)
 	case entry.Operation() == jetstream.KeyValuePut:
-		look.has[key] = held{append([]byte{}, entry.Value()...), entry.Revision()} // never nil
+		l.has[key] = held{append([]byte{}, entry.Value()...), entry.Revision()} // never nil
 	default:
-		look.has[key] = held{nil, entry.Revision()}
+		l.has[key] = held{nil, entry.Revision()}
 	}
+}
+
+// Loaded holds what has come against what is known.
+func (l *look) Loaded(ctx context.Context) error {
+	again, err := l.settle(ctx, l)
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return broker.ErrAnew
+	}
+	l.complete = true
+	l.setProblem(nil)
+	return nil
+}
+
+func (l *look) Changed(entry jetstream.KeyValueEntry) {
+	if l.touched = true; entry.Key() != l.mark() {
+		l.take(entry)
+	}
+	l.tell(entry.Revision())
+}
+
+// Second looks whether it was decided what is right, and every fifth time whether somebody has taken something away.
+func (l *look) Second(ctx context.Context) error {
+	l.seconds++
+	if l.complete && l.waits() || l.seconds%5 == 0 && l.fewer(ctx) {
+		return broker.ErrAnew
+	}
+	return nil
 }
 
 // fewer says whether the bucket has fewer messages than before, or than there are keys: somebody has taken some away, of which a
 // watch tells nothing.
-func (m *mirror) fewer(ctx context.Context, look *look) bool {
-	m.mu.Lock()
-	keys := uint64(len(m.revisions)) // each has one message, if only the mark of its deletion
-	if m.doubt != nil {
+func (l *look) fewer(ctx context.Context) bool {
+	l.mu.Lock()
+	keys := uint64(len(l.revisions)) // each has one message, if only the mark of its deletion
+	if l.doubt != nil {
 		keys = 0
 	}
-	m.mu.Unlock()
-	reach, err := m.extent(ctx)
+	l.mu.Unlock()
+	reach, err := l.extent(ctx)
 	if err != nil {
 		return false
 	}
-	keys, look.messages = max(keys, look.messages), reach.messages
+	keys, l.messages = max(keys, l.messages), reach.messages
 	return reach.messages < keys
 }
 
 // waits says whether there is something to be done for a doubt: it was decided, or the bucket has changed.
-func (m *mirror) waits(news bool) bool {
-	m.mu.Lock()
-	d := m.doubt
-	m.mu.Unlock()
-	return d != nil && (news || m.answer(d) != "")
-}
-
-// open finds the bucket, or makes it, and starts the watch.
-func (m *mirror) open(ctx context.Context) (*broker.Bucket, jetstream.KeyWatcher, error) {
-	if !m.conn.IsConnected() {
-		return nil, nil, errors.New("NATS is not connected")
-	}
-	kv, err := broker.OpenBucket(ctx, m.js, jetstream.KeyValueConfig{Bucket: m.bucket, Description: strings.ReplaceAll(m.bucket, "_", " ")}, m.deleted)
-	if err != nil {
-		return nil, nil, err
-	}
-	watcher, err := kv.Watch(ctx, m.prefix+".>")
-	if err != nil {
-		return nil, nil, fmt.Errorf("watch bucket %s: %w", m.bucket, err)
-	}
-	return kv, watcher, nil
+func (l *look) waits() bool {
+	l.mu.Lock()
+	d := l.doubt
+	l.mu.Unlock()
+	return d != nil && (l.touched || l.answer(d) != "")
 }
 
 // take is a change as the watch tells it.
