@@ -150,18 +150,24 @@ func (p *patient) channel(ctx context.Context) bool {
 	} else {
 		p.good("ari.conf lists the channel variables")
 	}
-	p.handler()
+	p.dialplan()
 	return true
 }
 
-// handler looks for the hangup handler that ends legs which must not stay behind
-// (actions/README.md, Nobody is left over). ARI says of a line
-// of the dialplan whether it is there, not what it does: an older handler has fewer.
-func (p *patient) handler() {
-	shipped := asteriskconf.HangupHandler()
+// dialplan looks for the contexts that the application needs: the hangup handler that ends legs which must not stay behind
+// (actions/README.md, Nobody is left over), and what runs the subroutines of options b and B.
+func (p *patient) dialplan() {
+	p.context(asteriskconf.HangupHandler, "the hangup handler "+asteriskconf.HangupHandler)
+	p.context(asteriskconf.Predial, "the context "+asteriskconf.Predial+", which options b and B need,")
+}
+
+// context looks for a context of the dialplan. ARI says of a line whether it is there, not what it does: an older context has
+// fewer.
+func (p *patient) context(name, what string) {
+	shipped := asteriskconf.Context(name)
 	questions := make([]string, len(shipped)-1) // behind the context's name, a priority for each
 	for i := range questions {
-		questions[i] = fmt.Sprintf("DIALPLAN_EXISTS(metaflows-orphan,s,%d)", i+1)
+		questions[i] = fmt.Sprintf("DIALPLAN_EXISTS(%s,s,%d)", name, i+1)
 	}
 	answers, err := p.client.Variables(p.id, questions...)
 	if err != nil {
@@ -170,11 +176,11 @@ func (p *patient) handler() {
 	}
 	switch missing := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" }); missing {
 	case -1:
-		p.good("the hangup handler metaflows-orphan is there")
+		p.good(what + " is there")
 	case 0:
-		p.bad("the dialplan has no hangup handler metaflows-orphan", append([]string{"in extensions.conf:"}, shipped...)...)
+		p.bad(what+" is not in the dialplan", append([]string{"in extensions.conf:"}, shipped...)...)
 	default:
-		p.bad(fmt.Sprintf("the hangup handler metaflows-orphan has no priority %d: it is an older one", missing+1),
+		p.bad(fmt.Sprintf("%s has no priority %d: it is an older one", what, missing+1),
 			append([]string{"in extensions.conf, in its place:"}, shipped...)...)
 	}
 }

@@ -55,7 +55,7 @@ func examine(t *testing.T, asterisk *pbx.Server, cfg config.Config) (healthy boo
 func TestHealthy(t *testing.T) {
 	asterisk, cfg := start(t, pbx.Options{})
 	healthy, says := examine(t, asterisk, cfg)
-	if !healthy || strings.Count(says, "ok ") != 8 || strings.Count(says, "NOTE ") != 2 ||
+	if !healthy || strings.Count(says, "ok ") != 9 || strings.Count(says, "NOTE ") != 2 ||
 		!strings.Contains(says, "NOTE    the application metaflows is held by nobody now") || !strings.Contains(says, "NOTE    1 of 6 endpoints have no METAFLOWS_ACCOUNT, so no codes, and cannot transfer: outside (pjsip.conf:") {
 		t.Error("the lab's Asterisk is refused")
 	}
@@ -87,22 +87,33 @@ func TestMissingLines(t *testing.T) {
 	}
 }
 
-// ARI says only how many lines the handler has: one that has fewer than the shipped one is an old one.
-func TestOldHandler(t *testing.T) {
-	asterisk, cfg := start(t, pbx.Options{})
-	if _, err := asterisk.CLI("dialplan remove extension s@metaflows-orphan 5"); err != nil {
-		t.Fatal(err)
-	}
-	healthy, says := examine(t, asterisk, cfg)
-	if healthy {
-		t.Error("it is not noticed")
-	}
-	for _, line := range []string{
-		"MISSING the hangup handler metaflows-orphan has no priority 5", "[metaflows-orphan]", "TryExec(Hangup(${METAFLOWS_HANGUPCAUSE}))", "n,Return()",
+// ARI says only how many lines a context has: one that has fewer than the shipped one is an old one.
+func TestOldDialplan(t *testing.T) {
+	for _, tt := range []struct {
+		name, remove string
+		says         []string
+	}{
+		{"an older handler", "extension s@metaflows-orphan 5", []string{
+			"MISSING the hangup handler metaflows-orphan has no priority 5", "[metaflows-orphan]", "TryExec(Hangup(${METAFLOWS_HANGUPCAUSE}))", "n,Return()",
+		}},
+		{"nothing for options b and B", "context metaflows-predial", []string{
+			"MISSING the context metaflows-predial, which options b and B need, is not in the dialplan", "[metaflows-predial]", "Set(CONNECTED_LINE_SEND_SUB=)", "Gosub(${METAFLOWS_PREDIAL})",
+		}},
+		{"less for options b and B", "extension s@metaflows-predial 3", []string{
+			"MISSING the context metaflows-predial, which options b and B need, has no priority 3", "[metaflows-predial]",
+		}},
 	} {
-		if !strings.Contains(says, line) {
-			t.Errorf("it does not say %q", line)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			asterisk, cfg := start(t, pbx.Options{})
+			if _, err := asterisk.CLI("dialplan remove " + tt.remove); err != nil {
+				t.Fatal(err)
+			}
+			healthy, says := examine(t, asterisk, cfg)
+			if healthy {
+				t.Error("it is not noticed")
+			}
+			wants(t, says, tt.says...)
+		})
 	}
 }
 
