@@ -103,7 +103,7 @@ func TestListen(t *testing.T) {
 	s.Push(`{"type":"ChannelDtmfReceived","digit":"5","channel":nul`)
 	s.Push(`{"variable":"X","value":"5","type":"ChannelVarset"}`)
 	s.Push(stasisEnd("2"))
-	for _, want := range []string{"1 flows.Left", "2 flows.Left"} {
+	for _, want := range []string{"1 calls.Left", "2 calls.Left"} {
 		if got := r.got.next(t); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -140,7 +140,7 @@ func TestOnConnect(t *testing.T) {
 		t.Errorf("before OnConnect has returned: status %+v, %d events delivered", r.Status(), len(r.got))
 	}
 	leave <- nil
-	if got := r.got.next(t) + r.got.next(t); got != "1 flows.Left2 flows.Left" {
+	if got := r.got.next(t) + r.got.next(t); got != "1 calls.Left2 calls.Left" {
 		t.Errorf("got %s", got)
 	}
 	r.await(t, "connected", connected)
