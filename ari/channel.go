@@ -114,17 +114,22 @@ func (c *Client) MoveChannel(channel, application string, args ...string) error 
 
 // SendDigits plays digits to a channel, 100 ms each with 100 ms between, and returns when they are played. The command
 // after them on the same channel waits for that (about 100 ms and 200 ms a digit), which is how we know. At most four
-// digits should go in one call: everything else for that channel waits meanwhile.
+// digits should go in one call: everything else for that channel waits meanwhile. The error is a calls.ErrUnsent where
+// Asterisk has refused them or was not reached.
 func (c *Client) SendDigits(channel, digits string) error {
 	if digits == "" {
 		return nil
 	}
+	const verb = "send digits to"
 	err := c.v5long.Channel().SendDTMF(channelKey(channel), digits,
 		&v5.DTMFOptions{Duration: 100 * time.Millisecond, Between: 100 * time.Millisecond})
-	if err == nil {
-		err = c.v5long.Channel().SetVariable(channelKey(channel), relayed, "")
+	switch {
+	case err == nil:
+		return fail(verb, channel, c.v5long.Channel().SetVariable(channelKey(channel), relayed, ""))
+	case undone(err):
+		return calls.Unsent(fail(verb, channel, err))
 	}
-	return fail("send digits to", channel, err)
+	return fail(verb, channel, err)
 }
 
 // StartMOH plays music to a channel; class "" is the channel's own.

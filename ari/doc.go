@@ -5,8 +5,8 @@
 //
 // Every method blocks until Asterisk has answered or the deadline is over (5 s; 15 s for those which can wait behind
 // digits being played to the same channel) and returns nil or an *Error, which wraps one of calls.ErrGone, ErrConflict,
-// ErrInvalid, ErrUnavailable and ErrDetached. Nothing is tried twice, and a deadline that is over does not mean that
-// Asterisk will not do it later. Methods may be called by any number of goroutines; who needs an order gives one command
+// ErrInvalid, ErrUnavailable and ErrDetached; of digits none of which was played that is a calls.ErrUnsent, too. Nothing is
+// tried twice, and a deadline that is over does not mean that Asterisk will not do it later. Methods may be called by any number of goroutines; who needs an order gives one command
 // after the other. Commands work without Run, and while it is reconnecting.
 //
 // Most come from github.com/CyCoreSystems/ari/v5, by native.New without Connect; rest.go says how they get our transport,

@@ -109,6 +109,16 @@ func fail(verb, id string, err error) error {
 	return &Error{Verb: verb, ID: id, kind: calls.ErrUnavailable, Message: reason(err)}
 }
 
+// undone says of a request that failed that Asterisk has done nothing of it: it has said so, or was not reached. A gateway
+// between speaks for itself, and what all of HTTP was refused may have been done over the events' websocket.
+func undone(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status >= 400 && !e.refused && e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout
+	}
+	dial, ok := errors.AsType[*net.OpError](err)
+	return ok && dial.Op == "dial"
+}
+
 // reason says why there was no answer. It never quotes an error that may hold a URL: *url.Error prints the query.
 func reason(err error) string {
 	var dns *net.DNSError

@@ -166,6 +166,46 @@ func TestFailedRelayIsDiscreet(t *testing.T) {
 	})
 }
 
+// Of digits it is known whether none was played, so that a relay may be sent again: Asterisk has said so, or was not reached.
+// Where the answer is missing, or is about the wait behind the digits, they may have been.
+func TestUnsent(t *testing.T) {
+	const digits, behind = "POST /channels/17.1/dtmf", "POST /channels/17.1/variable"
+	for name, test := range map[string]struct {
+		request string
+		answer  aritest.Answer
+		unsent  bool
+	}{
+		"500":                  {digits, aritest.Answer{Status: 500, Body: `{"error":"Allocation failed"}`}, true},
+		"503":                  {digits, aritest.Answer{Status: 503}, true},
+		"409":                  {digits, aritest.Answer{Status: 409, Body: `{"message":"busy"}`}, true},
+		"a gateway's 502":      {digits, aritest.Answer{Status: 502}, false},
+		"a gateway's 504":      {digits, aritest.Answer{Status: 504}, false},
+		"403":                  {digits, aritest.Answer{Status: 403, Body: `{"message":"Write access denied"}`}, false},
+		"302":                  {digits, aritest.Answer{Status: 302}, false},
+		"slow":                 {digits, aritest.Answer{Status: 204, Delay: time.Minute}, false},
+		"500, when played":     {behind, aritest.Answer{Status: 500, Body: `{"error":"Allocation failed"}`}, false},
+		"slow, when played":    {behind, aritest.Answer{Status: 204, Delay: time.Minute}, false},
+		"it is gone meanwhile": {behind, aritest.Answer{Status: 404, Body: `{"message":"Channel not found"}`}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := aritest.New(t)
+			s.Script(test.request, test.answer)
+			c := newClient(t, s, func(cfg *ari.Config) { cfg.LongTimeout = 500 * time.Millisecond })
+			if err := c.SendDigits("17.1", "1"); err == nil || errors.Is(err, calls.ErrUnsent) != test.unsent {
+				t.Errorf("%v: unsent %v, want %v", err, !test.unsent, test.unsent)
+			}
+		})
+	}
+	t.Run("not reached", func(t *testing.T) {
+		s := aritest.New(t)
+		c := newClient(t, s, nil)
+		s.Close()
+		if err := c.SendDigits("17.1", "1"); !errors.Is(err, calls.ErrUnsent) || !errors.Is(err, calls.ErrUnavailable) {
+			t.Errorf("%v: want ErrUnsent", err)
+		}
+	})
+}
+
 // After Detach nothing is sent.
 func TestDetach(t *testing.T) {
 	s := aritest.New(t)

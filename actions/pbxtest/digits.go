@@ -183,7 +183,9 @@ func (p *PBX) deafen(c *channel, lasts time.Duration) {
 // SendDigits is POST channels/{id}/dtmf and a command behind it: 100 ms of quiet, then 100 ms each with 100 ms between.
 // Everything else for that channel waits (ari/ASTERISK.md, Absorb and relay).
 func (p *PBX) SendDigits(id, digits string) error {
-	return p.command("SendDigits", id, "send "+digits+" to "+p.party(id), func(done func(error)) {
+	begun := false
+	err := p.command("SendDigits", id, "send "+digits+" to "+p.party(id), func(done func(error)) {
+		begun = true
 		c, err := p.live(id)
 		if err != nil {
 			done(err)
@@ -214,4 +216,8 @@ func (p *PBX) SendDigits(id, digits string) error {
 			})
 		})
 	})
+	if err != nil && !begun {
+		err = calls.Unsent(err)
+	}
+	return err
 }

@@ -12,7 +12,19 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrUnavailable: Asterisk could not do it now (5xx, for a dial: not registered), or did not answer in time.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrUnsent: beside one of those above, of digits: none of them was played, so that nobody hears them twice when they are
+	// sent again. See Unsent.
+	ErrUnsent = errors.New("unsent")
 )
+
+// Unsent makes an error of SendDigits, which must not be nil, an ErrUnsent, too. Its text stays.
+func Unsent(err error) error { return unsent{err} }
+
+type unsent struct{ error }
+
+func (e unsent) Unwrap() error { return e.error }
+
+func (unsent) Is(target error) bool { return target == ErrUnsent }
 
 // How a wait can end besides with what was awaited.
 var (

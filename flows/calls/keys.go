@@ -95,33 +95,61 @@ func (c *Call) wake(leg *Leg, at time.Time) {
 	leg.timer = c.clock.after(at.Sub(c.clock.now()), func() { c.post(keyTimer{leg, at}) })
 }
 
-// relay sends digits that were no code to every other leg. The next ones wait until all have heard them.
+// relay sends digits that were no code to every other leg. The next ones wait until all have heard them, or cannot.
 func (c *Call) relay(from *Leg, digits string) {
-	pending := 0
-	for _, to := range c.Peers(from) {
-		if !to.bridged {
-			continue
+	pending := 1
+	done := func() {
+		if pending--; pending == 0 {
+			from.keypad.Relayed()
 		}
-		pending++
-		channel, began := to.ID, c.clock.now()
-		first := began.Add(relayLead - c.offset)
-		c.sent(to, first, first.Add(relayTime(len(digits))))
-		c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
-			if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
-				c.sent(to, first, late) // something else had kept the channel busy before
-			}
-			if err != nil && !errors.Is(err, ErrGone) {
-				c.Log.Error("digits could not be relayed", "leg", to.Label(), "count", len(digits), "error", err,
-					"do", "see what Asterisk's own log says at this time: the other party has not heard keys that were no code")
-			}
-			if pending--; pending == 0 {
-				from.keypad.Relayed()
-			}
-		})
 	}
-	if pending == 0 {
-		from.keypad.Relayed()
+	for _, to := range c.Peers(from) {
+		if to.bridged {
+			pending++
+			c.relayTo(from, to, digits, relayRetries, done)
+		}
 	}
+	done()
+}
+
+// relayTo sends a relay to one leg. Where Asterisk refuses it, it is tried again after each of the pauses, while both legs are
+// there: with it would go keys that the other party was to hear. Where nobody knows whether it was played it is not, rather
+// than that digits are heard twice.
+func (c *Call) relayTo(from, to *Leg, digits string, pauses []time.Duration, done func()) {
+	channel, began := to.ID, c.clock.now()
+	first := began.Add(relayLead - c.offset)
+	c.sent(to, first, first.Add(relayTime(len(digits))))
+	c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
+		if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
+			c.sent(to, first, late) // something else had kept the channel busy before
+		}
+		switch {
+		case err == nil, errors.Is(err, ErrGone):
+		case refusedNow(err) && len(pauses) > 0 && !c.hurried:
+			c.clock.after(pauses[0], func() {
+				c.post(carried{func(error) {
+					if c.leg(from.ID) == from && c.leg(channel) == to && from.bridged && to.bridged {
+						c.relayTo(from, to, digits, pauses[1:], done)
+					} else {
+						done()
+					}
+				}, nil})
+			})
+			return
+		default:
+			c.Log.Error("digits could not be relayed", "leg", to.Label(), "count", len(digits), "error", err,
+				"do", "see what Asterisk's own log says at this time: the other party has not heard keys that were no code")
+		}
+		done()
+	})
+}
+
+// relayRetries are the pauses before a relay that was refused is tried again. Meanwhile what is typed waits behind it.
+var relayRetries = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second}
+
+// refusedNow says of a relay's error that no digit was played, and that it may be otherwise the next time.
+func refusedNow(err error) bool {
+	return errors.Is(err, ErrUnsent) && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConflict))
 }
 
 // relayLead is the silence before the first digit of a relay (ari/ASTERISK.md, Absorb and relay).

@@ -8,7 +8,8 @@ type Line interface {
 	// (ARI addChannel, absorbDTMF). Entered follows each time.
 	AddToBridge(bridge, channel string, absorb bool) error
 	// SendDigits plays digits to a channel (100 ms each, 100 ms between) and returns when the channel has played them: it
-	// blocks for as long. The digits travel in the request's body.
+	// blocks for as long. The digits travel in the request's body. An error that is not ErrUnsent leaves open whether any of
+	// them was played.
 	SendDigits(channel, digits string) error
 }
 
