@@ -181,7 +181,11 @@ func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	if callee == nil {
 		return nil, statusUnavailable, err
 	}
-	ready, err := d.runCalleePredials(d.connectCaller, callee)
+	connect := d.connectCaller
+	if d.args.callerID != nil { // else its subroutine would see the caller
+		connect = d.connectAside
+	}
+	ready, err := d.runCalleePredials(connect, callee)
 	if err != nil || len(ready) == 0 {
 		return nil, statusUnavailable, err
 	}

@@ -12,8 +12,8 @@ import (
 
 // Options b and B run a subroutine of the dialplan on the callee's and on the caller's channel, before the dial. ARI has no
 // request for that. Asterisk runs one where a channel in a bridge is told with whom it is connected: a callee that is dialled
-// in the caller's bridge is told so there, any other channel in a bridge with one that is there for nothing else
-// (ari/ASTERISK.md, Subroutines).
+// in the caller's bridge, and is shown the caller, is told so there, any other channel in a bridge with one that is there for
+// nothing else (ari/ASTERISK.md, Subroutines).
 
 const (
 	predialContext = "metaflows-predial"       // asterisk-conf ships it

@@ -70,6 +70,8 @@ func predials() (cases []diallingCase) {
 	with("b, in the caller's context", "b(predial^1(one))", inherits("bob"))
 	with("b, without Return()", "b(predial^falls^1)", nil)
 	with("b, which does not exist", "b(nowhere^s^1)", nil)
+	with("b and f", "b(predial^s^1)f(Sales <4711>)", inherits("bob"))
+	with("b and f, r", "rb(predial^s^1)f(Sales <4711>)", inherits("bob"))
 	with("B", "B(predial^caller^1(once))", nil)
 	with("B, which does not exist", "B(nowhere^s^1)", nil)
 	with("B and b", "b(predial^s^1(callee))B(predial^caller^1(caller))", inherits("bob"))
