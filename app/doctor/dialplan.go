@@ -136,6 +136,7 @@ func examineDialplan(c *configuration, application string, connected []string) [
 			lines: []string{
 				"in extensions.conf, in place of Dial(PJSIP/alice,30):",
 				"exten => 1001,1,Stasis(" + application + ",dial,PJSIP/alice,30)",
+				` same => n,ExecIf($["${DIALSTATUS}"="INVALIDARGS"]?Log(ERROR,metaflows refuses the arguments of this line and Dial takes over))`,
 				` same => n,ExecIf($["${STASISSTATUS}"="FAILED" | "${DIALSTATUS}"="INVALIDARGS"]?Dial(PJSIP/alice,30))`, reloadDialplan,
 			},
 		}}
