@@ -29,8 +29,9 @@ var tolerated = []*regexp.Regexp{
 	regexp.MustCompile(`Ext\. bad-bob: metaflows refuses the arguments of this line and Dial takes over`),
 	// Fifty calls that begin in the same moment, on a machine that they share with their phones.
 	regexp.MustCompile(`taskprocessor\.c: Taskprocessor '\S+' queue reached \d+ scheduled tasks`),
-	// A party that hangs up while it is being told by a tone what has become of its code.
-	regexp.MustCompile(`res_stasis_playback\.c: \S+: Playback failed for tone:`),
+	// A party that hangs up while it is being told by a tone what has become of its code, and a call whose time is over while
+	// a warning of that is played.
+	regexp.MustCompile(`res_stasis_playback\.c: \S+: Playback failed for (tone:|sound:\S+/recording/warning\b)`),
 }
 
 // cut are those of a metaflows that is killed, or whose connection is cut, which no test does to the shared one.

@@ -13,7 +13,7 @@ func times() []diallingCase {
 	return []diallingCase{
 		{name: "time 0, busy after a while", dial: "PJSIP/bob,0", phones: behaviours{"bob": phone.RejectAfter(486, 300*time.Millisecond)}},
 		{name: "time -1, several, busy after a while", dial: "PJSIP/bob&PJSIP/carol,-1", phones: behaviours{
-			"bob": phone.RejectAfter(486, 300*time.Millisecond), "carol": phone.RejectAfter(603, 600*time.Millisecond),
+			"bob": phone.RejectAfter(486, 300*time.Millisecond), "carol": phone.RejectAfter(603, 1500*time.Millisecond),
 		}},
 		{name: "time 0, the caller's own limit while it rings", dial: "PJSIP/bob,0", phones: behaviours{"bob": phone.RingForever()}, play: func(s *scene) {
 			a := s.call()
