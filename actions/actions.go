@@ -39,6 +39,21 @@ func (s *Set) Modules() calls.Modules {
 	return modules
 }
 
+// later are Kazoo's modules that this version cannot run, and that something is known of all the same.
+var later = []calls.Module{
+	{Name: "pivot", URL: "voice_url"},
+}
+
+// Declared are the modules as they tell about themselves: those that this version runs, and others of Kazoo's, which have no
+// Run. None of them may be run.
+func Declared() calls.Modules {
+	modules := New(Config{}).Modules()
+	for _, m := range later {
+		modules[m.Name] = m
+	}
+	return modules
+}
+
 // Enter runs the call of a channel that the dialplan has handed over: Stasis(metaflows,dial,...) dials and bridges,
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
 func (s *Set) Enter(t *calls.Task, started calls.Started) error {

@@ -24,7 +24,11 @@ type recordData struct {
 // recordCall starts, stops and masks the one recording that a call has for each account.
 func (s *Set) recordCall() calls.Module {
 	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
-	m.Owned = true
+	m.Owned, m.URL = true, "url"
+	m.Lacks = []calls.Lack{
+		{Key: "format", Value: "mp3", Message: "this version records wav only; the action will fail"},
+		{Key: "url", Message: "this version does not deliver recordings to a URL; the file stays in Asterisk's recording folder"},
+	}
 	m.Ends = func(raw json.RawMessage) bool {
 		var data recordData
 		return json.Unmarshal(raw, &data) == nil && data.Action == "stop"

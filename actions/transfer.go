@@ -37,6 +37,7 @@ const reachedTime = time.Second
 func (s *Set) transfer() calls.Module {
 	m := calls.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
 	m.Owned, m.Resume = true, s.resumeTransfer
+	m.Lacks = []calls.Lack{{Key: "transfer_type", Value: "attended", Message: "attended transfers are stored, but this version cannot do them; the action will fail"}}
 	return m
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"metaflows/actions"
 	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/flows"
@@ -37,7 +38,7 @@ func (t *terminal) check(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	s, err := schema.Load(*blocked)
+	s, err := schema.Load(*blocked, actions.Declared())
 	if err != nil {
 		return t.fail("%s", err)
 	}

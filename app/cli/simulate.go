@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"metaflows/actions"
 	"metaflows/app/schema"
 	"metaflows/app/simulate"
 	"metaflows/flows"
@@ -73,7 +74,7 @@ func (t *terminal) simulate(args []string) int {
 	if err != nil {
 		return t.fail("%s", err)
 	}
-	s, err := schema.Load(*blocked)
+	s, err := schema.Load(*blocked, actions.Declared())
 	if err != nil {
 		return t.fail("%s", err)
 	}

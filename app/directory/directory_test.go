@@ -357,7 +357,7 @@ func TestKnownFromAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas, _ := schema.Load(egress.Blocked{})
+	schemas, _ := schema.Load(egress.Blocked{}, nil)
 	d := New(Config{Records: records, Schemas: schemas})
 	if e, err := d.Get(desk); err != nil || textOf(e.Data, "name") != "Desk" {
 		t.Fatal(e, err)
@@ -376,7 +376,7 @@ func TestUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas, _ := schema.Load(egress.Blocked{})
+	schemas, _ := schema.Load(egress.Blocked{}, nil)
 	d := New(Config{Records: records, Schemas: schemas, Strict: true}) // has loaded nothing
 	_, err1 := d.Get(desk)
 	_, err2 := d.Create(t.Context(), desks, object(t, `{"name":"x"}`))

@@ -88,7 +88,7 @@ func openBounded(t *testing.T, s *brokertest.Server, quota *store.Quota, more ..
 	if l.documents, err = store.New(store.Config{Conn: conn, Log: log, Quota: quota}); err != nil {
 		t.Fatal(err)
 	}
-	schemas, err := schema.Load(egress.Blocked{})
+	schemas, err := schema.Load(egress.Blocked{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"metaflows/actions"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
@@ -38,7 +39,7 @@ type instance struct {
 
 func schemas(t testing.TB) *schema.Schemas {
 	t.Helper()
-	s, err := schema.Load(egress.Blocked{})
+	s, err := schema.Load(egress.Blocked{}, actions.Declared())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -185,7 +185,7 @@ func newLab(t testing.TB) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas, err := schema.Load(blocked)
+	schemas, err := schema.Load(blocked, actions.Declared())
 	if err != nil {
 		t.Fatal(err)
 	}

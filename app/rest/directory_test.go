@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"metaflows/actions"
 	"metaflows/app/auth"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/directory"
@@ -51,7 +52,7 @@ func boundedLab(t testing.TB, s *brokertest.Server, strict bool, keys *auth.Auth
 	t.Cleanup(func() { cancel(); running.Wait(); conn.Close() })
 	<-records.Ready()
 	<-documents.Ready()
-	schemas, err := schema.Load(egress.Blocked{})
+	schemas, err := schema.Load(egress.Blocked{}, actions.Declared())
 	if err != nil {
 		t.Fatal(err)
 	}

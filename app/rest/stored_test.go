@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/app/broker"
 	"metaflows/app/egress"
 	"metaflows/app/schema"
@@ -39,7 +40,7 @@ func durable(t testing.TB, dir string) (api *API, stop func()) {
 		t.Fatal("documents are not loaded:", documents.Err())
 	}
 	blocked, _ := egress.Parse(egress.Default)
-	schemas, err := schema.Load(blocked)
+	schemas, err := schema.Load(blocked, actions.Declared())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@
 // (app/rest/README.md, Schemas), written anew and served by the API, and what is wrong with a document, or right and not
 // possible yet.
 //
-//	s, err := schema.Load(blocked)
+//	s, err := schema.Load(blocked, actions.Declared())
 //	data, err := schema.Parse(text)
 //	problems, warnings := s.Document(data) // types are repaired in place; store data.Encode() if problems.Empty()
 //	s.Present(data, '*')                   // defaults, for an answer only; never stored

@@ -106,11 +106,9 @@ func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
 	s.clientURL(p, at, module, data)
 }
 
-// calledURLs are the keys whose URL this system calls, and Kazoo checks for that (app/rest/README.md, Schemas).
-var calledURLs = map[string]string{"pivot": "voice_url", "record_call": "url"}
-
+// clientURL checks, as Kazoo, a URL that this system would call (app/rest/README.md, Schemas).
 func (s *Schemas) clientURL(p *Problems, at []string, module string, data *Value) {
-	key := calledURLs[module]
+	key := s.modules[module].URL
 	if u := data.Get(key); key != "" && u != nil && u.Kind == String {
 		if err := s.blocked.URL(u.Text); err != nil {
 			p.Add(Path(below(at, "data", key)...), "error", Detail{"message": "invalid client URL", "value": u, "cause": err.Error()})

@@ -18,7 +18,7 @@ func load4test(t testing.TB) *Schemas {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Load(blocked)
+	s, err := Load(blocked, actions.Declared())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,21 +46,6 @@ var required = map[string]string{
 	"relate": `,"participant_id":1,"other_participant":"2","conference_id":"c"`,
 }
 
-// What is warned of is what package actions does not run.
-func TestBuilt(t *testing.T) {
-	runs := actions.New(actions.Config{}).Modules()
-	for module := range built {
-		if _, ok := runs[module]; !ok {
-			t.Errorf("%s is told to run, and does not", module)
-		}
-	}
-	for module := range runs {
-		if _, ok := built[module]; !ok || load4test(t).module(module) == nil {
-			t.Errorf("%s runs, and has no schema or is told not to run", module)
-		}
-	}
-}
-
 // However long the paths are, what is told of a document is short.
 func TestToldIsShort(t *testing.T) {
 	node := `{"module":"record_call","data":{"label":"x","media_name":"x","method":"put","origin":"x"}`
@@ -85,7 +70,7 @@ func TestToldIsShort(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for _, name := range load4test(t).Names() {
 		module, ok := strings.CutPrefix(name, "metaflows.")
-		if _, runs := built[module]; !ok || runs {
+		if runs := actions.Declared()[module].Run != nil; !ok || runs {
 			continue
 		}
 		w := warningsOf(t, fmt.Sprintf(`{"patterns":{"1.":{"module":%q,"data":{"any":[1]%s}}}}`, module, required[module]))
@@ -102,7 +87,7 @@ func TestWarnings(t *testing.T) {
 		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`, "takeback_dtmf": `"*1"`, "moh": `"m"`, "ringback": `"r"`},
 	} {
 		for key := range load4test(t).module(module).properties {
-			if keys[key] == "" && !slices.Contains(built[module], key) {
+			if keys[key] == "" && !slices.Contains(actions.Declared()[module].Keys, key) {
 				t.Errorf("%s: no case for %s", module, key)
 			}
 		}

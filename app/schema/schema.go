@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"metaflows/app/egress"
+	"metaflows/flows/calls"
 )
 
 //go:embed schemas/*.json
@@ -21,6 +22,7 @@ var files embed.FS
 type Schemas struct {
 	byName  map[string]*definition
 	blocked egress.Blocked
+	modules calls.Modules
 }
 
 // definition is one schema.
@@ -31,14 +33,15 @@ type definition struct {
 	defaults   []Member           // of the properties, in alphabetical order
 }
 
-// Load gives the schemas. blocked are the addresses that URLs in documents must not name. An error is a mistake in the
-// files.
-func Load(blocked egress.Blocked) (*Schemas, error) {
+// Load gives the schemas. blocked are the addresses that URLs in documents must not name; modules say which keys of their
+// schemas they obey, and are never run: one that is missing, or has no Run, this version cannot run. An error is a mistake in
+// the files.
+func Load(blocked egress.Blocked, modules calls.Modules) (*Schemas, error) {
 	byName, err := load()
 	if err != nil {
 		return nil, fmt.Errorf("schemas: %w", err)
 	}
-	return &Schemas{byName, blocked}, nil
+	return &Schemas{byName, blocked, modules}, nil
 }
 
 var load = sync.OnceValues(compile)

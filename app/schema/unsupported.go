@@ -1,6 +1,10 @@
 package schema
 
-import "slices"
+import (
+	"slices"
+
+	"metaflows/flows/calls"
+)
 
 // Warning is about something in a document that is stored and that this version cannot do (flows/README.md, Documents). Path is
 // dotted as a problem's; Code is "unsupported".
@@ -15,14 +19,6 @@ const unsupported = "unsupported"
 
 // maxWarnings that one answer tells.
 const maxWarnings = 100
-
-// built are the modules that this version runs, and the keys of their schemas that it obeys (package actions).
-var built = map[string][]string{
-	"hangup":      {},
-	"none":        {},
-	"record_call": {"action", "format", "time_limit"},
-	"transfer":    {"captures", "target", "timeout", "transfer_type"},
-}
 
 // Unsupported is what this version cannot do of a document's numbers and patterns, at every depth, in the document's order:
 // 100 warnings or some 32 KiB at most, and of each path no more than its beginning. The document is not changed.
@@ -70,32 +66,32 @@ func (s *Schemas) notBuilt(module string, data *Value) (lacks []lack) {
 	if d == nil {
 		return nil // a mistake, and told as one
 	}
-	obeyed, ok := built[module]
-	if !ok {
+	runs := s.modules[module]
+	if runs.Run == nil {
 		return []lack{{[]string{"module"}, "module " + module + " is stored, but this version cannot run it"}}
 	}
 	if data == nil || data.Kind != Object {
 		return nil
 	}
 	for _, m := range data.Members {
-		if message := d.notObeyed(module, obeyed, m); message != "" {
+		if message := d.notObeyed(runs, m); message != "" {
 			lacks = append(lacks, lack{[]string{"data", m.Key}, message})
 		}
 	}
 	return lacks
 }
 
-func (d *definition) notObeyed(module string, obeyed []string, m Member) string {
-	is := func(key, value string) bool { return m.Key == key && m.Value.Kind == String && m.Value.Text == value }
-	switch {
-	case module == "transfer" && is("transfer_type", "attended"):
-		return "attended transfers are stored, but this version cannot do them; the action will fail"
-	case module == "record_call" && is("format", "mp3"):
-		return "this version records wav only; the action will fail"
-	case d.properties[m.Key] == nil, slices.Contains(obeyed, m.Key), d.isDefault(m.Key, m.Value):
+func (d *definition) notObeyed(module calls.Module, m Member) string {
+	if d.properties[m.Key] == nil || d.isDefault(m.Key, m.Value) {
 		return ""
-	case module == "record_call" && m.Key == "url":
-		return "this version does not deliver recordings to a URL; the file stays in Asterisk's recording folder"
+	}
+	for _, l := range module.Lacks {
+		if l.Key == m.Key && (l.Value == "" || m.Value.Kind == String && m.Value.Text == l.Value) {
+			return l.Message
+		}
+	}
+	if slices.Contains(module.Keys, m.Key) {
+		return ""
 	}
 	return m.Key + " is stored, but this version does not obey it"
 }

@@ -12,7 +12,7 @@ import (
 
 // openDirectory makes the directory over its records, which begin with what is known from a file, as documents do.
 func (s *process) openDirectory() error {
-	schemas, err := schema.Load(egress.Blocked{}) // entries have no URLs that are called
+	schemas, err := schema.Load(egress.Blocked{}, nil) // entries have no modules, and no URLs that are called
 	if err != nil {
 		return err
 	}

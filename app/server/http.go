@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/app/auth"
 	"metaflows/app/broker"
 	"metaflows/app/egress"
@@ -25,7 +26,7 @@ func (s *process) loadSchemas() error {
 	if err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
 	}
-	s.schemas, err = schema.Load(blocked)
+	s.schemas, err = schema.Load(blocked, actions.Declared())
 	return err
 }
 

@@ -3,6 +3,8 @@ package calls
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // Next says how a flow goes on after a node: Continue, Stop or Branch.
@@ -36,15 +38,33 @@ type Module struct {
 	// Resume goes on, after a restart, with a run that had noted data on a leg by Task.Checkpoint. The call is held until it
 	// returns. nil: what the module does needs no checkpoint.
 	Resume func(t *Task, noted *Leg, data json.RawMessage) (Next, error)
+
+	// Keys are those of its data that it obeys, in the order of its data's fields: a document that has others of its schema is
+	// told so. Define takes them from the data.
+	Keys []string
+	// Lacks are what else it does not do of its schema, or what is to be told of that in words of its own.
+	Lacks []Lack
+	// URL is the key of its data that names a URL which it calls, "" for none: a document whose URL leads to where nobody is to
+	// be called from here is refused.
+	URL string
+}
+
+// Lack is what a module does not do although its schema has it.
+type Lack struct {
+	Key string
+	// Value is the only one with which the key is not obeyed; "": it never is.
+	Value string
+	// Message says to who has written it what becomes of that.
+	Message string
 }
 
 // Modules are the modules there are, by name.
 type Modules map[string]Module
 
-// Define makes a module from a function that takes its data decoded onto a copy of the defaults. Unknown keys are
-// ignored, as in Kazoo's schemas.
+// Define makes a module from a function that takes its data, a struct, decoded onto a copy of the defaults. Its fields' json
+// tags are the keys that are obeyed. Unknown keys are ignored, as in Kazoo's schemas.
 func Define[D any](name string, defaults D, run func(*Task, D) (Next, error)) Module {
-	return Module{Name: name, Run: func(t *Task, raw json.RawMessage) (Next, error) {
+	return Module{Name: name, Keys: keysOf(reflect.TypeFor[D]()), Run: func(t *Task, raw json.RawMessage) (Next, error) {
 		data := defaults
 		if len(raw) > 0 {
 			if err := json.Unmarshal(raw, &data); err != nil {
@@ -53,4 +73,14 @@ func Define[D any](name string, defaults D, run func(*Task, D) (Next, error)) Mo
 		}
 		return run(t, data)
 	}}
+}
+
+// keysOf are the keys of JSON that a struct takes.
+func keysOf(data reflect.Type) (keys []string) {
+	for _, f := range reflect.VisibleFields(data) {
+		if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key != "" && key != "-" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
