@@ -21,7 +21,7 @@ func (s *Set) hangup() calls.Module {
 		if err := t.Part(leg); err != nil { // nothing is switched on it any more
 			return calls.Stop, err
 		}
-		ended := t.Beside(leg, func() error { return s.pbx.Hangup(leg.ID, causeNormal) })
+		ended := t.Beside(leg.Lane(), func() error { return s.pbx.Hangup(leg.ID, causeNormal) })
 		if peer != nil && !peer.Goes && !t.Call.Held() {
 			peer.Ending = s.pbx.Hangup(peer.ID, causeNormal) == nil // else the call's end does it
 		}

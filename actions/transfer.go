@@ -124,7 +124,7 @@ func (x *blindTransfer) run() error {
 		return err
 	}
 	// Its end must not be the transferee's any more, also if it hangs up now.
-	untied := x.t.Beside(x.transferor, func() error {
+	untied := x.t.Beside(x.transferor.Lane(), func() error {
 		return x.pbx.SetVariables(x.transferor.ID, map[string]string{calls.VarPartner: ""})
 	})
 	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{

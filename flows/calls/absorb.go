@@ -114,7 +114,7 @@ func (c *Call) addAgain(leg *Leg, absorb bool) {
 	asked, unknown, torn := leg.asked, leg.unknown, leg.torn
 	leg.asked, leg.unknown, leg.torn, leg.turning = absorb, false, false, true
 	leg.joins = append(leg.joins, absorb)
-	c.carry(leg, func() error { return c.calls.cfg.Line.AddToBridge(bridge, channel, absorb) }, func(err error) {
+	c.carry(leg.Lane(), func() error { return c.calls.cfg.Line.AddToBridge(bridge, channel, absorb) }, func(err error) {
 		leg.turning = false
 		if err == nil && len(leg.joins) > 1 { // an earlier one was never confirmed, and will not be
 			leg.joins = leg.joins[len(leg.joins)-1:]

@@ -29,16 +29,17 @@ type Call struct {
 	entered     map[string]bool // channels of this call whose entry into the application is known
 	knowing     []string        // accounts that were told of the call
 	mail        *mailbox
-	done        chan struct{}   // closed when it has ended in this process
-	main        *Task           // that its channels' entry has begun: the call is over when it returns
-	all         []*Leg          // also those that have left
-	left        []*Leg          // those
-	company     []*Leg          // all, those too that were never connected
-	tallied     int             // legs that the process knows of
-	told        map[string]bool // ids of what was published about the call
-	logged      map[string]bool // kinds of its notices of which the log has a line
-	ender       *Leg            // whose going has ended the talk
-	first       func()          // publishes what comes before all else; nil when that was done
+	done        chan struct{}    // closed when it has ended in this process
+	main        *Task            // that its channels' entry has begun: the call is over when it returns
+	all         []*Leg           // also those that have left
+	left        []*Leg           // those
+	lanes       map[string]*Lane // of its bridge and its recordings, by id
+	company     []*Leg           // all, those too that were never connected
+	tallied     int              // legs that the process knows of
+	told        map[string]bool  // ids of what was published about the call
+	logged      map[string]bool  // kinds of its notices of which the log has a line
+	ender       *Leg             // whose going has ended the talk
+	first       func()           // publishes what comes before all else; nil when that was done
 	ids         []string
 	tasks       []*Task
 	fresh       []*Task
@@ -294,6 +295,11 @@ func (t *Task) EndOthers() { t.Call.endTasks(t, ErrCallEnded) }
 func (c *Call) endTasks(except *Task, why error) {
 	c.over = why
 	c.fresh, c.matched = nil, nil
+	for _, t := range c.tasks {
+		if t != except {
+			t.withdraw() // before the first one puts something back
+		}
+	}
 	for _, t := range slices.Clone(c.tasks) {
 		if t != except {
 			t.end(why)
@@ -327,7 +333,7 @@ func (c *Call) finish(rest []Event) {
 	}
 	for _, leg := range c.Legs {
 		leg.stopKeys()
-		leg.courier.drop()
+		leg.lane.drop()
 	}
 	c.calls.legs.Add(int64(-c.tallied))
 	if over := c.calls.cfg.Over; over != nil && !detached {

@@ -19,20 +19,23 @@
 // nothing to lock. Everything reaches it through its mailbox: what Asterisk says, timers, answers to asynchronous
 // commands, the end of the process. Events of one call are handled in the order in which they were delivered.
 //
-// A Task is a coroutine of its call (iter.Pull): at any moment either the call or exactly one of its tasks runs. A task
-// that is in a command blocks its call, and only its call. Await is for the task's own coroutine; work beside it is begun
-// with Task.Go, never with a go statement.
+// A Task is a coroutine of its call (iter.Pull): at any moment either the call or exactly one of its tasks runs. Await is for
+// the task's own coroutine; work beside it is begun with Task.Go, never with a go statement.
 //
-// A courier is a goroutine while it has something to do: commands for one leg that may take long, the relay of digits and
-// the switching of absorb, leave the call's goroutine that way, in order for each leg; their answers come back as events.
+// A Lane is a goroutine while it has something to do. By it requests leave the call's goroutine, one after another for each
+// leg, bridge and recording, and their answers come back as events: the relay of digits, the switching of absorb, and what
+// tasks ask by Task.Do, which wait for the answer while the call goes on. A request about a recording is in the recording's
+// lane alone, so that nothing else on the call waits behind it. What is no request to the telephone system, and may take long,
+// is Task.Off. A task that asks without either blocks its call, and only its call.
 //
 // A Rehearsal is a call without any of these: it has a time of its own and plays on the goroutine that runs it.
 //
-// Locks: a mailbox's, a courier's, the Registry's. None is held while calling out.
+// Locks: a mailbox's, a lane's, the Registry's. None is held while calling out.
 //
 // # Endings
 //
-// When a call is over its tasks' waits return ErrCallEnded and their defers still work. When the process stops the PBX
+// When a call is over its tasks' waits return ErrCallEnded, also those for an answer, and their defers still work: what they
+// ask goes behind what is under way in its lane, and the call's end waits for it. When the process stops the PBX
 // refuses every command first; then waits return ErrDetached, and nothing is undone that a restart takes up. The same when
 // another process takes the application over: its calls are that one's, and found anew when it is taken back.
 package calls

@@ -119,7 +119,7 @@ func (c *Call) relayTo(from, to *Leg, digits string, pauses []time.Duration, don
 	channel, began := to.ID, c.clock.now()
 	first := began.Add(relayLead - c.offset)
 	c.sent(to, first, first.Add(relayTime(len(digits))))
-	c.carry(to, func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
+	c.carry(to.Lane(), func() error { return c.calls.cfg.Line.SendDigits(channel, digits) }, func(err error) {
 		if late := c.clock.now().Add(-relayGap - c.offset); late.Sub(first.Add(relayTime(len(digits)))) > relayLate {
 			c.sent(to, first, late) // something else had kept the channel busy before
 		}
@@ -166,35 +166,12 @@ func relayTime(digits int) time.Duration {
 	return time.Duration(digits)*(100*time.Millisecond+relayGap) - relayGap
 }
 
-// carry runs a command for a leg outside of the call's goroutine, after those sent for it before; then runs on the
-// call's goroutine.
-func (c *Call) carry(leg *Leg, command func() error, then func(error)) {
-	leg.busy++
-	c.clock.carry(leg, command, func(err error) {
-		c.post(carried{func(err error) { leg.busy--; then(err) }, err})
-	})
-}
-
 // SendDigits plays digits to a leg and returns when it has heard them. They should be few at a time: everything else for the
 // leg waits meanwhile.
 func (t *Task) SendDigits(leg *Leg, digits string) error {
 	channel, first := leg.ID, t.Call.clock.now().Add(relayLead-t.Call.offset)
 	t.Call.sent(leg, first, first.Add(relayTime(len(digits))))
-	return t.Beside(leg, func() error { return t.Call.calls.cfg.Line.SendDigits(channel, digits) })()
-}
-
-// Beside sends a command for a leg without waiting for it, after those that are under way for the leg; the function that it
-// returns waits, and gives what the command has returned, or why it could not be waited for.
-func (t *Task) Beside(leg *Leg, command func() error) (wait func() error) {
-	done := false
-	var said error
-	t.Call.carry(leg, command, func(err error) { said, done = err, true })
-	return func() error {
-		if err := t.Until(0, func() bool { return done }); err != nil {
-			return err
-		}
-		return said
-	}
+	return t.Do(leg.Lane(), func() error { return t.Call.calls.cfg.Line.SendDigits(channel, digits) })
 }
 
 // stopKeys forgets a leg's keys: it hangs up, or is moved.
@@ -214,11 +191,4 @@ type keyTimer struct {
 	at  time.Time
 }
 
-// carried: a command of a courier has been answered.
-type carried struct {
-	then func(error)
-	err  error
-}
-
 func (keyTimer) event() {}
-func (carried) event()  {}

@@ -61,7 +61,7 @@ type Leg struct {
 	timerAt   time.Time // when the key timer is due; zero: none
 	timer     timer
 
-	courier courier
+	lane    Lane
 	bridged bool      // in the call's bridge, as far as we asked for
 	away    bool      // it has left that and not entered it again
 	left    time.Time // when it did, by Asterisk's clock
@@ -71,7 +71,6 @@ type Leg struct {
 	turning bool      // that request is under way
 	balked  bool      // it has failed; it is tried again after a while
 	torn    bool      // it may be waiting for the end of another's digit: see tear
-	busy    int       // commands at the courier
 	since   []change
 	former  string // the channel whose place this one has taken
 
@@ -136,6 +135,9 @@ func (l *Leg) Failed() bool { return l.Gone || l.refused }
 
 // Bridged: in the call's bridge, as far as this call has asked for.
 func (l *Leg) Bridged() bool { return l.bridged }
+
+// Lane is the leg's lane: requests about its channel go out in it, and what adds it to a bridge or takes it out.
+func (l *Leg) Lane() *Lane { return &l.lane }
 
 // Outsider: a leg without an account has no codes of its own and cannot transfer.
 func (l *Leg) Outsider() bool { return l.Owner.Account == "" }

@@ -10,14 +10,14 @@ import (
 
 // Rehearsal plays one answered call through in a time of its own, as fast as the machine can: the production call with its
 // legs, keypads, tasks and flows, but one goroutine, no clock and nobody to speak to. What the world would do is brought
-// by At; the call's Line says with Takes how long a command would have taken. It is not safe for concurrent use.
+// by At; the call's Line says with Takes how long a request would have taken. It is not safe for concurrent use.
 type Rehearsal struct {
 	call *Call
 	time time.Time
 	took time.Duration
 	plan plan
 	seq  int
-	lane map[*Leg][]func() // commands of a leg that wait; present while one is under way
+	lane map[*Lane][]func() // requests that wait; present while one is under way
 	over bool
 
 	// Matched hears of every code that was found, when its flow is about to begin; run begins the ids of its actions.
@@ -27,7 +27,7 @@ type Rehearsal struct {
 // NewRehearsal makes a call of these legs, answered at the given time, whose bridge they join in order. Of cfg it takes
 // Line, Publisher, Modules, Log, Effective and Absorb; of these Line and what Modules run are called from within Run.
 func NewRehearsal(cfg Config, at time.Time, legs ...*Leg) (*Rehearsal, error) {
-	r := &Rehearsal{time: at, lane: map[*Leg][]func(){}}
+	r := &Rehearsal{time: at, lane: map[*Lane][]func(){}}
 	r.call = New(cfg).newCall("rehearsal")
 	r.call.clock = r
 	for _, leg := range legs {
@@ -71,7 +71,7 @@ func (r *Rehearsal) At(at time.Time, happen func()) *Happening {
 // Deliver gives the call an event, behind those that it has not taken yet.
 func (r *Rehearsal) Deliver(ev Event) { r.call.post(ev) }
 
-// Takes says how long the command takes that the Line is carrying out.
+// Takes says how long the request takes that is being carried out: the Line's, or one of Task.Do and Task.Off.
 func (r *Rehearsal) Takes(d time.Duration) { r.took = d }
 
 // Run lets everything happen that is due until a time, and at most so many happenings, and says whether nothing is pending
@@ -119,28 +119,31 @@ func (r *Rehearsal) after(d time.Duration, then func()) timer {
 	return r.At(r.time.Add(max(0, d)), then)
 }
 
-// carry is what a courier does.
-func (r *Rehearsal) carry(leg *Leg, command func() error, then func(error)) {
+// carry is what a lane does.
+func (r *Rehearsal) carry(lane *Lane, command func() error, then func(error)) {
 	job := func() {
 		r.took = 0
 		err := command()
 		r.At(r.time.Add(r.took), func() {
 			then(err)
-			if waiting := r.lane[leg]; len(waiting) > 0 {
-				r.lane[leg] = waiting[1:]
+			if waiting := r.lane[lane]; len(waiting) > 0 {
+				r.lane[lane] = waiting[1:]
 				waiting[0]()
 			} else {
-				delete(r.lane, leg)
+				delete(r.lane, lane)
 			}
 		})
 	}
-	if waiting, busy := r.lane[leg]; busy {
-		r.lane[leg] = append(waiting, job)
+	if waiting, busy := r.lane[lane]; busy {
+		r.lane[lane] = append(waiting, job)
 		return
 	}
-	r.lane[leg] = nil
+	r.lane[lane] = nil
 	job()
 }
+
+// carryOut asks at once: nothing else of the rehearsal is to come any more.
+func (r *Rehearsal) carryOut(_ *Lane, request func() error) error { return request() }
 
 // Happening is something that is to happen.
 type Happening struct {

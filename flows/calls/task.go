@@ -4,12 +4,13 @@ import (
 	"errors"
 	"iter"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
 // Task is one piece of straight-line work on a call: the dialling, an action, the tone that it plays. It is a coroutine
 // of its call's goroutine: at any moment either the call or exactly one of its tasks runs, so tasks share the call's
-// state without locks. A task blocks the call while it is in a command and lets it go on while it awaits.
+// state without locks. A task lets the call go on while it awaits, and so while it waits for the answer to what it asks by Do.
 type Task struct {
 	Call *Call
 	// Leg is the presser, the module's self; nil for the task that a channel's entry starts.
@@ -25,10 +26,11 @@ type Task struct {
 	running bool
 	want    func(Event) bool // what it awaits
 	until   func() bool
-	tick    uint64 // generation of its timer
-	result  error  // how the wait ended
-	ending  error  // no wait works any more
-	err     error  // what the body returned
+	tick    uint64       // generation of its timer
+	result  error        // how the wait ended
+	asked   *atomic.Bool // withdraws the request that it waits for
+	ending  error        // no wait works any more
+	err     error        // what the body returned
 }
 
 // start makes the coroutine; body does not run yet.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,14 @@ func isLost(channel string) func(Event) bool {
 // taskStory collects what tasks say, with the time in ms.
 type taskStory struct {
 	began time.Time
+
+	mu    sync.Mutex // requests leave the call's goroutine
 	lines []string
 }
 
 func (s *taskStory) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.lines = append(s.lines, fmt.Sprintf("%d ", time.Since(s.began).Milliseconds())+fmt.Sprintf(format, args...))
 }
 

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// TestCourier: jobs run one after another in their order, the sender does not wait, and no goroutine stays (the bubble
+// TestLane: jobs run one after another in their order, the sender does not wait, and no goroutine stays (the bubble
 // would fail).
-func TestCourier(t *testing.T) {
+func TestLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var q courier
+		var lane Lane
 		var ran []int
 		began := time.Now()
 		for i := range 5 {
-			q.send(func() {
+			lane.send(func() {
 				time.Sleep(100 * time.Millisecond)
 				ran = append(ran, i)
 			})
@@ -28,7 +28,7 @@ func TestCourier(t *testing.T) {
 		if !slices.Equal(ran, []int{0, 1, 2, 3, 4}) {
 			t.Errorf("ran %v", ran)
 		}
-		q.send(func() { ran = append(ran, 5) }) // after it had nothing to do
+		lane.send(func() { ran = append(ran, 5) }) // after it had nothing to do
 		synctest.Wait()
 		if len(ran) != 6 {
 			t.Error("a later job did not run")
@@ -36,19 +36,19 @@ func TestCourier(t *testing.T) {
 	})
 }
 
-// TestCourierDrop: what has not begun is forgotten, what has begun ends.
-func TestCourierDrop(t *testing.T) {
+// TestLaneDrop: what has not begun is forgotten, what has begun ends.
+func TestLaneDrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var q courier
+		var lane Lane
 		var ran []int
 		for i := range 3 {
-			q.send(func() {
+			lane.send(func() {
 				time.Sleep(100 * time.Millisecond)
 				ran = append(ran, i)
 			})
 		}
 		time.Sleep(50 * time.Millisecond)
-		q.drop()
+		lane.drop()
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if !slices.Equal(ran, []int{0}) {
