@@ -44,6 +44,7 @@ type Keypad struct {
 	absorb     bool // mode armed: keys are kept from the others while a collector is armed
 	collectors []*Collector
 	held       []heldKey // fate undecided: from the first armed collector's binding digit on
+	last       heldKey   // the last key, once its fate is settled; none where nobody would hear it
 	outbox     []byte    // no code and not heard: to be relayed
 	relaying   bool
 	closed     bool // nobody listens any more
@@ -82,12 +83,30 @@ func (k *Keypad) Press(key byte, absorbed bool, began, at time.Time) {
 	k.release()
 }
 
-// Correct says of the last key, if its fate is still open, whether it was kept from the other party after all.
+// Correct says of the last key whether it was kept from the other party after all. Once it was relayed that is too late.
 func (k *Keypad) Correct(absorbed bool) {
+	absorbed = absorbed && k.absorb
 	if n := len(k.held); n > 0 {
-		k.held[n-1].absorbed = absorbed && k.absorb
+		k.held[n-1].absorbed = absorbed
+		return
 	}
+	if k.last == (heldKey{}) || k.last.absorbed == absorbed {
+		return
+	}
+	switch n := len(k.outbox); {
+	case k.last.swallowed:
+	case absorbed:
+		k.outbox = append(k.outbox, k.last.key)
+	case n > 0: // it is the last of them
+		k.outbox = k.outbox[:n-1]
+	default:
+		return
+	}
+	k.last.absorbed = absorbed
 }
+
+// Swallowed says of the last key that it is part of a code, or its end: the others are not to hear it.
+func (k *Keypad) Swallowed() bool { return len(k.held) == 0 && k.last.swallowed }
 
 // Expire ends every sequence whose time was over at now, as if its timer had come in time.
 func (k *Keypad) Expire(now time.Time) {
@@ -136,7 +155,7 @@ func (k *Keypad) Relayed() { k.relaying = false }
 // Forget gives up what was to be relayed, also of sequences that are still open: whom it was meant for is not there any
 // more. What is a code remains one.
 func (k *Keypad) Forget() {
-	k.outbox = k.outbox[:0]
+	k.outbox, k.last = k.outbox[:0], heldKey{}
 	for i := range k.held {
 		k.held[i].absorbed = false
 	}
@@ -147,7 +166,7 @@ func (k *Keypad) Drop() {
 	for _, c := range k.collectors {
 		c.armed, c.lapsed = false, false
 	}
-	k.held, k.outbox = k.held[:0], k.outbox[:0]
+	k.held, k.outbox, k.last = k.held[:0], k.outbox[:0], heldKey{}
 }
 
 // Close ends every sequence for good, as no code: what was kept from the others, and what is pressed until they hear the
@@ -244,6 +263,7 @@ func (k *Keypad) release() {
 		if h.absorbed && !h.swallowed {
 			k.outbox = append(k.outbox, h.key)
 		}
+		k.last = h
 	}
 	k.held = append(k.held[:0], k.held[n:]...)
 	for _, c := range k.collectors {

@@ -442,3 +442,47 @@ func TestKeypadDocumentChange(t *testing.T) {
 		t.Errorf("reports %s", got)
 	}
 }
+
+// TestKeypadCorrect: a key that Asterisk puts back begins when it was let go of already. Whether it was kept from the other party
+// is known then, and it is relayed if so: once, and never if it is part of a code.
+func TestKeypadCorrect(t *testing.T) {
+	for _, c := range []struct {
+		about    string
+		keys     string
+		absorbed bool // the last one, as it seems when it is told
+		correct  []bool
+		relayed  bool // before that
+		want     string
+	}{
+		{"no code, it was kept", "*5", false, []bool{true}, false, "5"},
+		{"no code, it was heard", "*5", true, []bool{false}, false, ""},
+		{"no code, it was kept after all", "*5", true, []bool{false, true}, false, "5"},
+		{"no code, it was relayed", "*5", true, []bool{false, true}, true, ""},
+		{"a code", "*9", false, []bool{true}, false, ""},
+		{"the binding digit twice", "**", false, []bool{true}, false, ""},
+		{"not let go of yet", "*8", false, []bool{true}, false, ""},
+	} {
+		s := newPadSim(true, padCollector(t, "9 81", true))
+		last := len(c.keys) - 1
+		for i := range len(c.keys) {
+			s.Press(c.keys[i], i == last && c.absorbed, padEpoch, padEpoch)
+		}
+		if c.relayed {
+			s.Relay()
+			s.Relayed()
+		}
+		for _, absorbed := range c.correct {
+			s.Correct(absorbed)
+		}
+		if got := s.Relay(); got != c.want {
+			t.Errorf("%s: %q is relayed, want %q", c.about, got, c.want)
+		}
+		if got, want := s.Swallowed(), c.keys == "*9" || c.keys == "**"; got != want {
+			t.Errorf("%s: swallowed is %v", c.about, got)
+		}
+		s.Drop()
+		if s.Correct(true); s.Relay() != "" {
+			t.Errorf("%s: something is left after Drop", c.about)
+		}
+	}
+}

@@ -15,7 +15,7 @@ func (c *Call) turn(leg *Leg) {
 	if len(c.Recordings) > 0 && !accompanied {
 		return
 	}
-	if want := leg.keypad.Absorb() && !c.hurried; want != leg.asked || leg.unknown {
+	if want := c.keeps(leg) && !c.hurried; want != leg.asked || leg.unknown {
 		at := c.keysUp(leg)
 		if want {
 			at = c.mayKeep(leg)
@@ -29,6 +29,12 @@ func (c *Call) turn(leg *Leg) {
 	if leg.torn && accompanied {
 		c.addAgain(leg, leg.asked)
 	}
+}
+
+// keeps says that a leg's keys are to be kept from the others: its keypad wants it, or the last key of a code was put back and
+// begins for the bridge in a moment.
+func (c *Call) keeps(leg *Leg) bool {
+	return leg.keypad.Absorb() || leg.echo.putBack && leg.keypad.Swallowed() && c.clock.now().Before(leg.calm)
 }
 
 // Asterisk tells of a key when it is released, so that one that is down is not known of. Right after the report of a key no

@@ -245,3 +245,63 @@ func TestCallRelayComesSecond(t *testing.T) {
 		r.end()
 	})
 }
+
+// TestCallCodeIsPutBack: a fast typist's code has been told, and its last key begins for the bridge only when the digit before it
+// is over. It is kept from the others all the same, and nothing is relayed.
+func TestCallCodeIsPutBack(t *testing.T) {
+	for _, keys := range []string{"*9", "**"} {
+		t.Run(keys, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newCallRig(t, nil)
+				r.document("acme", "9")
+				r.module("test", func(*Task) (Next, error) { return Stop, nil })
+				r.start()
+				tell := func(at int, key byte, hold time.Duration) {
+					time.Sleep(time.Until(r.began.Add(time.Duration(at) * time.Millisecond)))
+					now := time.Now()
+					r.calls.Deliver("a", Digit{Channel: "a", Key: key, Duration: hold, Stamp: now, Arrived: now})
+				}
+				tell(1000, '1', 100*time.Millisecond)
+				tell(1340, '*', 300*time.Millisecond) // begins then, and lasts until 1640
+				tell(1440, keys[1], 60*time.Millisecond)
+				tell(1685, keys[1], 60*time.Millisecond)
+				time.Sleep(10 * time.Second)
+				if got, want := r.asked(), "1665 absorb a; 6440 pass a"; got != want {
+					t.Errorf("asked of the line: %s, want %s", got, want)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
+// TestCallClocks: the ids of events are of Asterisk's clock, whichever key or time has made them: two of the same presser are told
+// apart though ours is late by just what is between them.
+func TestCallClocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCallRig(t, nil)
+		r.document("acme", "91")
+		r.start()
+		tell := func(keys string) {
+			for i := range len(keys) {
+				now := time.Now()
+				r.calls.Deliver("a", Digit{Channel: "a", Key: keys[i], Duration: 100 * time.Millisecond, Stamp: now.Add(20 * time.Second), Arrived: now})
+				synctest.Wait()
+			}
+		}
+		tell("*5") // told at 0, by Asterisk's clock at 20
+		time.Sleep(19200 * time.Millisecond)
+		tell("*9") // no code at 20, when its time is over, by Asterisk's clock at 40
+		time.Sleep(10 * time.Second)
+		r.end()
+		seen := map[string]bool{}
+		for _, n := range r.notices {
+			if n.Type == "code.unmatched" {
+				seen[n.ID] = true
+			}
+		}
+		if len(seen) != 2 {
+			t.Errorf("two that were no code have the ids %v", seen)
+		}
+	})
+}

@@ -18,6 +18,8 @@ const (
 	deafMemory = 10 * time.Second
 	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
 	oneFrame = 25 * time.Millisecond
+	// surelyHeard: a key that is down for so long when its phone is heard again has begun then, however inexactly that is known.
+	surelyHeard = 300 * time.Millisecond
 	// jitter is how exact the times of two reports are.
 	jitter = 10 * time.Millisecond
 	// lateness is how much later than due a digit that was put back may come again, on a machine with much to do.
@@ -64,8 +66,10 @@ func (e *echo) judge() {
 	d, begin := e.last, e.last.Stamp.Add(-e.last.Duration)
 	e.free, e.late, e.putBack = e.before.free, e.before.late, false
 	open := e.free.Add(minGap)
-	unsure := e.deaf.near(begin) || begin.Before(e.late.Add(minGap))
-	begin = e.deaf.over(begin) // the key that is still down then is heard from then on
+	heard := e.deaf.over(begin) // the key that is still down then is heard from then on
+	deaf := e.deaf.near(begin) && (d.Stamp.Sub(heard) < surelyHeard || heard.Before(e.late.Add(minGap+oneFrame)))
+	unsure := deaf || begin.Before(e.late.Add(minGap))
+	begin = heard
 	switch {
 	case !begin.Before(open) && begin.Before(d.Stamp):
 		e.begun, e.free = begin, later(d.Stamp, begin.Add(minDigit))

@@ -158,3 +158,20 @@ func TestEchoInDoubt(t *testing.T) {
 		}
 	}
 }
+
+// A key that is down for long when its phone is heard again has begun then: for the next ones the phone is not taken for busy as
+// long as the key was held.
+func TestEchoOfALongKeyIsCertain(t *testing.T) {
+	var e echo
+	base := time.Unix(100, 0)
+	ms := func(n int) time.Time { return base.Add(time.Duration(n) * time.Millisecond) }
+	e.sent(ms(0), ms(100)) // deaf until 600
+	e.hear(Digit{Key: '4', Duration: 2200 * time.Millisecond, Stamp: ms(2600)})
+	if busy := e.busy(); busy != 0 || !e.begun.Equal(ms(600)) {
+		t.Errorf("it began at %v, and Asterisk is taken for busy for %v", e.begun.Sub(base), busy)
+	}
+	e.hear(Digit{Key: '6', Duration: 140 * time.Millisecond, Stamp: ms(2860)})
+	if busy := e.busy(); busy != 0 {
+		t.Errorf("after the next one Asterisk is taken for busy for %v", busy)
+	}
+}

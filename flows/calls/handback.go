@@ -52,7 +52,7 @@ func (cs *Registry) HandBack(ctx context.Context) error {
 // handBack: the codes of the call end.
 func (c *Call) handBack(done func()) {
 	c.handed = done
-	c.stamp = c.clock.now()
+	c.stamp = c.clock.now().Add(-c.offset)
 	for _, leg := range c.Legs {
 		leg.keypad.Close()
 	}

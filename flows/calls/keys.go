@@ -55,7 +55,7 @@ func (c *Call) sent(to *Leg, begin, end time.Time) {
 func (c *Call) expireKeys(leg *Leg, at time.Time) {
 	leg.timerAt = time.Time{}
 	if leg.keypad != nil {
-		c.stamp = at
+		c.stamp = at.Add(-c.offset)
 		leg.keypad.Expire(at)
 	}
 }
@@ -79,7 +79,7 @@ func (c *Call) serveKeys(leg *Leg) {
 // arming says that another leg's keys are to be kept in a moment: a relay to it would come first, and hold that up to its end.
 func (c *Call) arming(leg *Leg) bool {
 	return slices.ContainsFunc(c.Peers(leg), func(l *Leg) bool {
-		return l.bridged && !l.balked && !l.asked && l.keypad.Absorb()
+		return l.bridged && !l.balked && !l.asked && c.keeps(l)
 	})
 }
 

@@ -36,10 +36,16 @@ type Code struct {
 
 // deaf: whoever's own phone is being sent a digit, or was until so long ago, cannot be added to the bridge again then, so that
 // what follows a binding digit may be heard (flows/README.md, Keeping keys). A relay has a silence before it, in which the
-// leg cannot be added again either (ari/ASTERISK.md, Absorb and relay).
+// leg cannot be added again either (ari/ASTERISK.md, Absorb and relay). Nor can it where nobody can say what the other is at.
 const (
 	deafBefore = 120 * time.Millisecond
 	deafAfter  = 330 * time.Millisecond
+)
+
+// deafTime is how long a phone is deaf for its own keys after a digit that it is sent, to a frame of audio.
+const (
+	deafTime = 500 * time.Millisecond
+	frame    = 25 * time.Millisecond
 )
 
 // pending is how long before an action takes somebody off the call digits may still wait to be relayed; they are dropped then.
@@ -56,7 +62,11 @@ func (s *Story) Judge(o Outcome, late time.Duration) error {
 			continue
 		}
 		r := s.meaning(o, who)
-		wrong = append(wrong, judgeHearing(who, listener, want(typed, told, r.fates, o.heardBy(who), o.Over), o.heardBy(listener)),
+		waited := s.meaning(o, listener).doubts
+		for _, d := range o.heardBy(who) {
+			waited = append(waited, span{d.From - deafBefore, d.To + deafAfter})
+		}
+		wrong = append(wrong, judgeHearing(who, listener, want(typed, told, r.fates, waited, o.Over), o.heardBy(listener)),
 			r.judgeActs(who, "is decided", o.Decided, o.Over, late), r.judgeActs(who, "acts", o.Begun, o.Over, late))
 	}
 	return errors.Join(wrong...)
@@ -64,11 +74,12 @@ func (s *Story) Judge(o Outcome, late time.Duration) error {
 
 // meaning is what the keys of somebody mean, as they were told. While the other holds a key that passes, nobody knows of that
 // key before it is released; but the own phone is deaf meanwhile, and a digit of it that is put back comes again when nobody
-// expects it (ari/ASTERISK.md, Digits).
+// expects it (ari/ASTERISK.md, Digits). When a phone becomes deaf, or ceases to be, is known to a packet: so nobody can say when a
+// key begins that is pressed or released just then, or is down when it ceases to be for a packet.
 func (s *Story) meaning(o Outcome, who string) *reader {
-	told := keysOf(o.Reported, who)
+	told, hears := keysOf(o.Reported, who), o.heardBy(who)
 	var down []span
-	for _, d := range o.heardBy(who) {
+	for _, d := range hears {
 		for _, k := range o.Reported {
 			if k.Who != who && k.Key == d.Key && k.Down <= d.From+slack && k.Up >= d.From {
 				down = append(down, span{d.From, k.Up + slack})
@@ -76,7 +87,13 @@ func (s *Story) meaning(o Outcome, who string) *reader {
 		}
 	}
 	return read(s.codes, told, func(i int) bool {
-		return slices.ContainsFunc(down, func(s span) bool { return s.holds(told[i].Up) })
+		k := told[i]
+		return slices.ContainsFunc(down, func(s span) bool { return s.holds(k.Up) }) ||
+			slices.ContainsFunc(hears, func(d Digit) bool {
+				again := d.To + deafTime
+				return (d.From-k.Down).Abs() < frame || (again-k.Up).Abs() < frame || again > k.Down && again < k.Up &&
+					slices.ContainsFunc(hears, func(next Digit) bool { return (again - next.From).Abs() < frame })
+			})
 	})
 }
 
@@ -127,19 +144,17 @@ func (o Outcome) heardBy(who string) (digits []Digit) {
 	return digits
 }
 
-// want is a pattern of what the other party may hear of somebody's keys, who hears digits itself.
-func want(typed, told []Key, fates []fate, hears []Digit, over time.Duration) string {
+// want is a pattern of what the other party may hear of somebody's keys, who cannot be added to the bridge at some times.
+func want(typed, told []Key, fates []fate, waited []span, over time.Duration) string {
 	var b strings.Builder
 	for i, k := range told {
 		f := fates[i]
 		switch {
 		case over > 0 && k.Up > over:
-			continue
+			f = perhaps // it is down then
 		case over > 0 && f == heard && k.Up > over-pending:
 			f = perhaps
-		case f == kept && slices.ContainsFunc(hears, func(d Digit) bool {
-			return k.Up > d.From-deafBefore && typed[i].Down < d.To+deafAfter
-		}):
+		case f == kept && slices.ContainsFunc(waited, func(w span) bool { return k.Up > w.from && typed[i].Down < w.to }):
 			f = perhaps
 		}
 		switch f {
@@ -150,6 +165,9 @@ func want(typed, told []Key, fates []fate, hears []Digit, over time.Duration) st
 		case unsure:
 			b.WriteString(regexp.QuoteMeta(string(k.Key)) + "{0,2}")
 		}
+	}
+	if over > 0 && len(told) < len(typed) { // that one may be down then, and never be told of
+		b.WriteString(regexp.QuoteMeta(string(typed[len(told)].Key)) + "?")
 	}
 	return b.String()
 }

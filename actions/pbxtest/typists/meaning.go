@@ -64,7 +64,7 @@ func (r *reader) press(k Key, twice bool) {
 	r.fates = append(r.fates, heard)
 	last := len(r.fates) - 1
 	if r.lost && k.Down > r.last+digitTimeout+slack {
-		r.lost, r.armed, r.lapsed = false, false, false
+		r.lost = false
 	}
 	open := r.armed || r.lapsed
 	if twice || open && (near(k.Up, r.deadline) || near(k.Down, r.deadline)) {
@@ -116,7 +116,7 @@ func (r *reader) lose(open bool) {
 	for i := max(from, 0); i < len(r.fates); i++ {
 		r.fates[i] = unsure
 	}
-	r.lost = true
+	r.lost, r.armed, r.lapsed = true, false, false
 	r.doubts = append(r.doubts, span{r.last - slack, 0})
 }
 

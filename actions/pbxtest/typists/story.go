@@ -216,7 +216,7 @@ func (s *Story) Length() (last time.Duration) {
 func (s *Story) Held(by string, digit byte, from time.Duration) time.Duration {
 	held := 100 * time.Millisecond
 	for _, k := range s.Keys {
-		if k.Who != by && k.Key == digit && k.Down <= from {
+		if k.Who != by && k.Key == digit && k.Down <= from && from <= k.Up+frame {
 			held = max(100*time.Millisecond, k.Up-k.Down)
 		}
 	}
