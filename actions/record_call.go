@@ -25,6 +25,7 @@ type recordData struct {
 func (s *Set) recordCall() calls.Module {
 	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
 	m.Owned, m.URL = true, "url"
+	m.Reasons = calls.Reasons{"invalid_id": calls.WrongRequest, "not_recording": calls.WrongMoment, "not_recorded": calls.Asterisk}
 	m.Lacks = []calls.Lack{
 		{Key: "format", Value: "mp3", Message: "this version records wav only; the action will fail"},
 		{Key: "url", Message: "this version does not deliver recordings to a URL; the file stays in Asterisk's recording folder"},

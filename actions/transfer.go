@@ -37,6 +37,11 @@ const reachedTime = time.Second
 func (s *Set) transfer() calls.Module {
 	m := calls.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
 	m.Owned, m.Resume = true, s.resumeTransfer
+	m.Reasons = calls.Reasons{
+		"invalid_target": calls.WrongRequest, "no_context": calls.WrongRequest, "no_extension": calls.WrongRequest,
+		"in_progress": calls.WrongMoment, "not_two_legs": calls.WrongMoment,
+		"busy": calls.Others, "congestion": calls.Others, "no_answer": calls.Others, "transferee_gone": calls.Others, "unreachable": calls.Others,
+	}
 	m.Lacks = []calls.Lack{{Key: "transfer_type", Value: "attended", Message: "attended transfers are stored, but this version cannot do them; the action will fail"}}
 	return m
 }

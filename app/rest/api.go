@@ -12,6 +12,7 @@ import (
 	"metaflows/app/simulate"
 	"metaflows/app/store"
 	"metaflows/flows"
+	"metaflows/flows/calls"
 )
 
 // Documents are where the API keeps documents. *store.Store is one; its errors are ErrInvalid, ErrTooLarge, ErrConflict,
@@ -48,6 +49,7 @@ type Config struct {
 	Documents     Documents
 	Schemas       *schema.Schemas
 	Authenticator Authenticator
+	Modules       calls.Modules      // as they tell about themselves; they are not run
 	Simulator     simulate.Simulator // its Conflicts are those of Schemas
 	APIKeys       APIKeys
 	Directory     Directory // nil: there is none, and every account, user and device may have documents

@@ -159,7 +159,7 @@ type lab struct {
 	testing.TB
 	api   *API
 	docs  *memory
-	calls *calls
+	calls *liveCalls
 	parts []Part
 	log   *strings.Builder
 	spent []string      // what the limiter was asked
@@ -180,7 +180,7 @@ func (l limiter) GiveBack(client, account string, cost int) {
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, calls: &calls{}, log: &strings.Builder{}}
+	l := &lab{TB: t, docs: &memory{docs: map[store.Place]store.Document{}}, calls: &liveCalls{}, log: &strings.Builder{}}
 	blocked, err := egress.Parse(egress.Default)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func newLab(t testing.TB) *lab {
 	}
 	keys, _ := newKeys(t)
 	api, err := New(Config{
-		Documents: l.docs, Schemas: schemas, Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
+		Documents: l.docs, Schemas: schemas, Modules: actions.Declared(), Authenticator: people, APIKeys: keys, Node: "n1", Version: "1.2.3",
 		Simulator: simulate.Simulator{Absorb: true, Modules: actions.New(actions.Config{}).Modules()},
 		Owners:    devices{"acme/desk": "alice", "acme/bobs": "bob", "other/desk": "alice"}, Strangers: limiter{l}, Known: limiter{l}, Live: l.calls, Log: slog.New(slog.NewTextHandler(l.log, nil)), Parts: func() []Part { return l.parts },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "metaflows_calls 1") }),

@@ -9,6 +9,7 @@ import (
 
 	"metaflows/app/live"
 	"metaflows/app/schema"
+	"metaflows/flows/calls"
 )
 
 // channelAction is what a POST to a channel can ask for (app/rest/README.md, Channels): the module that does it, which
@@ -155,7 +156,7 @@ func (a *API) tellReply(x *exchange, r live.Reply, reply string) {
 		}
 		x.accept(status, reply)
 	case live.Failed:
-		x.failed(r.Outcome)
+		a.failed(x, r.Outcome)
 	default:
 		a.refused(x, r.Error)
 	}
@@ -178,22 +179,27 @@ func (a *API) refused(x *exchange, why *live.Refusal) {
 	}
 }
 
-// failed answers with the error that a module gave. What a wrong request is the reason of is a 400, what the others or the
-// moment are is a 409, what Asterisk is a 502.
-func (x *exchange) failed(o *live.Outcome) {
+// failed answers with the error that a module gave, by what it says of its reasons. What a wrong request is the reason of is a
+// 400, what the others or the moment are is a 409, what Asterisk is a 502.
+func (a *API) failed(x *exchange, o *live.Outcome) {
 	data := map[string]string{"message": o.Message, "cause": o.Reason}
 	switch o.Reason {
 	case "forbidden":
 		x.fail(http.StatusForbidden, "forbidden", data)
+		return
 	case "not_two_legs":
 		x.invalid(schema.One("other_leg_call_id", "required", schema.Detail{"message": notBridged}))
-	case "invalid_data", "invalid_target", "invalid_id", "no_context", "no_extension", "unsupported":
-		x.fail(http.StatusBadRequest, o.Reason, data)
-	case "error", "not_recorded", "unavailable":
-		x.fail(http.StatusBadGateway, "bad_gateway", data)
+		return
 	case "too_many":
 		x.w.Header().Set("Retry-After", "2")
 		x.fail(http.StatusTooManyRequests, "too_many_requests", data)
+		return
+	}
+	switch a.cfg.Modules[o.Module].Kind(o.Reason) {
+	case calls.WrongRequest:
+		x.fail(http.StatusBadRequest, o.Reason, data)
+	case calls.Asterisk:
+		x.fail(http.StatusBadGateway, "bad_gateway", data)
 	default:
 		x.fail(http.StatusConflict, o.Reason, data)
 	}

@@ -13,8 +13,8 @@ import (
 	"metaflows/app/live"
 )
 
-// calls are Live: one call of alice of acme with an outsider, and one of bob.
-type calls struct {
+// liveCalls are Live: one call of alice of acme with an outsider, and one of bob.
+type liveCalls struct {
 	sent  []string
 	waits []time.Duration
 	keys  []string
@@ -24,7 +24,7 @@ type calls struct {
 	alone bool // alice's other leg has gone
 }
 
-func (c *calls) all(account string) (all []live.Channel) {
+func (c *liveCalls) all(account string) (all []live.Channel) {
 	if account != "acme" || c.later {
 		return []live.Channel{}
 	}
@@ -42,14 +42,14 @@ func (c *calls) all(account string) (all []live.Channel) {
 	return all
 }
 
-func (c *calls) Channels(account string, f live.Filter) []live.Channel {
+func (c *liveCalls) Channels(account string, f live.Filter) []live.Channel {
 	return slices.DeleteFunc(c.all(account), func(x live.Channel) bool {
 		his, _ := c.His(account, x.UUID, f.His)
 		return f.User != "" && x.OwnerID != f.User || f.Device != "" && x.AuthorizingID != f.Device || f.His != "" && !his
 	})
 }
 
-func (c *calls) All() []live.Listed {
+func (c *liveCalls) All() []live.Listed {
 	all := []live.Listed{}
 	for _, x := range c.all("acme") {
 		all = append(all, live.Listed{Account: "acme", Channel: x})
@@ -57,7 +57,7 @@ func (c *calls) All() []live.Listed {
 	return all
 }
 
-func (c *calls) Channel(account, id string) (live.Details, bool) {
+func (c *liveCalls) Channel(account, id string) (live.Details, bool) {
 	for _, x := range c.all(account) {
 		if x.UUID == id {
 			legs := []live.Leg{x.Leg}
@@ -70,15 +70,15 @@ func (c *calls) Channel(account, id string) (live.Details, bool) {
 	return live.Details{}, false
 }
 
-func (c *calls) His(account, id, user string) (his, known bool) {
+func (c *liveCalls) His(account, id, user string) (his, known bool) {
 	d, ok := c.Channel(account, id)
 	c.later = false
 	return ok && (d.OwnerID == user || d.Outsider && user == "alice"), ok
 }
 
-func (c *calls) Knows() bool { return !c.early }
+func (c *liveCalls) Knows() bool { return !c.early }
 
-func (c *calls) Do(_ context.Context, cmd live.Command) live.Reply {
+func (c *liveCalls) Do(_ context.Context, cmd live.Command) live.Reply {
 	switch d, ok := c.Channel(cmd.Account, cmd.Channel); {
 	case !ok:
 		return live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.NotFound}}
@@ -250,7 +250,7 @@ func TestPutMetaflow(t *testing.T) {
 		t.Error(w.Code, w.Body)
 	}
 	failed := func(reason string) live.Reply {
-		return live.Reply{Status: live.Failed, Call: "c1", Action: "a1", Outcome: &live.Outcome{Result: "failed", Reason: reason, Message: "because"}}
+		return live.Reply{Status: live.Failed, Call: "c1", Action: "a1", Outcome: &live.Outcome{Module: "transfer", Result: "failed", Reason: reason, Message: "because"}}
 	}
 	for _, c := range []struct {
 		query  string
@@ -265,6 +265,8 @@ func TestPutMetaflow(t *testing.T) {
 		{"", failed("no_extension"), 400, `"message":"no_extension"`},
 		{"", failed("not_two_legs"), 400, `"message":"Channel is not bridged"`},
 		{"?wait=1", failed("busy"), 409, `"data":{"cause":"busy","message":"because"}`},
+		{"", failed("in_progress"), 409, `"data":{"cause":"in_progress","message":"because"}`},
+		{"", failed("of another version"), 409, `"message":"of another version"`},
 		{"", failed("unavailable"), 502, `"message":"bad_gateway"`},
 		{"", failed("too_many"), 429, `"message":"too_many_requests"`},
 		{"", live.Reply{Status: live.Refused, Error: &live.Refusal{Code: live.Unavailable, Message: "away"}}, 503, `"data":{"message":"away"}`},
@@ -307,7 +309,7 @@ func BenchmarkListChannels(b *testing.B) {
 }
 
 type listOf struct {
-	*calls
+	*liveCalls
 	list []live.Channel
 }
 

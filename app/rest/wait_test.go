@@ -13,7 +13,7 @@ import (
 
 // slow answers when it is told to, or when the client has gone.
 type slow struct {
-	*calls
+	*liveCalls
 	left chan error
 }
 

@@ -133,13 +133,6 @@ func (s Simulator) play(req Request, rec *record, presses []Press, absorb bool) 
 	return nil
 }
 
-// refusals are the reasons for which an action fails before it has accepted its input, so that it never starts: those of
-// package actions and of the flow runner.
-var refusals = []string{
-	"forbidden", "in_progress", "invalid_data", "invalid_id", "invalid_target", "no_context", "no_extension", "not_recording",
-	"not_two_legs", "unsupported",
-}
-
 // modules are the process's, with nothing done: they end as the request says, by the paths of the nodes.
 func (s Simulator) modules(outcomes map[string]string) calls.Modules {
 	modules := make(calls.Modules, len(s.Modules))
@@ -151,7 +144,7 @@ func (s Simulator) modules(outcomes map[string]string) calls.Modules {
 				return calls.Continue, nil
 			case out.reason == "":
 				return out.next, nil
-			case !slices.Contains(refusals, out.reason):
+			case !m.Kind(out.reason).Refused(): // else it never starts
 				t.Accept("")
 			}
 			return calls.Stop, calls.Fail(out.reason, nil)

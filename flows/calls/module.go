@@ -47,15 +47,8 @@ type Module struct {
 	// URL is the key of its data that names a URL which it calls, "" for none: a document whose URL leads to where nobody is to
 	// be called from here is refused.
 	URL string
-}
-
-// Lack is what a module does not do although its schema has it.
-type Lack struct {
-	Key string
-	// Value is the only one with which the key is not obeyed; "": it never is.
-	Value string
-	// Message says to who has written it what becomes of that.
-	Message string
+	// Reasons are for what its runs fail, beside what every module may fail for.
+	Reasons Reasons
 }
 
 // Modules are the modules there are, by name.
