@@ -41,6 +41,16 @@ func (s *Set) Modules() calls.Modules {
 
 // later are Kazoo's modules that this version cannot run, and that something is known of all the same.
 var later = []calls.Module{
+	{Name: "break", Serves: []calls.ChannelAction{{Name: "break", Reply: "break initiated"}}},
+	{Name: "callflow", Serves: []calls.ChannelAction{{
+		Name: "callflow", Reply: "callflow initiated", Params: []calls.Param{{Name: "id"}, {Name: "captures"}, {Name: "collected"}},
+	}}},
+	{Name: "intercept", Serves: []calls.ChannelAction{{Name: "intercept", Reply: "intercept initiated", Params: []calls.Param{
+		{Name: "target_type", Missing: "No target type specified"}, {Name: "target_id", Missing: "No target id specified"}, {Name: "unbridged_only"},
+	}}}},
+	{Name: "move", Serves: []calls.ChannelAction{{Name: "move", Reply: "move initiated", Params: []calls.Param{
+		{Name: "auto_answer"}, {Name: "can_call_self"}, {Name: "device_id"}, {Name: "dial_strategy"}, {Name: "owner_id"}, {Name: "timeout"},
+	}}}},
 	{Name: "pivot", URL: "voice_url"},
 }
 

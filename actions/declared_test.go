@@ -1,6 +1,7 @@
 package actions_test
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -24,6 +25,7 @@ func TestDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	served := map[string]string{} // by whom
 	for name, m := range actions.Declared() {
 		if (m.Run != nil) != (runs[name].Run != nil) {
 			t.Errorf("module %s runs, and is said to be one of those that do not yet", name)
@@ -39,6 +41,17 @@ func TestDeclared(t *testing.T) {
 		}
 		if m.URL != "" {
 			keys = append(keys, m.URL)
+		}
+		for _, act := range m.Serves {
+			if other := served[act.Name]; other != "" {
+				t.Errorf("channel action %s is served by %s and by %s", act.Name, other, name)
+			}
+			served[act.Name] = name
+			for _, p := range act.Params {
+				if m.Run != nil { // Kazoo's move takes a timeout that its schema does not have
+					keys = append(keys, cmp.Or(p.Key, p.Name))
+				}
+			}
 		}
 		for _, key := range keys {
 			if text.Get("properties").Get(key) == nil {

@@ -36,6 +36,7 @@ func (s *Set) hangup() calls.Module {
 		return calls.Stop, errors.Join(err, t.Call.Join(leg))
 	})
 	m.Early = true
+	m.Serves = []calls.ChannelAction{{Name: "hangup", Reply: "hangup initiated"}}
 	return m
 }
 

@@ -25,6 +25,10 @@ type recordData struct {
 func (s *Set) recordCall() calls.Module {
 	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
 	m.Owned, m.URL = true, "url"
+	m.Serves = []calls.ChannelAction{
+		{Name: "start_record", Reply: "recording started", Params: []calls.Param{{Key: "action", Always: "start"}}},
+		{Name: "stop_record", Reply: "recording stopped", Params: []calls.Param{{Key: "action", Always: "stop"}}},
+	}
 	m.Reasons = calls.Reasons{"invalid_id": calls.WrongRequest, "not_recording": calls.WrongMoment, "not_recorded": calls.Asterisk}
 	m.Lacks = []calls.Lack{
 		{Key: "format", Value: "mp3", Message: "this version records wav only; the action will fail"},

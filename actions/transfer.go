@@ -37,6 +37,10 @@ const reachedTime = time.Second
 func (s *Set) transfer() calls.Module {
 	m := calls.Define("transfer", transferData{TransferType: "blind", Timeout: defaultRing}, s.runTransfer)
 	m.Owned, m.Resume = true, s.resumeTransfer
+	m.Serves = []calls.ChannelAction{{Name: "transfer", Reply: "transfer initiated", Bridged: true, Params: []calls.Param{
+		{Name: "target", Missing: "No target destination specified"}, {Name: "transfer-type", Key: "transfer_type"}, {Name: "transfer_type"},
+		{Name: "moh"}, {Name: "takeback_dtmf"}, {Name: "timeout"},
+	}}}
 	m.Reasons = calls.Reasons{
 		"invalid_target": calls.WrongRequest, "no_context": calls.WrongRequest, "no_extension": calls.WrongRequest,
 		"in_progress": calls.WrongMoment, "not_two_legs": calls.WrongMoment,

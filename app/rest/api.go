@@ -79,6 +79,8 @@ type API struct {
 	node string
 	mux  *http.ServeMux
 
+	actions map[string]channelAction
+
 	listeners   *listeners
 	description []byte // of the API, as /openapi.json tells it
 }
@@ -95,7 +97,7 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("rest: no schemas")
 	}
 	cfg.Simulator.Conflicts = cfg.Schemas.Conflicts // as the effective view tells them
-	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux(), listeners: newListeners()}
+	a := &API{cfg: cfg, node: nodeHash(cfg.Node), mux: http.NewServeMux(), actions: channelActions(cfg.Modules), listeners: newListeners()}
 	a.mux.HandleFunc("/healthz", a.health)
 	a.mux.HandleFunc("/readyz", a.ready)
 	if cfg.Metrics != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"regexp"
@@ -12,67 +13,55 @@ import (
 	"metaflows/flows/calls"
 )
 
-// channelAction is what a POST to a channel can ask for (app/rest/README.md, Channels): the module that does it, which
-// parameters are its data,
-// under which names, and which must be there.
+// channelAction is what a POST to a channel can ask for (app/rest/README.md, Channels), and the module that does it.
 type channelAction struct {
-	module   string
-	data     []schema.Member // always
-	params   [][2]string     // name in the request, key of the data
-	required [][2]string     // name, what Kazoo says where it is missing
-	reply    string          // Kazoo's answer
-	bridged  bool            // there must be another leg
+	module string
+	calls.ChannelAction
 }
 
-var channelActions = map[string]channelAction{
-	"transfer": {
-		module: "transfer", reply: "transfer initiated", bridged: true, required: [][2]string{{"target", "No target destination specified"}},
-		params: [][2]string{{"target", "target"}, {"transfer-type", "transfer_type"}, {"transfer_type", "transfer_type"}, {"moh", "moh"}, {"takeback_dtmf", "takeback_dtmf"}, {"timeout", "timeout"}},
-	},
-	"hangup":   {module: "hangup", reply: "hangup initiated"},
-	"break":    {module: "break", reply: "break initiated"},
-	"callflow": {module: "callflow", reply: "callflow initiated", params: [][2]string{{"id", "id"}, {"captures", "captures"}, {"collected", "collected"}}},
-	"intercept": {
-		module: "intercept", reply: "intercept initiated",
-		required: [][2]string{{"target_type", "No target type specified"}, {"target_id", "No target id specified"}},
-		params:   [][2]string{{"target_type", "target_type"}, {"target_id", "target_id"}, {"unbridged_only", "unbridged_only"}},
-	},
-	"move": {module: "move", reply: "move initiated", params: [][2]string{
-		{"auto_answer", "auto_answer"}, {"can_call_self", "can_call_self"}, {"device_id", "device_id"}, {"dial_strategy", "dial_strategy"},
-		{"owner_id", "owner_id"}, {"timeout", "timeout"},
-	}},
-	"start_record": {module: "record_call", reply: "recording started", data: []schema.Member{{Key: "action", Value: schema.NewString("start")}}},
-	"stop_record":  {module: "record_call", reply: "recording stopped", data: []schema.Member{{Key: "action", Value: schema.NewString("stop")}}},
+// channelActions are those that the modules serve, by name.
+func channelActions(modules calls.Modules) map[string]channelAction {
+	all := map[string]channelAction{}
+	for name, m := range modules {
+		for _, act := range m.Serves {
+			all[act.Name] = channelAction{name, act}
+		}
+	}
+	return all
 }
 
 // actOnChannel is Kazoo's POST: the channel is the presser of the module that the action names.
 func (a *API) actOnChannel(x *exchange) {
-	act, known := channelActions[x.param("action")]
+	act, known := a.actions[x.param("action")]
 	if !known {
 		x.fail(http.StatusBadRequest, "invalid data", x.data)
 		return
 	}
 	wrong := &schema.Problems{}
-	for _, p := range act.required {
-		if x.param(p[0]) == "" {
-			wrong.Add(p[0], "required", schema.Detail{"message": p[1]})
+	for _, p := range act.Params {
+		if p.Missing != "" && x.param(p.Name) == "" {
+			wrong.Add(p.Name, "required", schema.Detail{"message": p.Missing})
 		}
 	}
-	if channel, there := a.cfg.Live.Channel(x.account, x.PathValue("channel")); act.bridged && there && x.mayAct(channel) && channel.OtherLeg == "" {
+	if channel, there := a.cfg.Live.Channel(x.account, x.PathValue("channel")); act.Bridged && there && x.mayAct(channel) && channel.OtherLeg == "" {
 		wrong.Add("other_leg_call_id", "required", schema.Detail{"message": notBridged})
 	}
 	if !wrong.Empty() {
 		x.invalid(wrong)
 		return
 	}
-	data := schema.NewObject(act.data...)
-	for _, p := range act.params {
-		if value := x.value(p[0]); value != nil {
-			data.Set(p[1], value)
+	data := schema.NewObject()
+	for _, p := range act.Params {
+		value := x.value(p.Name)
+		if p.Always != "" {
+			value = schema.NewString(p.Always)
+		}
+		if value != nil {
+			data.Set(cmp.Or(p.Key, p.Name), value)
 		}
 	}
 	node := schema.NewObject(schema.Member{Key: "module", Value: schema.NewString(act.module)}, schema.Member{Key: "data", Value: data})
-	a.run(x, node, act.reply)
+	a.run(x, node, act.Reply)
 }
 
 // notBridged is what Kazoo says of a channel without another leg.

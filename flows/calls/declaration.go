@@ -45,3 +45,25 @@ func (m Module) Kind(reason string) Kind {
 	}
 	return m.Reasons[reason]
 }
+
+// ChannelAction is one of Kazoo's actions on a channel: what a program asks for by its name, with parameters that become a
+// module's data.
+type ChannelAction struct {
+	Name string
+	// Reply is what Kazoo answers when it has begun.
+	Reply string
+	// Bridged: there must be another leg.
+	Bridged bool
+	// Params make the data, in this order.
+	Params []Param
+}
+
+// Param is a key of the data that a channel action makes.
+type Param struct {
+	// Name is the parameter's, Key is that of the data, "" for the same.
+	Name, Key string
+	// Always is the value of Key whatever is asked for; there is no parameter then.
+	Always string
+	// Missing is what Kazoo says where the parameter is missing; "": it may be.
+	Missing string
+}

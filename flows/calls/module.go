@@ -49,6 +49,8 @@ type Module struct {
 	URL string
 	// Reasons are for what its runs fail, beside what every module may fail for.
 	Reasons Reasons
+	// Serves are Kazoo's actions on a channel that it does.
+	Serves []ChannelAction
 }
 
 // Modules are the modules there are, by name.
