@@ -154,8 +154,12 @@ func (d *dialling) popHandlers(n int) {
 
 // kept says whether the caller's channel has the state that was written last.
 func (d *dialling) kept() (bool, error) {
+	state, err := d.call.State(d.caller)
+	if err != nil {
+		return false, err
+	}
 	vars, err := d.pbx.Variables(d.caller.ID, calls.VarState)
-	return vars[calls.VarState] == d.call.State(d.caller), err
+	return vars[calls.VarState] == state, err
 }
 
 // close removes the bridge and tells that the call is over.

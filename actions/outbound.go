@@ -24,8 +24,12 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 	if local { // it is never rung back, and its extension was pressed
 		dialled = ""
 	}
+	state, err := t.Call.FirstState(id, dialled, originator.LinkedID)
+	if err != nil {
+		return nil, err
+	}
 	spec := calls.ChannelSpec{ID: id, Endpoint: target, Originator: originator.ID, Args: []string{t.Call.ID}, Variables: map[string]string{
-		calls.VarCall: t.Call.ID, calls.VarRole: role, calls.VarState: t.Call.FirstState(id, dialled, originator.LinkedID), pushHandler: orphanHandler,
+		calls.VarCall: t.Call.ID, calls.VarRole: role, calls.VarState: state, pushHandler: orphanHandler,
 	}}
 	maps.Copy(spec.Variables, variables)
 	if local { // it has no number of its own
@@ -39,7 +43,7 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 		}
 		return nil, err
 	}
-	err := t.AwaitFor(enterWait, func(ev calls.Event) bool {
+	err = t.AwaitFor(enterWait, func(ev calls.Event) bool {
 		switch ev := ev.(type) {
 		case calls.Started:
 			if ev.Channel.ID == id {

@@ -145,14 +145,18 @@ func (d *dialling) connectCaller(callee *calls.Leg, wait func() error) error {
 // connectAside uses a bridge of its own, and in the caller's place a channel that is ended when wait has returned.
 func (d *dialling) connectAside(leg *calls.Leg, wait func() error) error {
 	id := d.call.Name(calls.ArgLeg)
+	state, err := d.call.FirstState(id, "", d.caller.LinkedID)
+	if err != nil {
+		return err
+	}
 	spec := calls.ChannelSpec{ID: id, Endpoint: "Local/s@" + predialContext + "/n", Originator: d.caller.ID, Variables: map[string]string{
-		calls.VarCall: d.call.ID, calls.VarRole: rolePredial, calls.VarState: d.call.FirstState(id, "", d.caller.LinkedID),
+		calls.VarCall: d.call.ID, calls.VarRole: rolePredial, calls.VarState: state,
 	}}
 	maps.Copy(spec.Variables, unrecorded)
 	if shown := d.shown(); leg != d.caller {
 		spec.Variables[callerNumber], spec.Variables[callerName] = shown.number, shown.name
 	}
-	_, err := d.borrow(d.t, spec, func(other *calls.Channel) error {
+	_, err = d.borrow(d.t, spec, func(other *calls.Channel) error {
 		bridge := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
 		if err := d.pbx.CreateBridge(bridge); err != nil {
 			return err

@@ -11,7 +11,11 @@ func (s *Set) tell(t *calls.Task, leg *calls.Leg, vars map[string]string) error 
 	if vars == nil {
 		vars = map[string]string{}
 	}
-	vars[calls.VarState] = t.Call.State(leg)
+	state, err := t.Call.State(leg)
+	if err != nil {
+		return err
+	}
+	vars[calls.VarState] = state
 	return s.pbx.SetVariables(leg.ID, vars)
 }
 

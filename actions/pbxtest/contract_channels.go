@@ -261,6 +261,13 @@ func continued(tr *trial) {
 
 func variables(tr *trial) {
 	a := tr.enter("alice")
+	state := strings.Repeat("0123456789abcdef", calls.StateLimit/16)
+	tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarState: state}))
+	whole, err := tr.Variables(a.ID, calls.VarState)
+	tr.must(err)
+	if whole[calls.VarState] != state {
+		tr.Errorf("of %d bytes of state %d are kept", len(state), len(whole[calls.VarState]))
+	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"CALLERID(num)": "4711"}))
 	id, err := tr.Variables(a.ID, "CALLERID(num)")
 	tr.must(err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"metaflows/flows"
@@ -29,12 +28,18 @@ const (
 
 const (
 	stateVersion = 1
-	// StateLimit is the longest METAFLOWS_STATE, in bytes.
-	StateLimit = 512
+	// StateLimit is the longest METAFLOWS_STATE, in bytes. Asterisk keeps twice as much (ari/ASTERISK.md, What a created channel
+	// has).
+	StateLimit = 8 << 10
 )
 
-// ErrState: a METAFLOWS_STATE that this version does not understand.
-var ErrState = errors.New("METAFLOWS_STATE is not understood")
+var (
+	// ErrState: a METAFLOWS_STATE that this version does not understand.
+	ErrState = errors.New("METAFLOWS_STATE is not understood")
+	// ErrStateTooLong: what a restart must know does not fit. What was to be told there must not begin: a restart would lose it
+	// without a word.
+	ErrStateTooLong = errors.New("what a restart must know is too long for METAFLOWS_STATE")
+)
 
 // State is METAFLOWS_STATE: what is known of a leg and of what runs on its call, in JSON of at most StateLimit bytes. It
 // names its own channel, since Asterisk copies variables to others. It never holds digits.
@@ -91,18 +96,17 @@ func ParseState(raw, channel string) (s State, ok bool, err error) {
 	return s, true, nil
 }
 
-// State is what a leg's METAFLOWS_STATE has to say now. Where it would be too long it leaves out what can be missed: the
-// commands that were begun, where a flow stands in its document, then all that a restart would take up but the leg itself.
-func (c *Call) State(leg *Leg) string {
+// State is what a leg's METAFLOWS_STATE has to say now, or ErrStateTooLong.
+func (c *Call) State(leg *Leg) (string, error) {
 	return c.state(leg, &[3]string{leg.Owner.Account, leg.Owner.User, leg.Owner.Device})
 }
 
 // FirstState is what a channel is made with, whose endpoint is to say whose it is.
-func (c *Call) FirstState(channel, dialstring, linkedID string) string {
+func (c *Call) FirstState(channel, dialstring, linkedID string) (string, error) {
 	return c.state(&Leg{Channel: Channel{ID: channel}, Dialled: dialstring, LinkedID: linkedID}, nil)
 }
 
-func (c *Call) state(leg *Leg, owner *[3]string) string {
+func (c *Call) state(leg *Leg, owner *[3]string) (string, error) {
 	s := State{
 		Version: stateVersion, Channel: leg.ID, Owner: owner,
 		Context: leg.Context, Dialled: leg.Dialled, Goes: leg.Goes, Answered: unixMilli(leg.Answered), Notes: leg.notes,
@@ -117,43 +121,14 @@ func (c *Call) state(leg *Leg, owner *[3]string) string {
 		}
 		s.Recordings = append(s.Recordings, saved)
 	}
-	text := s.text()
-	if _, commands := s.Notes[commandsName]; commands && len(text) > StateLimit {
-		s.Notes = maps.Clone(s.Notes)
-		delete(s.Notes, commandsName)
-		text = s.text()
-	}
-	if len(text) > StateLimit && len(s.Notes) > 0 {
-		s.Notes = withoutPaths(s.Notes)
-		text = s.text()
-	}
-	if len(text) > StateLimit {
-		c.Log.Warn("ids and names are so long that a restart would not take up everything on this call", "leg", leg.Label(), "bytes", len(text), "limit", StateLimit)
-		s.Notes, s.Recordings, s.Dialled = nil, nil, ""
-		text = s.text()
-	}
-	return text
-}
-
-func (s State) text() string {
 	raw, err := json.Marshal(s)
-	if err != nil { // a State has nothing that JSON lacks, but for a note that is no JSON
-		return ""
+	if err == nil && len(raw) > StateLimit {
+		err = fmt.Errorf("%w: of %s that is %d bytes, %d have room: its ids, its names or its dialstring are too long", ErrStateTooLong, leg.Label(), len(raw), StateLimit)
 	}
-	return string(raw)
-}
-
-func withoutPaths(notes map[string]Note) map[string]Note {
-	shorter := make(map[string]Note, len(notes))
-	for name, note := range notes {
-		if note.Flow != nil {
-			flow := *note.Flow
-			flow.Path = ""
-			note.Flow = &flow
-		}
-		shorter[name] = note
+	if err != nil {
+		return "", err
 	}
-	return shorter
+	return string(raw), nil
 }
 
 // Leg makes the leg of a channel as its state describes it.

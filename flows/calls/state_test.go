@@ -17,6 +17,20 @@ func stateCall(t *testing.T) *Call {
 	return &Call{ID: "1764086400.12-mi3x2k1a", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
+// stateOf is what the leg's state says.
+func stateOf(t *testing.T, c *Call, leg *Leg) State {
+	t.Helper()
+	text, err := c.State(leg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok, err := ParseState(text, leg.ID)
+	if !ok || err != nil {
+		t.Fatal(ok, err, text)
+	}
+	return s
+}
+
 func TestStateComesBack(t *testing.T) {
 	c := stateCall(t)
 	began := time.UnixMilli(1764086400123)
@@ -29,14 +43,7 @@ func TestStateComesBack(t *testing.T) {
 		{Name: "evil/" + c.ID + "/x-4", Account: "evil", Began: began, Until: began.Add(time.Minute)},
 	}
 	leg.SetNote("dial", map[string]int{"b": 7})
-	text := c.State(leg)
-	if len(text) > StateLimit {
-		t.Fatalf("%d bytes: %s", len(text), text)
-	}
-	s, ok, err := ParseState(text, "17.1")
-	if !ok || err != nil {
-		t.Fatal(ok, err, text)
-	}
+	s := stateOf(t, c, leg)
 	got := s.Leg(leg.Channel, RoleCallee)
 	var note map[string]int
 	if got.Owner != leg.Owner || got.Context != leg.Context || got.Dialled != leg.Dialled || got.LinkedID != leg.LinkedID || !got.Goes ||
@@ -54,7 +61,11 @@ func TestStateComesBack(t *testing.T) {
 // A channel that is made does not know yet whose it is: its variables say so.
 func TestFirstState(t *testing.T) {
 	c := stateCall(t)
-	s, ok, err := ParseState(c.FirstState("leg-1", "PJSIP/bob", "16.9"), "leg-1")
+	text, err := c.FirstState("leg-1", "PJSIP/bob", "16.9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok, err := ParseState(text, "leg-1")
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -64,8 +75,9 @@ func TestFirstState(t *testing.T) {
 	}
 }
 
-// Whatever the names are, it is never too long; what can be missed least is left out last.
-func TestStateIsShort(t *testing.T) {
+// There is room for two accounts' recordings and a transfer whatever the ids are; what does not fit is an error, and nothing
+// is left out.
+func TestStateHasRoom(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	c := stateCall(t)
 	c.calls = New(Config{Log: c.Log})
@@ -83,17 +95,20 @@ func TestStateIsShort(t *testing.T) {
 		func() { leg.Dialled = "PJSIP/" + long + "@" + long },
 	} {
 		add()
-		text := c.State(leg)
-		if len(text) > StateLimit {
-			t.Errorf("step %d: %d bytes: %s", i, len(text), text)
+		s := stateOf(t, c, leg)
+		if s.Leg(leg.Channel, "").Owner != leg.Owner {
+			t.Errorf("step %d: %+v", i, s)
 		}
-		s, ok, err := ParseState(text, "17.1")
-		if !ok || err != nil || s.Leg(leg.Channel, "").Owner != leg.Owner {
-			t.Errorf("step %d: %v %v %s", i, ok, err, text)
+		if len(s.Recordings) != len(c.Recordings) || len(s.Notes) != len(leg.notes) || s.Dialled != leg.Dialled {
+			t.Errorf("step %d: something is left out of %+v", i, s)
 		}
-		if i == 1 && len(s.Recordings) != 1 {
-			t.Errorf("step %d: no recording in %s", i, text)
-		}
+	}
+	leg.Dialled = strings.Repeat("x", StateLimit)
+	if text, err := c.State(leg); text != "" || !errors.Is(err, ErrStateTooLong) || strings.Contains(err.Error(), "xxxx/") {
+		t.Errorf("%v %.80s", err, text)
+	}
+	if text, err := c.FirstState("leg-1", leg.Dialled, ""); text != "" || !errors.Is(err, ErrStateTooLong) {
+		t.Errorf("%v %.80s", err, text)
 	}
 }
 
@@ -133,8 +148,8 @@ func FuzzState(f *testing.F) {
 		s.RecordingsOf("c")
 		var note json.RawMessage
 		leg.Note("dial", &note)
-		if again := stateCall(t).State(leg); len(again) > StateLimit {
-			t.Errorf("%d bytes", len(again))
+		if again, err := stateCall(t).State(leg); len(again) > StateLimit || err != nil && !errors.Is(err, ErrStateTooLong) {
+			t.Errorf("%d bytes, %v", len(again), err)
 		}
 	})
 }
