@@ -1,5 +1,3 @@
-// Package actions is what a call can do: the dialling with which it begins, and the modules that codes run. A module is
-// one file; All lists them.
 package actions
 
 import (
@@ -33,7 +31,12 @@ func New(cfg Config) *Set {
 // Modules are all that this version can run.
 func (s *Set) Modules() calls.Modules {
 	modules := calls.Modules{}
-	for _, m := range []calls.Module{s.hangup(), s.none(), s.recordCall(), s.transfer()} {
+	for _, m := range []calls.Module{
+		s.hangup(),
+		s.none(),
+		s.recordCall(),
+		s.transfer(),
+	} {
 		modules[m.Name] = m
 	}
 	return modules

@@ -5,10 +5,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,8 +20,8 @@ import (
 	"metaflows/flows/calls"
 )
 
-// TestDeclared: every module has a schema, and speaks of keys of it alone.
-func TestDeclared(t *testing.T) {
+// TestNewModule: nothing of what doc.go asks of a module is missing.
+func TestNewModule(t *testing.T) {
 	runs := actions.New(actions.Config{}).Modules()
 	schemas, err := schema.Load(egress.Blocked{}, actions.Declared())
 	if err != nil {
@@ -59,6 +61,41 @@ func TestDeclared(t *testing.T) {
 			}
 		}
 	}
+	stories, restarts := strings.Join(slices.Collect(maps.Values(textsOf(t, "testdata/*.txtar"))), "\n"), restartFiles(t)
+	for name := range runs {
+		if begun := regexp.MustCompile(`(?m)^ +[0-9.]+ +event +action\.started .*\bmodule=` + name + `\b`); !begun.MatchString(stories) {
+			t.Errorf("module %s runs in no call in testdata", name)
+		}
+		if !slices.ContainsFunc(restarts, func(path string) bool {
+			file := strings.TrimSuffix(filepath.Base(path), ".txtar")
+			return strings.HasPrefix(file+"_", name+"_") || strings.HasPrefix(name, file+"_")
+		}) {
+			t.Errorf("module %s has no call in testdata/restart", name)
+		}
+		for _, path := range []string{"README.md", "../README.md"} {
+			if _, table, _ := strings.Cut(textsOf(t, path)[path], "\n## Modules\n"); !strings.Contains(table, "\n| `"+name+"` | ") {
+				t.Errorf("module %s has no row in %s, Modules", name, path)
+			}
+		}
+	}
+}
+
+// textsOf are the files of a pattern, by their paths.
+func textsOf(t *testing.T, pattern string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no %s: %v", pattern, err)
+	}
+	texts := map[string]string{}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[path] = string(text)
+	}
+	return texts
 }
 
 // TestReasons: a module fails for the reasons that it declares, each of which a call in testdata shows, and a reason is of one
@@ -94,17 +131,9 @@ func TestReasons(t *testing.T) {
 
 // shownReasons are the modules that fail in testdata, and for what.
 func shownReasons(t *testing.T) map[[2]string]bool {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
 	shown := map[[2]string]bool{}
-	for _, path := range files {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range actionFailed.FindAllStringSubmatch(string(text), -1) {
+	for _, text := range textsOf(t, "testdata/*.txtar") {
+		for _, m := range actionFailed.FindAllStringSubmatch(text, -1) {
 			shown[[2]string{m[1], m[2]}] = true
 		}
 	}
@@ -113,48 +142,64 @@ func shownReasons(t *testing.T) map[[2]string]bool {
 
 var actionFailed = regexp.MustCompile(`(?m)^ +[0-9.]+ +event +action\.failed .*\bmodule=(\S+) .*\bresult=failed reason=(\S+)`)
 
-// writtenReasons are the words that a package's failures are made with, where they are written in them, and where.
+// writtenReasons are the words that the failures of packages are made with, where they are written in them, and where.
 func writtenReasons(t *testing.T, folders ...string) map[string]token.Position {
-	written, set := map[string]token.Position{}, token.NewFileSet()
+	written := map[string]token.Position{}
 	for _, folder := range folders {
-		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no files in %s: %v", folder, err)
-		}
-		for _, path := range files {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
+		eachCall(t, filepath.Join(folder, "*.go"), func(name string, call *ast.CallExpr, at token.Position) {
+			if name != "Fail" && name != "Broken" || len(call.Args) == 0 {
+				return
 			}
-			file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
+			if word, ok := call.Args[0].(*ast.BasicLit); ok && word.Kind == token.STRING {
+				written[strings.Trim(word.Value, `"`)] = at
 			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				call, ok := n.(*ast.CallExpr)
-				if !ok || len(call.Args) == 0 {
-					return true
-				}
-				name := ""
-				switch made := call.Fun.(type) {
-				case *ast.Ident:
-					name = made.Name
-				case *ast.SelectorExpr:
-					name = made.Sel.Name
-				}
-				word, ok := call.Args[0].(*ast.BasicLit)
-				if ok && word.Kind == token.STRING && (name == "Fail" || name == "Broken") {
-					reason, err := strconv.Unquote(word.Value)
-					if err != nil {
-						t.Fatal(err)
-					}
-					written[reason] = set.Position(word.Pos())
-				}
-				return true
-			})
-		}
+		})
 	}
 	if written["forbidden"].Line == 0 || written["not_two_legs"].Line == 0 {
 		t.Fatalf("the reasons are not found: %v", written)
 	}
 	return written
+}
+
+// TestContractIsWhole: every verb of the port is tried by the contract that a real Asterisk passes, too.
+func TestContractIsWhole(t *testing.T) {
+	tried := map[string]bool{}
+	eachCall(t, "pbxtest/contract*.go", func(name string, call *ast.CallExpr, _ token.Position) {
+		on, _ := call.Fun.(*ast.SelectorExpr)
+		if on != nil {
+			is, _ := on.X.(*ast.Ident)
+			tried[name] = tried[name] || is != nil && is.Name == "tr"
+		}
+	})
+	for m := range reflect.TypeFor[actions.PBX]().Methods() {
+		if !tried[m.Name] {
+			t.Errorf("the port's %s has no trial in pbxtest.Contract", m.Name)
+		}
+	}
+}
+
+// eachCall visits what is called in the files of a pattern, but for tests: name is the function's or the method's.
+func eachCall(t *testing.T, pattern string, visit func(name string, call *ast.CallExpr, at token.Position)) {
+	t.Helper()
+	set := token.NewFileSet()
+	for path, text := range textsOf(t, pattern) {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				switch called := call.Fun.(type) {
+				case *ast.Ident:
+					visit(called.Name, call, set.Position(call.Pos()))
+				case *ast.SelectorExpr:
+					visit(called.Sel.Name, call, set.Position(call.Pos()))
+				}
+			}
+			return true
+		})
+	}
 }
