@@ -61,6 +61,13 @@ func TestNewModule(t *testing.T) {
 			}
 		}
 	}
+	eachCall(t, "*.go", func(called string, call *ast.CallExpr, at token.Position) {
+		if called == "Define" {
+			if name := literal(call.Args[0]); runs[name].Run == nil {
+				t.Errorf("%s: module %s is not in the list of actions.go", at, name)
+			}
+		}
+	})
 	stories, restarts := strings.Join(slices.Collect(maps.Values(textsOf(t, "testdata/*.txtar"))), "\n"), restartFiles(t)
 	for name := range runs {
 		if begun := regexp.MustCompile(`(?m)^ +[0-9.]+ +event +action\.started .*\bmodule=` + name + `\b`); !begun.MatchString(stories) {
@@ -147,14 +154,12 @@ func writtenReasons(t *testing.T, folders ...string) map[string]token.Position {
 	written := map[string]token.Position{}
 	for _, folder := range folders {
 		eachCall(t, filepath.Join(folder, "*.go"), func(name string, call *ast.CallExpr, at token.Position) {
-			if name != "Fail" && name != "Broken" || len(call.Args) == 0 {
-				return
-			}
-			if word, ok := call.Args[0].(*ast.BasicLit); ok && word.Kind == token.STRING {
-				written[strings.Trim(word.Value, `"`)] = at
+			if name == "Fail" || name == "Broken" {
+				written[literal(call.Args[0])] = at
 			}
 		})
 	}
+	delete(written, "") // where it is a variable, the calls in testdata show it
 	if written["forbidden"].Line == 0 || written["not_two_legs"].Line == 0 {
 		t.Fatalf("the reasons are not found: %v", written)
 	}
@@ -176,6 +181,14 @@ func TestContractIsWhole(t *testing.T) {
 			t.Errorf("the port's %s has no trial in pbxtest.Contract", m.Name)
 		}
 	}
+}
+
+// literal is a text that is written there, "" for anything else.
+func literal(e ast.Expr) string {
+	if word, ok := e.(*ast.BasicLit); ok && word.Kind == token.STRING {
+		return strings.Trim(word.Value, "\"`")
+	}
+	return ""
 }
 
 // eachCall visits what is called in the files of a pattern, but for tests: name is the function's or the method's.
