@@ -68,7 +68,7 @@ func partyOf(channel string) string {
 }
 
 // Every second of talk is in one call record, that of who dialled to whom it talked: of a call that is transferred by code as
-// of one that Dial() has made.
+// of one that Dial() has made. What Asterisk's own transfer by code writes stands beside it: it has a row for nobody, too.
 func TestCallRecords(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", recordCodes)
@@ -87,6 +87,7 @@ func TestCallRecords(t *testing.T) {
 		{"with option b", "predial-b", []string{"bob"}, []string{"1001 predial-b alice bob"}},
 		{"with option B", "predial-B", []string{"bob"}, []string{"1001 predial-B alice bob"}},
 		{"transferred once", "1002", []string{"bob", "carol"}, []string{"1001 1002 alice bob", "1001 1003 Local carol"}},
+		{"Dial(), transferred once by features.conf", "hooked-bob", []string{"bob", "carol"}, []string{"1001 1003 alice bob", "1001 1003 alice carol", "1001 s alice "}},
 		{"transferred twice", "1002", []string{"bob", "carol", "dave"}, []string{"1001 1002 alice bob", "1001 1003 Local carol", "1001 1004 Local dave"}},
 	} {
 		before := len(l.callRecords())
@@ -94,7 +95,11 @@ func TestCallRecords(t *testing.T) {
 		a, b := l.call(phones["alice"], c.dial, phones["bob"])
 		for _, next := range c.to[1:] {
 			l.heldFor(a, b, time.Second)
-			l.press(b, "*2"+map[string]string{"carol": "1003", "dave": "1004"}[next])
+			l.press(b, "*2")
+			if strings.HasPrefix(c.about, "Dial()") {
+				l.hears(b, 350) // dial tone
+			}
+			l.press(b, map[string]string{"carol": "1003", "dave": "1004"}[next])
 			l.ended(b)
 			b = l.incoming(phones[next])
 			l.talk(a, b)
@@ -111,7 +116,7 @@ func TestCallRecords(t *testing.T) {
 				continue // where the subroutine ran, and whom it was told; only with unanswered=yes
 			}
 			got = append(got, fmt.Sprintf("%s %s %s %s", r.source, r.dialled, partyOf(r.channel), partyOf(r.peer)))
-			if sum += r.talk; r.disposition != "ANSWERED" {
+			if sum += r.talk; r.disposition != "ANSWERED" && c.about != "Dial(), transferred once by features.conf" {
 				t.Errorf("%s: a record of %s: %+v", c.about, r.disposition, r)
 			}
 		}
