@@ -113,7 +113,7 @@ func (s *scene) noteInvite(who string, c *phone.Call) {
 // channel; a callee gets another channel, on which it runs again.
 func TestEndsWhileASubroutineRuns(t *testing.T) {
 	t.Parallel()
-	for _, option := range []string{"b", "B"} {
+	for _, option := range []string{"b", "B", "f(Sales)b"} {
 		t.Run(option, func(t *testing.T) {
 			o := ownProcess(t)
 			bob := o.phone("bob")
@@ -126,7 +126,7 @@ func TestEndsWhileASubroutineRuns(t *testing.T) {
 			b := o.incoming(bob)
 			o.talk(a, b)
 			s := &scene{lab: o.lab}
-			if got := s.variable(a, "EVAL(${PREDIAL})") + " " + b.Header("X-Predial"); got != map[string]string{"b": " slow", "B": "slow "}[option] {
+			if got := s.variable(a, "EVAL(${PREDIAL})") + " " + b.Header("X-Predial"); got != map[string]string{"b": " slow", "B": "slow ", "f(Sales)b": " slow"}[option] {
 				t.Errorf("the subroutine has left %q", got)
 			}
 			o.hangUp(a)
