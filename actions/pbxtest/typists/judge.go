@@ -16,9 +16,13 @@ type Outcome struct {
 	// to the own phone, late (ari/ASTERISK.md, Digits): Up is when it was told, Down by its length before that.
 	Reported []Key
 	Heard    []Digit
-	Decided  []Code        // code.matched
-	Begun    []Code        // one for each action of a code, whether it succeeded or failed
-	Over     time.Duration // when somebody was taken off the call by an action; 0: never
+	// Joined are the moments at which somebody's leg was added to the bridge again, where that can be heard. The key that the
+	// other is just holding is then heard twice, the second time by its end alone, and no request avoids it (ari/ASTERISK.md,
+	// Two who press at once).
+	Joined  []Joined
+	Decided []Code        // code.matched
+	Begun   []Code        // one for each action of a code, whether it succeeded or failed
+	Over    time.Duration // when somebody was taken off the call by an action; 0: never
 }
 
 // Digit is one that somebody's phone has played.
@@ -26,6 +30,12 @@ type Digit struct {
 	Who      string
 	Key      byte
 	From, To time.Duration
+}
+
+// Joined is when somebody's leg was added to the bridge.
+type Joined struct {
+	Who string
+	At  time.Duration
 }
 
 // Code is one that somebody has pressed: numbers.10.
@@ -54,8 +64,8 @@ const pending = 6 * time.Second
 // Judge says what is wrong with an outcome. A code may be told so much after the key, or the time, that decides it.
 func (s *Story) Judge(o Outcome, late time.Duration) error {
 	var wrong []error
-	for i, who := range s.people() {
-		listener := s.people()[1-i]
+	for i, who := range s.People() {
+		listener := s.People()[1-i]
 		typed, told := keysOf(s.Keys, who), keysOf(o.Reported, who)
 		if err := misread(typed, told, o.Over); err != nil {
 			wrong = append(wrong, fmt.Errorf("of %s's keys Asterisk has %w", who, err))
@@ -66,7 +76,7 @@ func (s *Story) Judge(o Outcome, late time.Duration) error {
 		for _, d := range o.heardBy(who) {
 			waited = append(waited, span{d.From - deafBefore, d.To + deafAfter})
 		}
-		wrong = append(wrong, judgeHearing(who, listener, want(typed, told, r.fates, waited, o.Over), o.heardBy(listener)),
+		wrong = append(wrong, judgeHearing(who, listener, want(typed, told, r.fates, waited, o.joinedWhile(listener, typed), o.Over), o.heardBy(listener)),
 			r.judgeActs(who, "is decided", o.Decided, o.Over, late), r.judgeActs(who, "acts", o.Begun, o.Over, late))
 	}
 	return errors.Join(wrong...)
@@ -97,7 +107,8 @@ func (s *Story) meaning(o Outcome, who string) *reader {
 	})
 }
 
-func (s *Story) people() (both []string) {
+// People are those two, in the order of their first keys.
+func (s *Story) People() (both []string) {
 	for _, k := range s.Keys {
 		if !slices.Contains(both, k.Who) {
 			both = append(both, k.Who)
@@ -144,8 +155,18 @@ func (o Outcome) heardBy(who string) (digits []Digit) {
 	return digits
 }
 
+// joinedWhile says of each of the keys that the one who hears it was added to the bridge while it was down.
+func (o Outcome) joinedWhile(listener string, keys []Key) []bool {
+	twice := make([]bool, len(keys))
+	for i, k := range keys {
+		twice[i] = slices.ContainsFunc(o.Joined, func(j Joined) bool { return j.Who == listener && j.At > k.Down-slack && j.At < k.Up+slack })
+	}
+	return twice
+}
+
 // want is a pattern of what the other party may hear of somebody's keys, who cannot be added to the bridge at some times.
-func want(typed, told []Key, fates []fate, waited []span, over time.Duration) string {
+// Some keys may be heard twice.
+func want(typed, told []Key, fates []fate, waited []span, twice []bool, over time.Duration) string {
 	var b strings.Builder
 	for i, k := range told {
 		f := fates[i]
@@ -157,13 +178,16 @@ func want(typed, told []Key, fates []fate, waited []span, over time.Duration) st
 		case f == kept && slices.ContainsFunc(waited, func(w span) bool { return k.Up > w.from && typed[i].Down < w.to }):
 			f = perhaps
 		}
-		switch f {
-		case heard:
-			b.WriteString(regexp.QuoteMeta(string(k.Key)))
-		case perhaps:
-			b.WriteString(regexp.QuoteMeta(string(k.Key)) + "?")
-		case unsure:
-			b.WriteString(regexp.QuoteMeta(string(k.Key)) + "{0,2}")
+		b.WriteString(regexp.QuoteMeta(string(k.Key)))
+		switch {
+		case f == kept:
+			b.WriteString("{0}")
+		case f == unsure || f == perhaps && twice[i]:
+			b.WriteString("{0,2}")
+		case f == perhaps:
+			b.WriteString("?")
+		case twice[i]:
+			b.WriteString("{1,2}")
 		}
 	}
 	if over > 0 && len(told) < len(typed) { // that one may be down then, and never be told of
@@ -199,7 +223,7 @@ func (r *reader) judgeActs(who, what string, got []Code, over, late time.Duratio
 		}
 	}
 	for _, c := range got {
-		if slices.ContainsFunc(r.doubts, func(s span) bool { return s.holds(c.At) }) {
+		if slices.ContainsFunc(r.doubts, func(s span) bool { return c.At >= s.from && c.At <= s.to+late }) {
 			continue
 		}
 		wrong = append(wrong, fmt.Errorf("%s of %s %s at %s and should not", c.Path, c.Who, what, clock(c.At)))
@@ -215,7 +239,7 @@ func (s *Story) Tell(o Outcome) string {
 		text string
 	}
 	lines := []line{}
-	for _, who := range s.people() {
+	for _, who := range s.People() {
 		told := keysOf(o.Reported, who)
 		r := s.meaning(o, who)
 		for i, k := range keysOf(s.Keys, who) {

@@ -35,6 +35,10 @@ func TestJudge(t *testing.T) {
 		{"it is not decided", Outcome{Heard: hears("*5"), Begun: code}, "never is decided"},
 		{"it acts twice", Outcome{Heard: hears("*5"), Decided: code, Begun: append(code, code...)}, "and should not"},
 		{"bob types it, too, and hears it", Outcome{Heard: append(hears("*125"), Digit{"alice", '7', ms(1150), ms(1250)}), Decided: code, Begun: code}, `has heard "77"`},
+		{"bob is added again while he hears the 5", Outcome{Heard: hears("*55"), Joined: []Joined{{"bob", ms(1650)}}, Decided: code, Begun: code}, ""},
+		{"or before that", Outcome{Heard: hears("*55"), Joined: []Joined{{"bob", ms(1500)}}, Decided: code, Begun: code}, `has heard "*55"`},
+		{"or alice is", Outcome{Heard: hears("*55"), Joined: []Joined{{"alice", ms(1650)}}, Decided: code, Begun: code}, `has heard "*55"`},
+		{"he hears a key of the code", Outcome{Heard: hears("*15"), Joined: []Joined{{"bob", ms(1250)}}, Decided: code, Begun: code}, `has heard "*15"`},
 	} {
 		c.outcome.Reported = s.Keys
 		got := ""
