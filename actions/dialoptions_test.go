@@ -144,10 +144,10 @@ func TestDigitsAreNotTold(t *testing.T) {
 // How much time is left is said as Dial() says it.
 func TestTimeLeft(t *testing.T) {
 	for left, want := range map[time.Duration]string{
-		30 * time.Second:  "sound:vm-youhave,number:30,sound:queue-seconds",
-		119 * time.Second: "sound:vm-youhave,number:119,sound:queue-seconds",
-		2 * time.Minute:   "sound:vm-youhave,number:2,sound:queue-minutes",
-		125 * time.Second: "sound:vm-youhave,number:2,sound:queue-minutes,number:5,sound:queue-seconds",
+		30 * time.Second:  "sound:vm-youhave&number:30&sound:queue-seconds",
+		119 * time.Second: "sound:vm-youhave&number:119&sound:queue-seconds",
+		2 * time.Minute:   "sound:vm-youhave&number:2&sound:queue-minutes",
+		125 * time.Second: "sound:vm-youhave&number:2&sound:queue-minutes&number:5&sound:queue-seconds",
 	} {
 		if got := timeLeft(left); got != want {
 			t.Errorf("%v: %s, want %s", left, got, want)

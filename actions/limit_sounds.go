@@ -65,7 +65,7 @@ func timeLeft(left time.Duration) string {
 	if seconds > 0 {
 		media = append(media, fmt.Sprint("number:", seconds), "sound:queue-seconds")
 	}
-	return strings.Join(media, ",")
+	return strings.Join(media, "&")
 }
 
 // tellLimit lets the parties hear of the limit of an answered call; what was to be heard before now is left out, but for the

@@ -36,7 +36,7 @@ type PBX interface {
 	StopMOH(channel string) error
 	// Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows.
 	Snoop(channel, snoop string) error
-	// Play plays media (sound:x, tone:x) on a channel that is in no bridge.
+	// Play plays media (sound:x, tone:x, several with & between) on a channel that is in no bridge.
 	Play(channel, playback, media string) error
 	StopPlayback(playback string) error
 

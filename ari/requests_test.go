@@ -116,7 +116,9 @@ func TestRequestsWithAnswers(t *testing.T) {
 	c := newClient(t, s, nil)
 	for _, cmd := range []command{
 		{"Play", func(c *ari.Client) error { return c.Play("17.1", "mf-p1", "tone:440/500,0/500") },
-			[]string{`POST /channels/17.1/play/mf-p1 {"media":"tone:440/500,0/500"}`}},
+			[]string{`POST /channels/17.1/play/mf-p1 {"media":["tone:440/500,0/500"]}`}},
+		{"Play several", func(c *ari.Client) error { return c.Play("17.1", "mf-p1", "sound:vm-youhave&number:4") },
+			[]string{`POST /channels/17.1/play/mf-p1 {"media":["sound:vm-youhave","number:4"]}`}},
 		{"Record", func(c *ari.Client) error { return c.Record("mf-c1", "acme/r1", "wav") },
 			[]string{`POST /bridges/mf-c1/record {"name":"acme/r1","format":"wav","maxDurationSeconds":0,"maxSilenceSeconds":0,"ifExists":"fail","beep":false}`}},
 	} {

@@ -27,6 +27,9 @@ func letters() []diallingCase {
 			s.ended(b)
 			s.over(a)
 		}},
+		{name: "option L, how much is left", phones: answering, dial: "PJSIP/bob,30,L(5000:4500)", play: func(s *scene) {
+			s.lasts(5 * time.Second) // what is not found is in Asterisk's log
+		}},
 		{name: "option L, warnings to both, again and again", phones: answering, dial: "PJSIP/bob,30,L(5000:4000:1500)",
 			vars: "LIMIT_WARNING_FILE=" + warning + ",LIMIT_PLAYAUDIO_CALLEE=yes", play: func(s *scene) {
 				a, b := s.answers()
