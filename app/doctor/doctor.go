@@ -36,6 +36,7 @@ type patient struct {
 	healthy bool
 
 	applications []string // that are connected beside ours, by their names
+	folder       folder
 }
 
 // Deliver is ari.Handler.
@@ -57,14 +58,17 @@ func Examine(ctx context.Context, cfg config.Config, folder string, out io.Write
 	}
 	defer end()
 	reached := p.connect(ctx)
+	p.open(folder, reached)
 	if reached {
 		p.holder(ctx)
 		if p.channel(ctx) {
 			p.recording(ctx)
 			_ = p.client.Hangup(p.id, 0)
 		}
+	} else {
+		p.unreachable()
 	}
-	p.files(folder, reached)
+	p.files(reached)
 	if p.healthy {
 		fmt.Fprintln(out, "Asterisk is ready for metaflows.")
 	}
@@ -97,27 +101,33 @@ func (p *patient) connect(ctx context.Context) bool {
 			return true
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
-			p.unreachable(status.Problem)
 			return false
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-func (p *patient) unreachable(problem string) {
+// unreachable says why there is no connection, by what Asterisk answers and what its files say.
+func (p *patient) unreachable() {
+	problem := p.client.Status().Problem
 	_, err := p.client.Info()
+	ariConf, httpConf := p.folder.files["ari.conf"], p.folder.files["http.conf"]
 	var answered *ari.Error
 	switch {
 	case err == nil && strings.Contains(problem, "(403)"): // it may ask, and not set its own event filter
 		p.bad("the ARI user "+p.cfg.ARI.Username+" may only read", p.userLines()...)
 	case errors.As(err, &answered) && (answered.Status == 401 || answered.Status == 403):
-		p.bad("Asterisk refuses the login of METAFLOWS_ARI_USERNAME and METAFLOWS_ARI_PASSWORD", p.userLines()...)
+		what := "Asterisk refuses the login of METAFLOWS_ARI_USERNAME and METAFLOWS_ARI_PASSWORD"
+		p.tell(notLoaded(ariConf.login(p.cfg.ARI.Username, p.cfg.ARI.Password), what, reloadARI, p.userLines()))
 	case errors.As(err, &answered) && answered.Status == 404:
-		p.bad("there is no ARI at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL)", "in ari.conf:", "[general]", "enabled = yes")
+		what := "there is no ARI at " + p.cfg.ARI.URL + " (METAFLOWS_ARI_URL)"
+		p.tell(notLoaded(ariConf.enabled(), what, reloadARI, []string{"in ari.conf:", "[general]", "enabled = yes"}))
 	case errors.As(err, &answered) && answered.Status == 0:
-		p.bad("nobody answers at "+p.cfg.ARI.URL+" (METAFLOWS_ARI_URL): "+problem,
+		what := "nobody answers at " + p.cfg.ARI.URL + " (METAFLOWS_ARI_URL): " + problem
+		p.tell(notLoaded(httpConf.serves(p.cfg.ARI.URL), what, reloadHTTP, []string{
 			"in http.conf, those that [general] does not have (who uses the server elsewhere would be cut off):", "enabled = yes", "bindaddr = 127.0.0.1", "bindport = 8088",
-			"in ari.conf:", "[general]", "enabled = yes")
+			"in ari.conf:", "[general]", "enabled = yes",
+		}))
 	default:
 		p.bad(problem)
 	}
@@ -146,7 +156,7 @@ func (p *patient) channel(ctx context.Context) bool {
 		return true
 	}
 	if missing := server.MissingVars(vars); len(missing) > 0 {
-		p.bad("ari.conf does not list "+strings.Join(missing, ", "), "in ari.conf:", "[general]", server.ChannelVarsLine)
+		p.tell(examineChannelVars(p.folder.files["ari.conf"], missing))
 	} else {
 		p.good("ari.conf lists the channel variables")
 	}
@@ -174,15 +184,12 @@ func (p *patient) context(name, what string) {
 		p.bad("the dialplan cannot be asked: "+err.Error(), "in modules.conf:", "load = func_dialplan.so")
 		return
 	}
-	switch missing := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" }); missing {
-	case -1:
+	missing := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" })
+	if missing < 0 {
 		p.good(what + " is there")
-	case 0:
-		p.bad(what+" is not in the dialplan", append([]string{"in extensions.conf:"}, shipped...)...)
-	default:
-		p.bad(fmt.Sprintf("%s has no priority %d: it is an older one", what, missing+1),
-			append([]string{"in extensions.conf, in its place:"}, shipped...)...)
+		return
 	}
+	p.tell(examineContext(p.folder.files["extensions.conf"], name, what, missing+1))
 }
 
 // await takes events until one is as wanted; false when none comes in time.

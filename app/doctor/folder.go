@@ -11,40 +11,54 @@ import (
 // usualFolder is where Asterisk's configuration lies where it does not say so.
 const usualFolder = "/etc/asterisk"
 
-// files looks at the configuration in a folder of this machine; "" is the one that Asterisk names.
-func (p *patient) files(folder string, reached bool) {
-	named := folder != ""
-	if !named {
-		folder = usualFolder
+// folder is the configuration of Asterisk in a folder of this machine.
+type folder struct {
+	path   string
+	named  bool                      // by who asks the doctor
+	files  map[string]*configuration // those that are there, by their names
+	unread []error                   // why others are not
+}
+
+// open reads the files in a folder; "" is the one that Asterisk names.
+func (p *patient) open(path string, reached bool) {
+	p.folder = folder{path: path, named: path != "", files: map[string]*configuration{}}
+	if !p.folder.named {
+		p.folder.path = usualFolder
 		if reached {
 			if says, err := p.client.Global("ASTETCDIR"); err == nil && says != "" {
-				folder = says
+				p.folder.path = says
 			}
 		}
 	}
-	all := map[string]*configuration{}
 	for _, name := range []string{"ari.conf", "http.conf", "extensions.conf", "pjsip.conf", "pjsip_wizard.conf"} {
-		c, err := read(folder, name)
+		c, err := read(p.folder.path, name)
 		switch {
 		case err == nil:
-			all[name] = c
+			p.folder.files[name] = c
 		case !errors.Is(err, fs.ErrNotExist):
-			p.tell(finding{level: note, what: "not looked at: " + err.Error(), lines: []string{"metaflows doctor is for root, who may read Asterisk's configuration"}})
+			p.folder.unread = append(p.folder.unread, err)
 		}
 	}
-	if len(all) == 0 {
+}
+
+// files looks at the files themselves.
+func (p *patient) files(reached bool) {
+	for _, err := range p.folder.unread {
+		p.tell(finding{level: note, what: "not looked at: " + err.Error(), lines: []string{"metaflows doctor is for root, who may read Asterisk's configuration"}})
+	}
+	if len(p.folder.files) == 0 {
 		level := note
-		if named {
+		if p.folder.named {
 			level = missing
 		}
 		p.tell(finding{
-			level: level, what: "no configuration of Asterisk is in " + folder + " on this machine: its files were not looked at",
+			level: level, what: "no configuration of Asterisk is in " + p.folder.path + " on this machine: its files were not looked at",
 			lines: []string{"where they are elsewhere: metaflows doctor --folder FOLDER"},
 		})
 		return
 	}
-	p.good("the files in " + folder + " are looked at")
-	p.examineFiles(all, reached)
+	p.good("the files in " + p.folder.path + " are looked at")
+	p.examineFiles(p.folder.files, reached)
 }
 
 // examineFiles looks at those that are there.

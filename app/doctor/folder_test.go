@@ -23,7 +23,8 @@ func says(t *testing.T, files map[string]string, connected ...string) (healthy b
 	var out strings.Builder
 	p := &patient{out: &out, healthy: true, applications: connected}
 	p.cfg.ARI.Application, p.cfg.ARI.URL = "metaflows", "http://127.0.0.1:8088/ari"
-	p.files(folder, false)
+	p.open(folder, false)
+	p.files(false)
 	return p.healthy, strings.ReplaceAll(out.String(), folder, "DIR")
 }
 

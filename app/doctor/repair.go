@@ -24,6 +24,7 @@ func Repair(ctx context.Context, cfg config.Config, out io.Writer) bool {
 	}
 	defer end()
 	if !p.connect(ctx) {
+		p.unreachable()
 		return false
 	}
 	connected, err := p.connected(ctx)
