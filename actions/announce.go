@@ -53,19 +53,18 @@ const longestSound = 5 * time.Minute
 // call goes on.
 func (s *Set) announce(t *calls.Task, leg *calls.Leg, media string) error {
 	if leg.Bridged() {
-		return s.whisper(t, leg, media, func(playback string) error { return played(t, leg, playback) })
+		return s.whisper(t, leg, media, func(ended func() bool) error { return played(t, leg, ended) })
 	}
 	playback := t.Call.Name("sound")
-	if err := s.pbx.Play(leg.ID, playback, media); err != nil {
+	ended := t.Expect(endOf(playback))
+	channel := leg.ID
+	if err := t.Do(t.Call.Lane(playback), func() error { return s.pbx.Play(channel, playback, media) }); err != nil {
 		return err
 	}
-	return played(t, leg, playback)
+	return played(t, leg, ended)
 }
 
-// played waits for the end of a playback.
-func played(t *calls.Task, leg *calls.Leg, playback string) error {
-	return t.AwaitUntil(longestSound, func(ev calls.Event) bool {
-		done, ok := ev.(calls.PlaybackDone)
-		return ok && done.Playback == playback
-	}, func() bool { return leg.Gone })
+// played waits for the end of a playback, or of the leg.
+func played(t *calls.Task, leg *calls.Leg, ended func() bool) error {
+	return t.Until(longestSound, func() bool { return ended() || leg.Gone })
 }

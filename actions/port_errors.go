@@ -10,10 +10,11 @@ import (
 // giveContext is what is to be done about a leg that may dial nowhere.
 const giveContext = "give the endpoint a context: set_var=METAFLOWS_CONTEXT=<context> in pjsip.conf"
 
-// quietly runs a command that puts something back: what is already gone is as wanted, and at shutdown nothing is done.
+// quietly runs a command that puts something back: what is already gone is as wanted, at shutdown
+// nothing is done, and what is asked while the call ends is what its end puts in order.
 func (s *Set) quietly(command func() error, doing string) {
 	err := command()
-	if err != nil && !errors.Is(err, calls.ErrGone) && !errors.Is(err, calls.ErrDetached) {
+	if err != nil && !errors.Is(err, calls.ErrGone) && !errors.Is(err, calls.ErrDetached) && !errors.Is(err, calls.ErrCallEnded) {
 		s.log.Warn("a command failed", "doing", doing, "error", err)
 	}
 }
@@ -29,7 +30,7 @@ func (s *Set) insist(t *calls.Task, command func() error, doing string) error {
 		if err = command(); err == nil || gone(err) {
 			return nil
 		}
-		if !errors.Is(err, calls.ErrUnavailable) {
+		if !errors.Is(err, calls.ErrUnavailable) && !errors.Is(err, calls.ErrCallEnded) { // which asks again when it does not wait
 			break
 		}
 	}

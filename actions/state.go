@@ -1,29 +1,51 @@
 package actions
 
 import (
+	"maps"
 	"time"
 
 	"metaflows/flows/calls"
 )
 
-// tell writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE).
+// tell writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE). The call waits
+// for it.
 func (s *Set) tell(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
-	if vars == nil {
-		vars = map[string]string{}
-	}
+	return t.Block(leg.Lane(), s.telling(t, leg, vars))
+}
+
+// save writes what a restart must know of a leg, while the call goes on.
+func (s *Set) save(t *calls.Task, leg *calls.Leg) error {
+	return t.Do(leg.Lane(), s.telling(t, leg, nil))
+}
+
+// telling is the request that writes what a leg's state is now, and variables. Both go in the leg's lane, so that no older
+// state is written over a newer one.
+func (s *Set) telling(t *calls.Task, leg *calls.Leg, vars map[string]string) func() error {
 	state, err := t.Call.State(leg)
 	if err != nil {
-		return err
+		return func() error { return err }
 	}
-	vars[calls.VarState] = state
-	return s.pbx.SetVariables(leg.ID, vars)
+	channel, all := leg.ID, map[string]string{calls.VarState: state}
+	maps.Copy(all, vars)
+	return func() error { return s.pbx.SetVariables(channel, all) }
+}
+
+// unoccupied is a leg on which something can be noted at once, so that a code does not wait for what its presser is being
+// sent: the presser's own if nothing is under way for it, else another's of which that is so.
+func unoccupied(t *calls.Task) *calls.Leg {
+	for _, leg := range append([]*calls.Leg{t.Leg}, t.Call.Peers(t.Leg)...) {
+		if leg.Lane().Idle() {
+			return leg
+		}
+	}
+	return t.Leg
 }
 
 // tellOthers lets every leg but one know what runs on the call now. A leg whose channel does not take it has not got it:
 // it is enough that one has.
 func (s *Set) tellOthers(t *calls.Task, but *calls.Leg) {
 	for _, leg := range t.Call.Peers(but) {
-		s.quietly(func() error { return s.tell(t, leg, nil) }, "keeping the call's state on a channel")
+		s.quietly(func() error { return s.save(t, leg) }, "keeping the call's state on a channel")
 	}
 }
 

@@ -30,40 +30,63 @@ func (s *Set) sound(t *calls.Task, leg *calls.Leg, what tone) *calls.Task {
 		if !leg.Bridged() {
 			return s.soundAlone(t, leg, what)
 		}
-		return s.whisper(t, leg, what.media, func(string) error { return t.Sleep(what.lasts) })
+		return s.whisper(t, leg, what.media, func(func() bool) error { return t.Sleep(what.lasts) })
 	})
 }
 
-// whisper plays media to one leg of a bridge until the wait, which is told the playback's id, returns.
-func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(playback string) error) error {
-	snoop := t.Call.Name(calls.ArgSnoop)
-	defer s.quietly(func() error { return s.pbx.Hangup(snoop, 0) }, "ending a whisper")
-	if err := s.pbx.Snoop(leg.ID, snoop); err != nil {
+// whisper plays media to one leg of a bridge until the wait returns, which is told when the playback has ended by itself.
+func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(ended func() bool) error) error {
+	snoop, playback, channel := t.Call.Name(calls.ArgSnoop), t.Call.Name("tone"), leg.ID
+	lane := t.Call.Lane(snoop)
+	ask := func(request func() error) func() error {
+		return func() error { return t.Do(lane, request) }
+	}
+	defer s.quietly(ask(func() error { return s.pbx.Hangup(snoop, 0) }), "ending a whisper")
+	entered, ended := t.Expect(startedAs(snoop)), t.Expect(endOf(playback))
+	if err := t.Do(lane, func() error { return s.pbx.Snoop(channel, snoop) }); err != nil {
 		return err
 	}
-	if err := t.AwaitFor(2*time.Second, startedAs(snoop)); err != nil {
+	if err := t.Until(2*time.Second, entered); err != nil {
 		return err
 	}
-	playback := t.Call.Name("tone")
-	if err := s.pbx.Play(snoop, playback, media); err != nil {
+	if err := t.Do(lane, func() error { return s.pbx.Play(snoop, playback, media) }); err != nil {
 		return err
 	}
-	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
-	return wait(playback)
+	defer s.quietly(ask(func() error { return s.pbx.StopPlayback(playback) }), "stopping a tone")
+	return wait(ended)
 }
 
-// soundAlone plays a tone to a leg that is in no bridge.
+// soundAlone plays a tone to a leg that is in no bridge. Asterisk does nothing else for the leg until the tone is stopped, and
+// a task may hold the call up for just that: so the tone is one request with its end, which needs no call.
 func (s *Set) soundAlone(t *calls.Task, leg *calls.Leg, what tone) error {
-	playback := t.Call.Name("tone")
-	if err := s.pbx.Play(leg.ID, playback, what.media); err != nil {
-		return err
-	}
-	defer s.quietly(func() error { return s.pbx.StopPlayback(playback) }, "stopping a tone")
-	err := t.Until(what.lasts, func() bool { return leg.Gone })
-	if errors.Is(err, calls.ErrTimeout) {
+	channel, playback := leg.ID, t.Call.Name("tone")
+	lane := t.Call.Lane(playback)
+	stop := func() error { return s.pbx.StopPlayback(playback) }
+	over := make(chan struct{})
+	err := t.Do(lane, func() error {
+		if err := s.pbx.Play(channel, playback, what.media); err != nil {
+			return err
+		}
+		select {
+		case <-over: // whoever has ended the task stops it, or nobody is to
+		case <-time.After(what.lasts):
+			s.quietly(stop, "stopping a tone")
+		}
 		return nil
+	})
+	close(over)
+	if errors.Is(err, calls.ErrCallEnded) {
+		s.quietly(func() error { return t.Do(lane, stop) }, "stopping a tone")
 	}
 	return err
+}
+
+// endOf wants the end of a playback.
+func endOf(playback string) func(calls.Event) bool {
+	return func(ev calls.Event) bool {
+		done, ok := ev.(calls.PlaybackDone)
+		return ok && done.Playback == playback
+	}
 }
 
 // startedAs wants the channel's entry into the application.

@@ -236,7 +236,7 @@ func (x *blindTransfer) ringFor(rung *calls.Leg) {
 		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || len(x.call.Recordings) == 0 {
 			return err
 		}
-		return x.whisper(t, x.transferee, ringTone, func(string) error { return t.Until(0, over) })
+		return x.whisper(t, x.transferee, ringTone, func(func() bool) error { return t.Until(0, over) })
 	})
 }
 

@@ -41,24 +41,22 @@ func (c *clock) arm() {
 		c.timer.Stop()
 	}
 	if len(c.queue) > 0 {
-		c.timer = time.AfterFunc(time.Until(c.queue[0].at), c.run)
+		c.timer = time.AfterFunc(max(1, time.Until(c.queue[0].at)), c.run)
 	}
 }
 
-// run does everything that is due.
+// run does what is due first. The next one has a nanosecond of its own: by then everybody has done what this one brings about.
 func (c *clock) run() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running {
+	if c.running || len(c.queue) == 0 || c.queue[0].at.After(time.Now()) {
 		return
 	}
 	c.running = true
-	for len(c.queue) > 0 && !c.queue[0].at.After(time.Now()) {
-		next := heap.Pop(&c.queue).(job)
-		c.mu.Unlock()
-		next.do()
-		c.mu.Lock()
-	}
+	next := heap.Pop(&c.queue).(job)
+	c.mu.Unlock()
+	next.do()
+	c.mu.Lock()
 	c.running = false
 	c.arm()
 }

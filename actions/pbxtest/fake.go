@@ -3,7 +3,9 @@ package pbxtest
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,8 +48,9 @@ type PBX struct {
 	log        []Entry
 	reports    []Report
 	detached   bool
-	sent       int    // commands so far
-	before     func() // called before each command, without the lock; may be nil
+	sent       int             // commands so far
+	held       map[string]bool // verbs that were asked for on a call's goroutine, which waits for the answer
+	before     func()          // called before each command, without the lock; may be nil
 }
 
 var _ actions.PBX = (*PBX)(nil)
@@ -56,7 +59,7 @@ var _ actions.PBX = (*PBX)(nil)
 func New() *PBX {
 	p := &PBX{
 		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
-		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{},
+		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, held: map[string]bool{},
 	}
 	p.furnish()
 	return p
@@ -137,8 +140,12 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	if p.before != nil {
 		p.before()
 	}
+	held := onCall()
 	p.mu.Lock()
 	p.sent++
+	if held {
+		p.held[verb] = true
+	}
 	var fault Fault
 	if waiting := p.faults[verb]; len(waiting) > 0 {
 		fault, p.faults[verb] = waiting[0], waiting[1:]
@@ -177,6 +184,28 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 		p.log = slices.Insert(p.log, at, Entry{At: time.Now(), Kind: Request, Text: line}) // before what it brought about
 	})
 	return <-answer
+}
+
+// onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for.
+func onCall() bool {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "calls.(*Call).run") || strings.Contains(frame.Function, "calls.(*Task).start") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// wasHeld says that a call has waited for the answer to a verb.
+func (p *PBX) wasHeld(verb string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held[verb]
 }
 
 // atOnce is the effect of a request that is answered as soon as it is carried out.

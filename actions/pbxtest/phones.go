@@ -255,7 +255,9 @@ func (p *PBX) Live() []string {
 	return live
 }
 
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Round(time.Microsecond).Seconds(), 'f', -1, 64)
+}
 
 // Digits are those that a phone has heard in its newest call.
 func (p *PBX) Digits(name string) string {

@@ -70,6 +70,8 @@ type Recording struct {
 	Until   time.Time // its time limit
 	// Over: Asterisk does not write it any more. Failed: what it wrote is not whole.
 	Over, Failed bool
+	// Starting: whoever has begun it does not know yet whether it is being written.
+	Starting bool
 }
 
 // recordingName is account/call/tail, which is a path in Asterisk's recording folder.
@@ -182,6 +184,9 @@ func (c *Call) handle(ev Event) {
 // offer shows an event to the tasks in the order of their start; all that want it get it.
 func (c *Call) offer(ev Event) (wanted bool) {
 	for _, t := range slices.Clone(c.tasks) {
+		if !t.done && t.expecting(ev) {
+			wanted = true
+		}
 		if !t.done && t.want != nil && t.want(ev) {
 			wanted = true
 			t.step(nil)

@@ -47,6 +47,9 @@ type Lane struct {
 	busy int // requests that are not answered yet; the call's goroutine owns it
 }
 
+// Idle says that nothing is under way in the lane. It is asked on the call's goroutine.
+func (l *Lane) Idle() bool { return l.busy == 0 }
+
 // send queues a job and returns at once.
 func (l *Lane) send(job func()) {
 	l.mu.Lock()

@@ -139,7 +139,7 @@ func (c *Call) Rejoin(legs []*Leg) {
 func (t *Task) Part(leg *Leg) error {
 	leg.bridged = false
 	leg.stopKeys()
-	err := t.Until(0, func() bool { return leg.lane.busy == 0 || leg.Gone })
+	err := t.Until(0, func() bool { return leg.lane.Idle() || leg.Gone })
 	for _, peer := range t.Call.Peers(leg) {
 		peer.keypad.Forget()
 	}
@@ -154,7 +154,7 @@ func (t *Task) Quiet() {
 		leg.stopKeys()
 	}
 	_ = t.Until(quietTime, func() bool {
-		return !slices.ContainsFunc(t.Call.all, func(l *Leg) bool { return l.lane.busy > 0 })
+		return !slices.ContainsFunc(t.Call.all, func(l *Leg) bool { return !l.lane.Idle() })
 	})
 }
 

@@ -16,11 +16,8 @@ import (
 // learns later of the call's end, Do still works after ErrCallEnded, behind what is under way in the lane, and then holds the
 // ending of the call up until the answer is there. After ErrDetached nothing is sent.
 func (t *Task) Do(lane *Lane, request func() error) error {
-	switch {
-	case errors.Is(t.ending, ErrDetached):
-		return t.ending
-	case t.ending != nil:
-		return t.Call.clock.carryOut(lane, t.guard(request))
+	if t.ending != nil {
+		return t.Block(lane, request)
 	}
 	withdrawn := new(atomic.Bool)
 	t.asked = withdrawn
@@ -38,6 +35,14 @@ func (t *Task) withdraw() {
 	if t.asked != nil {
 		t.asked.Store(true)
 	}
+}
+
+// Block is Do that holds the call up, too: for a task whose next step must see the call as it was.
+func (t *Task) Block(lane *Lane, request func() error) error {
+	if errors.Is(t.ending, ErrDetached) {
+		return t.ending
+	}
+	return t.Call.clock.carryOut(lane, t.guard(request))
 }
 
 // Beside is Do without waiting: the function that it returns waits, and gives what the request has returned, or why it could

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -26,6 +27,7 @@ type Task struct {
 	running bool
 	want    func(Event) bool // what it awaits
 	until   func() bool
+	expects []*expected  // what it will ask for, besides
 	tick    uint64       // generation of its timer
 	result  error        // how the wait ended
 	asked   *atomic.Bool // withdraws the request that it waits for
@@ -77,6 +79,31 @@ func (t *Task) AwaitUntil(d time.Duration, want func(Event) bool, cond func() bo
 		return nil
 	}
 	return t.wait(d, want, cond)
+}
+
+// Expect looks out for an event from now on, beside what the task does, and says whether it has come. It is for what a
+// request brings about, of which the event may come before the answer: expect, Do, then wait Until it is there. want is as in
+// Await. It ends with the task.
+func (t *Task) Expect(want func(Event) bool) (come func() bool) {
+	e := &expected{want: want}
+	t.expects = append(t.expects, e)
+	return func() bool { return e.come }
+}
+
+// expected is an event that a task looks out for.
+type expected struct {
+	want func(Event) bool
+	come bool
+}
+
+// expecting shows the task an event that it may have been looking out for.
+func (t *Task) expecting(ev Event) (wanted bool) {
+	t.expects = slices.DeleteFunc(t.expects, func(e *expected) bool {
+		e.come = e.want(ev)
+		wanted = wanted || e.come
+		return e.come
+	})
+	return wanted
 }
 
 // Sleep blocks the task for d.

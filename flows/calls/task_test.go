@@ -76,6 +76,27 @@ func TestTaskAwait(t *testing.T) {
 	}).check(t, "1000 0: <nil>", "1000 1: <nil>", "1000 2: <nil>", "1000 other: call ended")
 }
 
+// TestTaskExpect: what is expected is seen once, whatever the task waits for meanwhile, and is wanted by somebody.
+func TestTaskExpect(t *testing.T) {
+	runTasks(t, func(s *taskStory, task *Task) {
+		task.Go("expects", func(task *Task) error {
+			first, second := task.Expect(isResumed), task.Expect(isLost("x"))
+			s.say("slept: %v, %v %v", task.Sleep(time.Second), first(), second())
+			s.say("%v, %v %v", task.Until(time.Minute, second), first(), second())
+			if task.Call.offer(Resumed{}) {
+				s.say("what has come is looked out for still")
+			}
+			return nil
+		})
+	}, func(r *callRig) {
+		time.Sleep(500 * time.Millisecond)
+		r.calls.Deliver("a", Resumed{})
+		time.Sleep(1500 * time.Millisecond)
+		r.calls.Deliver("a", Lost{"x"})
+		synctest.Wait()
+	}).check(t, "1000 slept: <nil>, true false", "2000 <nil>, true true")
+}
+
 // TestTaskTimeouts: waits end at their time exactly, one after another, and a timer of an earlier wait ends no later one.
 func TestTaskTimeouts(t *testing.T) {
 	runTasks(t, func(s *taskStory, task *Task) {
