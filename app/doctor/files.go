@@ -58,6 +58,7 @@ type configuration struct {
 	sections  []*section
 	includes  []reference
 	glued     []reference // that stand behind something else, and are therefore none
+	commented []reference // of ours, in a comment that may be meant so
 	unopened  []reference // [name](+) without a [name] before it: Asterisk then reads nothing of the file
 	unended   bool        // the file itself has no newline at its end
 	unread    []string    // files that are included and cannot be read, and why
@@ -91,7 +92,7 @@ func (c *configuration) named(name string) *section {
 
 var (
 	includeLine = regexp.MustCompile(`^#(?:try)?include\s+["<]?([^">\s]+)`)
-	gluedLine   = regexp.MustCompile(`[^\s;]#include\s+["<]?(\S+\.conf)`)
+	gluedLine   = regexp.MustCompile(`\S\s*#(?:try)?include\s+["<]?([^">\s]+\.conf)`)
 	headerLine  = regexp.MustCompile(`^\[([^\]]*)\](?:\(([^)]*)\))?`)
 )
 
@@ -100,10 +101,8 @@ func (c *configuration) parse(name string, text []byte, depth int) {
 	lines.Buffer(nil, len(text)+1)
 	for at := (place{name, 1}); lines.Scan(); at.number++ {
 		raw := lines.Text()
-		if match := gluedLine.FindStringSubmatch(raw); match != nil {
-			c.glued = append(c.glued, reference{at, match[1]})
-		}
 		line := strings.TrimSpace(c.uncomment(raw))
+		c.glue(at, raw, line)
 		if match := includeLine.FindStringSubmatch(line); match != nil {
 			c.includes = append(c.includes, reference{at, match[1]})
 			c.include(match[1], depth)
@@ -112,6 +111,24 @@ func (c *configuration) parse(name string, text []byte, depth int) {
 		} else if key, value, ok := strings.Cut(line, "="); ok && c.current != nil {
 			c.current.entries = append(c.current.entries, entry{at, strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, ">"))})
 		}
+	}
+}
+
+// gap is a comment that has nothing before an #include, but a gap: somebody has written about it.
+var gap = regexp.MustCompile(`^\s*;+\s+#`)
+
+// glue looks for an #include that stands behind something else on its line; line is what Asterisk reads of it.
+func (c *configuration) glue(at place, raw, line string) {
+	match := gluedLine.FindStringSubmatch(raw)
+	if match == nil || includeLine.MatchString(line) {
+		return
+	}
+	before, to := match[0][:strings.Index(match[0], "#")], match[1]
+	switch inValue := gluedLine.MatchString(line); {
+	case strings.TrimSpace(before) == before && before != ";", inValue && isFragment(to):
+		c.glued = append(c.glued, reference{at, to})
+	case !inValue && isFragment(to) && !gap.MatchString(raw):
+		c.commented = append(c.commented, reference{at, to})
 	}
 }
 

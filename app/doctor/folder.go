@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ type folder struct {
 	unread []error                   // why others are not
 }
 
+// fileNames are the files that the doctor reads. Into the first three an #include of ours belongs.
+var fileNames = []string{"ari.conf", "http.conf", "extensions.conf", "pjsip.conf", "pjsip_wizard.conf"}
+
 // open reads the files in a folder; "" is the one that Asterisk names.
 func (p *patient) open(path string, reached bool) {
 	p.folder = folder{path: path, named: path != "", files: map[string]*configuration{}}
@@ -30,7 +34,7 @@ func (p *patient) open(path string, reached bool) {
 			}
 		}
 	}
-	for _, name := range []string{"ari.conf", "http.conf", "extensions.conf", "pjsip.conf", "pjsip_wizard.conf"} {
+	for _, name := range fileNames {
 		c, err := read(p.folder.path, name)
 		switch {
 		case err == nil:
@@ -63,9 +67,9 @@ func (p *patient) files(reached bool) {
 
 // examineFiles looks at those that are there.
 func (p *patient) examineFiles(all map[string]*configuration, reached bool) {
-	for _, name := range []string{"ari.conf", "http.conf", "extensions.conf"} {
+	for _, name := range fileNames {
 		if c := all[name]; c != nil {
-			p.tell(examineEnds(c, name)...)
+			p.tell(examineIncludes(c, name)...)
 		}
 	}
 	if c := all["http.conf"]; c != nil {
@@ -86,13 +90,22 @@ func (p *patient) examineFiles(all map[string]*configuration, reached bool) {
 	p.tell(examineEndpoints(known)...)
 }
 
-// examineEnds looks for an #include that was written behind a line without an end, where Asterisk takes it for a part of that
+// examineIncludes looks for an #include that was written behind a line without an end, where Asterisk takes it for a part of that
 // line, and for a file where that would come next.
-func examineEnds(c *configuration, name string) []finding {
+func examineIncludes(c *configuration, name string) []finding {
 	var found []finding
 	for _, i := range c.glued {
 		found = append(found, finding{
 			level: missing, what: fmt.Sprintf("%s: #include %s stands behind something else, and Asterisk reads it as a part of that", i.place, i.to),
+			lines: []string{"in " + i.file + ", on a line of its own:", "#include " + i.to},
+		})
+	}
+	for _, i := range c.commented {
+		if slices.ContainsFunc(c.includes, func(other reference) bool { return other.to == i.to }) {
+			continue
+		}
+		found = append(found, finding{
+			level: note, what: fmt.Sprintf("%s: #include %s is a part of a comment, and Asterisk does not read it; if that is not meant so", i.place, i.to),
 			lines: []string{"in " + i.file + ", on a line of its own:", "#include " + i.to},
 		})
 	}
@@ -105,11 +118,8 @@ func examineEnds(c *configuration, name string) []finding {
 			lines: []string{"above all else in " + name + ":", "[" + u.to + "]"},
 		})
 	}
-	included := false
-	for _, i := range c.includes {
-		included = included || isFragment(i.to)
-	}
-	if c.unended && !included && found == nil {
+	included := slices.ContainsFunc(c.includes, func(i reference) bool { return isFragment(i.to) })
+	if c.unended && !included && found == nil && slices.Contains(fileNames[:3], name) {
 		path := filepath.Join(c.folder, name)
 		found = append(found, finding{
 			level: note, what: name + " has no newline at its end: an #include that is added there would become a part of its last line",

@@ -111,6 +111,34 @@ func TestFilesAtPeace(t *testing.T) {
 	}
 }
 
+// An #include of ours that became a part of another line is found wherever it stands, and is not where it is only written
+// about, or commented out beside one that counts. What a comment has directly behind its ; may be meant so.
+func TestIncludesBehindSomething(t *testing.T) {
+	const working = "[general]\nenabled=yes\nbindaddr=127.0.0.1\n"
+	for name, tt := range map[string]struct {
+		file, text, wants string
+		healthy           bool
+	}{
+		"Debian's http.conf":           {"http.conf", working + ";\n; put the files there.#include metaflows/http.conf\n", "MISSING http.conf:5: #include metaflows/http.conf stands behind something else", false},
+		"a comment that is empty":      {"http.conf", working + ";#include metaflows/http.conf\n", "NOTE    http.conf:4: #include metaflows/http.conf is a part of a comment", true},
+		"a comment that ends in a ;":   {"http.conf", working + ";;;; ;;#include metaflows/http.conf\n", "NOTE    http.conf:4: #include metaflows/http.conf is a part of a comment", true},
+		"a comment that ends in a gap": {"ari.conf", "[general]\n; as before #include metaflows/ari.conf\n", "NOTE    ari.conf:2: #include metaflows/ari.conf is a part of a comment", true},
+		"a value and a gap":            {"ari.conf", "[general]\npretty = yes #include metaflows/ari.conf\n", "MISSING ari.conf:2: #include metaflows/ari.conf stands behind something else", false},
+		"a value and a comment":        {"pjsip.conf", "[alice]\ntype=aor\nmax_contacts=5 ; of them#include metaflows/pjsip.conf\n", "MISSING pjsip.conf:3: #include metaflows/pjsip.conf stands behind something else", false},
+		"a whole path":                 {"extensions.conf", "[acme]\nexten => 1,1,NoOp() #include \"/etc/asterisk/metaflows/extensions.conf\"\n", "MISSING extensions.conf:2: #include /etc/asterisk/metaflows/extensions.conf stands behind", false},
+		"behind a header":              {"pjsip_wizard.conf", "[alice]#tryinclude metaflows/pjsip.conf\n", "MISSING pjsip_wizard.conf:1: #include metaflows/pjsip.conf stands behind", false},
+		"of a block of comments":       {"ari.conf", "[general]\n;-- all\nof it--; #include metaflows/ari.conf\n", "ok      the files in DIR", true}, // it counts
+		"of others":                    {"ari.conf", "[general]\n; #include users.conf\n", "ok      the files in DIR", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			healthy, text := says(t, map[string]string{tt.file: tt.text})
+			if !strings.Contains(text, tt.wants) || healthy != tt.healthy || strings.HasPrefix(tt.wants, "ok") && strings.Contains(text, "#include") {
+				t.Error(text)
+			}
+		})
+	}
+}
+
 // Files that include each other end, and what cannot be read is told.
 func TestFilesInARing(t *testing.T) {
 	healthy, text := says(t, map[string]string{"ari.conf": "#include ari.conf\n[general]\n#include conf.d/*.conf\n", "conf.d/1.conf": "[x]\npassword=a#include b.conf\n", "conf.d/folder.conf/x": ""})
