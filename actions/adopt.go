@@ -269,6 +269,7 @@ func (a *adoption) goOnTalking() error {
 	}
 	release()
 	if callee := a.call.Peer(a.caller); a.caller != nil && callee != nil && !callee.Answered.IsZero() {
+		a.limitTo(callee)
 		a.tellLimit(callee, a.soundsOfLimit(), false)
 	}
 	return a.talk()

@@ -255,6 +255,7 @@ func (d *dialling) answered(callee *calls.Leg) error {
 		return err
 	}
 	sounds := d.soundsOfLimit()
+	d.limitTo(callee)
 	vars := map[string]string{}
 	if !d.args.goOn {
 		vars[calls.VarPartner] = d.caller.Name

@@ -72,7 +72,11 @@ func (d *dialling) hangUp(ended time.Time) error {
 		}
 		d.drop(d.t, leg.ID, "hanging up who is left")
 	}
-	d.close("hangup")
+	if d.call.Overdue() {
+		d.close("time_limit")
+	} else {
+		d.close("hangup")
+	}
 	return nil
 }
 

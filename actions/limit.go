@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"metaflows/flows/calls"
 )
 
 // limit is how long an answered call may last: options S and L of Dial() (main/features.c, ast_bridge_timelimit). Asterisk
@@ -14,6 +16,13 @@ type limit struct {
 	warn    time.Duration // so long before the end there is a warning; 0: none
 	again   time.Duration // and then every so often; 0: once
 	audible bool          // L: the caller's variables say what is heard of it
+}
+
+// limitTo notes on a callee that was answered when its channel ends.
+func (d *dialling) limitTo(callee *calls.Leg) {
+	if lasts := d.args.limit.lasts; lasts > 0 {
+		callee.Until = callee.Answered.Add(lasts)
+	}
 }
 
 // setSeconds reads S(seconds).

@@ -71,7 +71,7 @@ func timeLeft(left time.Duration) string {
 // tellLimit lets the parties hear of the limit of an answered call; what was to be heard before now is left out, but for the
 // sound at the beginning where it begins.
 func (d *dialling) tellLimit(callee *calls.Leg, s limitSounds, begins bool) {
-	l, ends := d.args.limit, callee.Answered.Add(d.args.limit.lasts)
+	l, ends := d.args.limit, callee.Until
 	if s.timeout == "" && l.warn == 0 && s.connect == "" {
 		return
 	}

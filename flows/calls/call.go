@@ -39,6 +39,7 @@ type Call struct {
 	told        map[string]bool  // ids of what was published about the call
 	logged      map[string]bool  // kinds of its notices of which the log has a line
 	ender       *Leg             // whose going has ended the talk
+	overdue     bool             // that was since its time was over
 	first       func()           // publishes what comes before all else; nil when that was done
 	ids         []string
 	tasks       []*Task

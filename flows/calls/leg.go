@@ -33,6 +33,8 @@ type Leg struct {
 	Goes bool
 	// Answered is when it was connected, zero before.
 	Answered time.Time
+	// Until is when its channel ends, since the time of the call is over; zero: it has no limit.
+	Until time.Time
 	// Ending: its channel was told to hang up, and will be gone in a moment.
 	Ending bool
 	// Heard: it rings, or sends early media.
@@ -106,6 +108,7 @@ func (l *Leg) identify(ch Channel) {
 // reset gives the leg another channel, which is in no bridge and has done nothing yet.
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
+	l.Until = time.Time{}
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
 	l.away, l.left, l.unknown, l.torn, l.former = false, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked

@@ -218,6 +218,9 @@ func (t *Task) First(publish func()) { t.Call.first = publish }
 // Publish publishes a notice of this call.
 func (t *Task) Publish(n Notice) { t.Call.publish(n) }
 
+// Overdue says that the talk has ended since its time was over: nobody has hung up.
+func (c *Call) Overdue() bool { return c.overdue }
+
 // Left are the legs whose channels are gone, in the order of their going.
 func (c *Call) Left() []*Leg { return c.left }
 
@@ -240,6 +243,7 @@ func (c *Call) lose(channel string) {
 			c.Release(leg)
 			if c.up && c.ender == nil && c.Over() {
 				c.ender = leg
+				c.overdue = !leg.Until.IsZero() && !c.clock.now().Before(leg.Until)
 			}
 		}
 	}

@@ -66,9 +66,9 @@ func (c *Call) circumstances(n Notice) (words []any) {
 	words = appendSaid(words, "reason", n.Reason)
 	if n.Type == "call.ended" {
 		ender := c.ender
-		if ender != nil {
+		if ender != nil && !c.overdue {
 			words = append(words, "hung_up", ender.Label())
-		} else if len(c.left) > 0 {
+		} else if ender == nil && len(c.left) > 0 {
 			ender = c.left[0]
 		}
 		if ender != nil && ender.Cause != 0 {
