@@ -32,12 +32,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build bin/lab ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
-	@bin/lab demo -metaflows bin/metaflows
+demo: build bin/demo ## one call on a real Asterisk, told line by line: a recording and a transfer by codes
+	@bin/demo call -metaflows bin/metaflows
 
 .PHONY: lab
-lab: build bin/lab ## the same Asterisk to try with phones of your own, until Ctrl-C; ADDR=<address> serves the network
-	@bin/lab lab -metaflows bin/metaflows $(if $(ADDR),-addr '$(ADDR)')
+lab: build bin/demo ## the same Asterisk to try with phones of your own, until Ctrl-C; ADDR=<address> serves the network
+	@bin/demo lab -metaflows bin/metaflows $(if $(ADDR),-addr '$(ADDR)')
 
 .PHONY: build
 build: ## the program, bin/metaflows
@@ -153,18 +153,18 @@ cc:
 		sh docker/pbx/get-asterisk.sh install gcc libc6-dev; \
 	fi
 
-.PHONY: bin/lab
-bin/lab:
-	@$(GO) build -o bin/lab ./docker/lab
+.PHONY: bin/demo
+bin/demo:
+	@$(GO) build -o bin/demo ./docker/cmd/demo
 
 .PHONY: bin/bench
 bin/bench:
-	@$(GO) build -o bin/bench ./docker/bench
+	@$(GO) build -o bin/bench ./docker/cmd/bench
 
 .PHONY: bin/stack
 bin/stack:
-	@$(GO) build -o bin/stack ./docker/stack
+	@$(GO) build -o bin/stack ./docker/cmd/stack
 
 .PHONY: bin/chaos
 bin/chaos:
-	@$(GO) build -o bin/chaos ./docker/chaos
+	@$(GO) build -o bin/chaos ./docker/cmd/chaos

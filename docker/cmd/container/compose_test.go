@@ -26,11 +26,11 @@ func text(t *testing.T, path string) string {
 // Every setting of the compose files has a line in docker/.env, so that nothing must be edited, and every line is used.
 func TestSettings(t *testing.T) {
 	values := map[string]string{}
-	for _, line := range defined.FindAllStringSubmatch(text(t, "../.env"), -1) {
+	for _, line := range defined.FindAllStringSubmatch(text(t, "../../.env"), -1) {
 		values[line[1]] = line[2]
 	}
 	wanted := map[string]bool{"COMPOSE_PROJECT_NAME": true}
-	for _, file := range []string{"../compose.yaml", "../compose.cluster.yaml"} {
+	for _, file := range []string{"../../compose.yaml", "../../compose.cluster.yaml"} {
 		for _, u := range used.FindAllStringSubmatch(text(t, file), -1) {
 			if wanted[u[1]] = true; !slices.Contains(keys(values), u[1]) {
 				t.Errorf("%s uses %s, which docker/.env lacks", file, u[1])
@@ -45,7 +45,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("docker/.env: %s is not the default of metaflows", name)
 		}
 	}
-	for _, b := range based.FindAllStringSubmatch(text(t, "../Dockerfile"), -1) {
+	for _, b := range based.FindAllStringSubmatch(text(t, "../../Dockerfile"), -1) {
 		if values[b[1]] != b[2] {
 			t.Errorf("%s is %q in docker/.env and %q in docker/Dockerfile", b[1], values[b[1]], b[2])
 		}

@@ -41,7 +41,7 @@ func TestFreePorts(t *testing.T) {
 }
 
 func TestBaseImages(t *testing.T) {
-	images, err := (&engine{root: "../.."}).baseImages()
+	images, err := (&engine{root: "../../.."}).baseImages()
 	if err != nil || len(images) != 2 || !strings.HasPrefix(images[0], "golang:") || !strings.HasPrefix(images[1], "debian:") {
 		t.Error(images, err)
 	}

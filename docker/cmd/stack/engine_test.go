@@ -54,7 +54,7 @@ func TestOfflineImagesEnd(t *testing.T) {
 		"mmdebstrap": `trap 'sleep 0.3; echo yes > "$TIDIED"; exit 1' TERM; echo > "$BEGUN"; while :; do sleep 0.1; done`,
 	})
 	ctx := begun(t)
-	e := &engine{root: "../.."}
+	e := &engine{root: "../../.."}
 	if _, err := e.command(ctx, nil, e.file("offline-images.sh")); err == nil {
 		t.Error("it is not an error")
 	}
@@ -75,7 +75,7 @@ func TestOfflineImagesGo(t *testing.T) {
 		"docker":     `case "$*" in "image inspect debian"*) exit 0 ;; *) exit 1 ;; esac`,
 		"mmdebstrap": "exit 1",
 	})
-	e := &engine{root: "../.."}
+	e := &engine{root: "../../.."}
 	_, err := e.command(t.Context(), nil, e.file("offline-images.sh"))
 	if err == nil || !strings.Contains(err.Error(), "another version: go1.2.3") {
 		t.Error(err)

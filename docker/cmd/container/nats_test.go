@@ -22,11 +22,11 @@ import (
 
 // The accounts are those that app/README.md gives, which have a test of their own.
 func TestAccounts(t *testing.T) {
-	readme, err := os.ReadFile("../../app/README.md")
+	readme, err := os.ReadFile("../../../app/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := os.ReadFile("../nats/accounts.conf")
+	accounts, err := os.ReadFile("../../nats/accounts.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func configured(t *testing.T, file string) (url, audit string) {
 	t.Helper()
 	root := t.TempDir()
 	dir := filepath.Join(root, "etc", "nats")
-	if err := os.CopyFS(dir, os.DirFS("../nats")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS("../../nats")); err != nil {
 		t.Fatal(err)
 	}
 	s := settings{Addr: "127.0.0.1", NATS: "nats", Logins: folder(filepath.Join(root, "logins"))}
@@ -131,7 +131,7 @@ func TestConfiguration(t *testing.T) {
 func TestClusterConfiguration(t *testing.T) {
 	t.Setenv("SERVER_NAME", "nats-1")
 	dir := filepath.Join(t.TempDir(), "etc", "nats")
-	if err := os.CopyFS(dir, os.DirFS("../nats")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS("../../nats")); err != nil {
 		t.Fatal(err)
 	}
 	s := settings{Addr: "127.0.0.1", NATS: "nats-1,nats-2,nats-3", Logins: folder(filepath.Join(dir, "..", "..", "logins"))}

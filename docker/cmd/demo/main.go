@@ -10,9 +10,9 @@ import (
 	"metaflows/docker/command"
 )
 
-const usage = `usage: lab <command> [flags]
+const usage = `usage: demo <command> [flags]
 
-  demo   one call on a real Asterisk, told line by line: a recording and a transfer by codes
+  call   one call on a real Asterisk, told line by line: a recording and a transfer by codes
   lab    the same Asterisk to try with phones of your own, until Ctrl-C
 `
 
@@ -21,8 +21,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run is the program: it returns its exit code.
 func run(args []string, out, complain io.Writer) int {
 	return command.Program{
-		Name: "lab", Usage: usage, Failed: paintFor(complain).red,
-		Commands: map[string]command.Command{"demo": demoCommand, "lab": labCommand},
+		Name: "demo", Usage: usage, Failed: paintFor(complain).red,
+		Commands: map[string]command.Command{"call": demoCommand, "lab": labCommand},
 	}.Run(args, out, complain)
 }
 

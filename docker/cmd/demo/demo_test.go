@@ -44,7 +44,7 @@ func inOrder(cells []string, wanted ...string) (missing string) {
 func TestAsteriskDemo(t *testing.T) {
 	folder := t.TempDir()
 	var out, complaints bytes.Buffer
-	if code := run([]string{"demo", "-dir", folder}, &out, &complaints); code != 0 || complaints.Len() > 0 {
+	if code := run([]string{"call", "-dir", folder}, &out, &complaints); code != 0 || complaints.Len() > 0 {
 		t.Fatalf("exit code %d\n%s\n%s", code, &out, &complaints)
 	}
 	text := out.String()
@@ -93,12 +93,12 @@ func TestAsteriskDemoFails(t *testing.T) {
 	}
 	folder := t.TempDir()
 	var out, complaints bytes.Buffer
-	if code := run([]string{"demo", "-dir", folder, "-metaflows", early}, &out, &complaints); code != 1 {
+	if code := run([]string{"call", "-dir", folder, "-metaflows", early}, &out, &complaints); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
 	text := complaints.String()
 	t.Log(out.String() + text)
-	for _, want := range []string{"demo failed: ", "metaflows has ended by itself", "the end of Asterisk's log:", "the end of metaflows' log:", "the whole logs are in " + folder} {
+	for _, want := range []string{"call failed: ", "metaflows has ended by itself", "the end of Asterisk's log:", "the end of metaflows' log:", "the whole logs are in " + folder} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q", want)
 		}
@@ -108,13 +108,13 @@ func TestAsteriskDemoFails(t *testing.T) {
 		t.Error(logs, err)
 	}
 	complaints.Reset()
-	if code := run([]string{"demo", "-dir", folder, "-metaflows", "/bin/false"}, &out, &complaints); code != 1 || !strings.Contains(complaints.String(), "start metaflows: it ended at once: exit status 1") {
+	if code := run([]string{"call", "-dir", folder, "-metaflows", "/bin/false"}, &out, &complaints); code != 1 || !strings.Contains(complaints.String(), "start metaflows: it ended at once: exit status 1") {
 		t.Errorf("exit code %d: %s", code, &complaints)
 	}
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"dance"}, {"demo", "now"}, {"lab", "-port", "1"}} {
+	for _, args := range [][]string{{}, {"dance"}, {"call", "now"}, {"lab", "-port", "1"}} {
 		var out, complaints bytes.Buffer
 		if code := run(args, &out, &complaints); code != 2 || out.Len() > 0 || complaints.Len() == 0 {
 			t.Errorf("%q: exit code %d, %q %q", args, code, &out, &complaints)

@@ -13,7 +13,7 @@ import (
 	"metaflows/docker/command"
 )
 
-const usage = `usage: lab <command> [flags]
+const usage = `usage: container <command> [flags]
 
   logins    make the passwords and tokens that are not there yet
   show      print them, and where they are used
@@ -27,7 +27,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the program: it returns its exit code.
 func run(args []string, out, complain io.Writer) int {
-	return command.Program{Name: "lab", Usage: usage, Commands: map[string]command.Command{
+	return command.Program{Name: "container", Usage: usage, Commands: map[string]command.Command{
 		"logins": loginsCommand, "show": showCommand, "asterisk": asteriskCommand,
 		"codes": codesCommand, "streams": streamsCommand, "phones": phonesCommand,
 	}}.Run(args, out, complain)
