@@ -44,7 +44,7 @@ type step struct {
 }
 
 // usualLimit bounds a run, from the building of all images to the cleaning up.
-const usualLimit = 8 * time.Minute
+const usualLimit = 20 * time.Minute
 
 // prove is a command: it builds the images, and for each trial starts a project, takes its steps, and removes it. At the end
 // it removes the images.
