@@ -46,13 +46,14 @@ func resource(dialstring string) string {
 
 // remind gives a leg that goes to somebody else its caller id again where Asterisk has lost it. A Local channel's follows
 // whom its other end is connected with, which is nobody once that is a recorder (ari/ASTERISK.md, Whom a channel is).
-func (s *Set) remind(leg *calls.Leg) error {
+func (s *Set) remind(t *calls.Task, leg *calls.Leg) error {
 	if leg.Phone() || leg.CallerNum == "" {
 		return nil
 	}
-	own, err := s.pbx.Variables(leg.ID, callerNumber)
+	own, err := s.variables(t, leg, callerNumber)
 	if err == nil && own[callerNumber] == "" {
-		err = s.pbx.SetVariables(leg.ID, map[string]string{callerNumber: leg.CallerNum, "CALLERID(name)": leg.CallerNam})
+		channel, number := leg.ID, map[string]string{callerNumber: leg.CallerNum, "CALLERID(name)": leg.CallerNam}
+		err = t.Do(leg.Lane(), func() error { return s.pbx.SetVariables(channel, number) })
 	}
 	if gone(err) { // that is an outcome of what comes next
 		return nil

@@ -37,13 +37,7 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 		maps.Copy(spec.Variables, unrecorded)
 	}
 	var entered *calls.Started
-	if err := s.pbx.CreateChannel(spec); err != nil {
-		if errors.Is(err, calls.ErrUnavailable) { // it may be there all the same, or come yet: then it is a stray
-			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
-		}
-		return nil, err
-	}
-	err = t.AwaitFor(enterWait, func(ev calls.Event) bool {
+	over := t.Expect(func(ev calls.Event) bool {
 		switch ev := ev.(type) {
 		case calls.Started:
 			if ev.Channel.ID == id {
@@ -54,8 +48,17 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 		}
 		return entered != nil
 	})
+	lane := t.Call.Lane(id)
+	end := func() error { return t.Do(lane, func() error { return s.pbx.Hangup(id, 0) }) }
+	if err := t.Do(lane, func() error { return s.pbx.CreateChannel(spec) }); err != nil {
+		if errors.Is(err, calls.ErrUnavailable) || errors.Is(err, calls.ErrCallEnded) { // it may be there all the same, or come yet: then it is a stray
+			s.quietly(end, "ending a channel that may have been made")
+		}
+		return nil, err
+	}
+	err = t.Until(enterWait, over)
 	if entered == nil {
-		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that never entered")
+		s.quietly(end, "ending a channel that never entered")
 		if err == nil {
 			err = calls.ErrGone
 		}
@@ -65,7 +68,7 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
 	if err := s.identify(t, leg, number); err != nil {
-		s.drop(t, id, "ending a channel that cannot be asked")
+		s.hangUp(t, leg, "ending a channel that cannot be asked")
 		t.Call.Drop(leg)
 		return nil, err
 	}
@@ -85,13 +88,13 @@ func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
 		return nil
 	}
 	if !complete && leg.Context == "" && !leg.Outsider() {
-		set, err := s.pbx.Variables(leg.ID, "TRANSFER_CONTEXT")
+		set, err := s.variables(t, leg, "TRANSFER_CONTEXT")
 		if err != nil && !gone(err) {
 			return err
 		}
 		leg.Context = set["TRANSFER_CONTEXT"]
 	}
-	if err := s.tell(t, leg, own); err != nil && !gone(err) {
+	if err := s.save(t, leg, own); err != nil && !gone(err) {
 		return err
 	}
 	return nil
@@ -99,13 +102,20 @@ func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
 
 // ring dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its own again.
 func (s *Set) ring(leg, caller *calls.Leg, timeout time.Duration) error {
-	err := s.pbx.DialChannel(leg.ID, caller.ID, timeout)
-	if err == nil && leg.Phone() && leg.Language != caller.Language {
-		s.quietly(func() error {
-			return s.pbx.SetVariables(leg.ID, map[string]string{"CHANNEL(language)": leg.Language})
-		}, "giving a callee its own language")
+	return s.ringing(leg, caller, timeout)()
+}
+
+// ringing is the request of ring.
+func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() error {
+	channel, from, own := leg.ID, caller.ID, map[string]string{"CHANNEL(language)": leg.Language}
+	differs := leg.Phone() && leg.Language != caller.Language
+	return func() error {
+		err := s.pbx.DialChannel(channel, from, timeout)
+		if err == nil && differs {
+			s.quietly(func() error { return s.pbx.SetVariables(channel, own) }, "giving a callee its own language")
+		}
+		return err
 	}
-	return err
 }
 
 // bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.

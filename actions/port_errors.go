@@ -49,5 +49,24 @@ func (s *Set) dropWith(t *calls.Task, channel string, cause int, doing string) {
 	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, cause) }, doing)
 }
 
+// hangUp hangs a leg's channel up, while the call goes on.
+func (s *Set) hangUp(t *calls.Task, leg *calls.Leg, doing string) {
+	_ = s.insist(t, func() error { return t.Do(leg.Lane(), s.hangingUp(leg)) }, doing)
+}
+
+// variables reads variables of a leg's channel, while the call goes on. That waits for nothing in Asterisk, and so for
+// nothing in the leg's lane.
+func (s *Set) variables(t *calls.Task, leg *calls.Leg, names ...string) (map[string]string, error) {
+	var values map[string]string
+	channel := leg.ID
+	if err := t.Do(new(calls.Lane), func() (err error) {
+		values, err = s.pbx.Variables(channel, names...)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
 // gone says whether err means that the thing is not there any more.
 func gone(err error) bool { return errors.Is(err, calls.ErrGone) }

@@ -112,7 +112,7 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	t.Call.Recordings = append(t.Call.Recordings, rec)
 	defer func() { rec.Starting = false }()
 	noted := unoccupied(t)
-	err := s.save(t, noted)
+	err := s.save(t, noted, nil)
 	if err == nil {
 		err = s.beginRecording(t, rec)
 	}
@@ -198,7 +198,7 @@ func (s *Set) mask(t *calls.Task, on bool) error {
 		was[i], rec.Masked = rec.Masked, on
 	}
 	noted := unoccupied(t)
-	err := s.save(t, noted)
+	err := s.save(t, noted, nil)
 	for i, rec := range recordings {
 		if err == nil {
 			err = known(t, rec)

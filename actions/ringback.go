@@ -60,11 +60,11 @@ func (x *blindTransfer) ringBack() (*calls.Leg, error) {
 func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 	var err error
 	if !leg.Bridged() {
-		err = x.call.Join(leg)
+		err = x.t.Join(leg)
 	}
 	if err == nil && !leg.Called {
-		if err = x.Set.tell(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"}); err == nil {
-			err = x.Set.ring(leg, x.transferee, x.ring)
+		if err = x.save(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"}); err == nil {
+			err = x.t.Do(leg.Lane(), x.ringing(leg, x.transferee, x.ring))
 		}
 	}
 	if errors.Is(err, calls.ErrDetached) {
@@ -96,7 +96,7 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 // dropLeg ends somebody who is rung.
 func (x *blindTransfer) dropLeg(leg *calls.Leg) {
 	if !leg.Gone {
-		x.drop(x.t, leg.ID, "ending somebody who is rung")
+		x.hangUp(x.t, leg, "ending somebody who is rung")
 	}
 	x.call.Release(leg)
 }

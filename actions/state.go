@@ -13,9 +13,9 @@ func (s *Set) tell(t *calls.Task, leg *calls.Leg, vars map[string]string) error 
 	return t.Block(leg.Lane(), s.telling(t, leg, vars))
 }
 
-// save writes what a restart must know of a leg, while the call goes on.
-func (s *Set) save(t *calls.Task, leg *calls.Leg) error {
-	return t.Do(leg.Lane(), s.telling(t, leg, nil))
+// save is tell, while the call goes on.
+func (s *Set) save(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
+	return t.Do(leg.Lane(), s.telling(t, leg, vars))
 }
 
 // telling is the request that writes what a leg's state is now, and variables. Both go in the leg's lane, so that no older
@@ -45,7 +45,7 @@ func unoccupied(t *calls.Task) *calls.Leg {
 // it is enough that one has.
 func (s *Set) tellOthers(t *calls.Task, but *calls.Leg) {
 	for _, leg := range t.Call.Peers(but) {
-		s.quietly(func() error { return s.save(t, leg) }, "keeping the call's state on a channel")
+		s.quietly(func() error { return s.save(t, leg, nil) }, "keeping the call's state on a channel")
 	}
 }
 

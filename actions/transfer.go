@@ -82,8 +82,11 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	if err := x.check(); err != nil {
 		return calls.Stop, err
 	}
+	defer t.Call.Hold()() // before the first question: no other transfer begins while it is answered
+	if err := x.ask(); err != nil {
+		return calls.Stop, err
+	}
 	t.Accept(x.extension)
-	defer t.Call.Hold()()
 	return calls.Stop, x.run()
 }
 
@@ -98,7 +101,7 @@ func (d transferData) extension(pressed []string) string {
 	return d.Target
 }
 
-// check refuses what cannot work before anything is touched.
+// check refuses what cannot work.
 func (x *blindTransfer) check() error {
 	switch {
 	case x.call.Held():
@@ -112,8 +115,13 @@ func (x *blindTransfer) check() error {
 	case !contextForm.MatchString(x.context):
 		return calls.Broken("no_context", giveContext, fmt.Errorf("%q is no dialplan context: accepted are 1 to 79 of A-Z a-z 0-9 _ . -", x.context))
 	}
+	return nil
+}
+
+// ask refuses an extension that does not exist, before anything is touched.
+func (x *blindTransfer) ask() error {
 	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
-	answer, err := x.pbx.Variables(x.transferor.ID, question)
+	answer, err := x.variables(x.t, x.transferor, question)
 	if err != nil {
 		return err
 	}
@@ -123,7 +131,7 @@ func (x *blindTransfer) check() error {
 	if !x.transferor.Withheld {
 		x.number = x.transferor.CallerNum
 	}
-	return x.remind(x.transferee)
+	return x.remind(x.t, x.transferee)
 }
 
 // run does it: target made, transferor out, target in, dialled; then whatever becomes of it. When Asterisk refuses, the
@@ -133,8 +141,9 @@ func (x *blindTransfer) run() error {
 		return err
 	}
 	// Its end must not be the transferee's any more, also if it hangs up now.
+	channel := x.transferor.ID
 	untied := x.t.Beside(x.transferor.Lane(), func() error {
-		return x.pbx.SetVariables(x.transferor.ID, map[string]string{calls.VarPartner: ""})
+		return x.pbx.SetVariables(channel, map[string]string{calls.VarPartner: ""})
 	})
 	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{
 		"TRANSFERERNAME":       x.transferor.Name,
@@ -162,7 +171,7 @@ func (x *blindTransfer) undo(err error) error {
 		return err
 	}
 	if !x.transferor.Gone {
-		_ = x.insist(x.t, func() error { return x.call.Join(x.transferor) }, "putting the transferor back")
+		_ = x.insist(x.t, func() error { return x.t.Join(x.transferor) }, "putting the transferor back")
 	}
 	x.settle(x.transferor)
 	x.tie(x.transferor, x.transferee)
@@ -183,8 +192,9 @@ func (x *blindTransfer) await(target *calls.Leg) error {
 		return x.complete(target)
 	}
 	_ = x.t.Until(time.Second, func() bool { return target.Cause != 0 })
+	reason := failureOf(target)
 	x.dropLeg(target) // its own timeout may not have come
-	return x.giveBack(failureOf(target))
+	return x.giveBack(reason)
 }
 
 // exchange puts the target in the transferor's place, as far as that is not done: where the target was dialled, it is.
@@ -194,20 +204,22 @@ func (x *blindTransfer) exchange(target *calls.Leg) error {
 	}
 	// Before anybody moves, the transferee's channel learns what a restart must know.
 	x.checkpoint(stageRing, "")
-	err := x.Set.tell(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
+	err := x.save(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
 	if err != nil && !gone(err) {
 		x.dropLeg(target)
 		return err
 	}
-	err = x.pbx.RemoveFromBridge(x.call.Bridge, x.transferor.ID)
+	bridge, leaving := x.call.Bridge, x.transferor.ID
+	err = x.t.Do(x.transferor.Lane(), func() error { return x.pbx.RemoveFromBridge(bridge, leaving) })
 	if err == nil || gone(err) || x.resumed && errors.Is(err, calls.ErrConflict) { // it was out of the bridge already
 		err = nil
 		if !target.Bridged() {
-			err = x.call.Join(target)
+			err = x.t.Join(target)
 		}
 	}
 	if err == nil {
-		err = x.pbx.DialChannel(target.ID, x.transferee.ID, x.ring)
+		dialled, caller := target.ID, x.transferee.ID
+		err = x.t.Do(target.Lane(), func() error { return x.pbx.DialChannel(dialled, caller, x.ring) })
 	}
 	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
 		return nil
@@ -223,7 +235,7 @@ func (x *blindTransfer) dismiss() {
 	leg := x.transferor
 	x.call.Release(leg)
 	x.t.Go("dismiss", func(t *calls.Task) error {
-		defer x.drop(t, leg.ID, "hanging up the transferor")
+		defer x.hangUp(t, leg, "hanging up the transferor")
 		return x.soundAlone(t, leg, confirmTone)
 	})
 }
@@ -272,7 +284,7 @@ func (x *blindTransfer) tie(leg, other *calls.Leg) {
 		partner = other.Name
 	}
 	x.quietly(func() error {
-		return x.Set.tell(x.t, leg, map[string]string{calls.VarPartner: partner})
+		return x.save(x.t, leg, map[string]string{calls.VarPartner: partner})
 	}, "naming the partner")
 }
 

@@ -73,7 +73,7 @@ func (x *blindTransfer) resumeRing() error {
 // nobody would end, and every other command for it would wait for that.
 func (x *blindTransfer) letGo() {
 	if !x.transferor.Gone {
-		x.drop(x.t, x.transferor.ID, "hanging up the transferor")
+		x.hangUp(x.t, x.transferor, "hanging up the transferor")
 		x.call.Release(x.transferor)
 	}
 }
@@ -86,7 +86,7 @@ func (x *blindTransfer) resumeBack(reason string) error {
 		return x.givenBack(leg, reason, err)
 	}
 	var leg *calls.Leg
-	rung, err := x.pbx.Variables(x.transferee.ID, calls.VarPartner) // once: it names who was rung
+	rung, err := x.variables(x.t, x.transferee, calls.VarPartner) // once: it names who was rung
 	if err == nil && rung[calls.VarPartner] == "" {
 		leg, err = x.ringBack()
 	}

@@ -49,7 +49,7 @@ type PBX struct {
 	reports    []Report
 	detached   bool
 	sent       int             // commands so far
-	held       map[string]bool // verbs that were asked for on a call's goroutine, which waits for the answer
+	held       map[string]bool // verbs that were asked for on a call's goroutine, which waits for the answer; true where it may not
 	before     func()          // called before each command, without the lock; may be nil
 }
 
@@ -140,11 +140,11 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	if p.before != nil {
 		p.before()
 	}
-	held := onCall()
+	held, module := onCall()
 	p.mu.Lock()
 	p.sent++
 	if held {
-		p.held[verb] = true
+		p.held[verb] = p.held[verb] || module || slices.Contains(neverHeld, verb)
 	}
 	var fault Fault
 	if waiting := p.faults[verb]; len(waiting) > 0 {
@@ -186,26 +186,34 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	return <-answer
 }
 
-// onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for.
-func onCall() bool {
+// neverHeld are the verbs that no call's goroutine may ask for, since what asks for them does so by Task.Do: recordings and
+// sounds.
+var neverHeld = []string{"Record", "StopRecording", "MaskRecording", "UnmaskRecording", "Recording", "Snoop", "Play", "StopPlayback"}
+
+// onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for, and whether a module
+// runs there that asks for everything by Task.Do.
+func onCall() (held, module bool) {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
-	for {
-		frame, more := frames.Next()
-		if strings.Contains(frame.Function, "calls.(*Call).run") || strings.Contains(frame.Function, "calls.(*Task).start") {
-			return true
-		}
-		if !more {
-			return false
-		}
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		held = held || strings.Contains(frame.Function, "calls.(*Call).run") || strings.Contains(frame.Function, "calls.(*Task).start")
+		module = module || strings.Contains(frame.Function, "actions.(*blindTransfer)") || strings.Contains(frame.Function, "actions.(*Set).hangup")
 	}
+	return held, module
 }
 
-// wasHeld says that a call has waited for the answer to a verb.
-func (p *PBX) wasHeld(verb string) bool {
+// wronglyHeld are the verbs for whose answer a call has waited that goes on without it by Task.Do.
+func (p *PBX) wronglyHeld() (verbs []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.held[verb]
+	for verb, wrongly := range p.held {
+		if wrongly {
+			verbs = append(verbs, verb)
+		}
+	}
+	return verbs
 }
 
 // atOnce is the effect of a request that is answered as soon as it is carried out.

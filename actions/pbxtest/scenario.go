@@ -268,10 +268,8 @@ func (s *scenario) finish() {
 	if live := s.pbx.Live(); len(live) > 0 && !s.stopped {
 		s.t.Errorf("left over in the telephone system: %s", strings.Join(live, ", "))
 	}
-	for _, verb := range neverHeld {
-		if s.pbx.wasHeld(verb) {
-			s.t.Errorf("a call waited for the answer to %s: it is to be asked by Task.Do", verb)
-		}
+	if verbs := s.pbx.wronglyHeld(); verbs != nil {
+		s.t.Errorf("a call waited for the answers to %v: they are to be asked for by Task.Do", verbs)
 	}
 	if n := s.now().calls.Len(); n > 0 {
 		s.t.Errorf("%d calls are left over", n)
@@ -299,10 +297,6 @@ func (s *scenario) finish() {
 		s.t.Errorf("digits that were no code were published or logged: %v", leaks)
 	}
 }
-
-// neverHeld are the verbs that no call's goroutine may ask for, since what asks for them does so by Task.Do: recordings and
-// sounds.
-var neverHeld = []string{"Record", "StopRecording", "MaskRecording", "UnmaskRecording", "Recording", "Snoop", "Play", "StopPlayback"}
 
 // difference shows the lines that differ, with their neighbours.
 func difference(want, got string) string {

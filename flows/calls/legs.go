@@ -108,6 +108,19 @@ func (c *Call) Join(leg *Leg) error {
 	return nil
 }
 
+// Join is Call.Join, and the call goes on until it has been asked for.
+func (t *Task) Join(leg *Leg) error {
+	leg.joins = []bool{false}
+	leg.asked, leg.unknown, leg.torn = false, false, false
+	line, bridge, channel := t.Call.calls.cfg.Line, t.Call.Bridge, leg.ID
+	if err := t.Do(leg.Lane(), func() error { return line.AddToBridge(bridge, channel, false) }); err != nil {
+		leg.joins = nil
+		return err
+	}
+	leg.bridged = true
+	return nil
+}
+
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
 func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
