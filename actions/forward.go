@@ -168,13 +168,14 @@ func (d *dialling) divert(from *calls.Leg) {
 	}, "saying who has redirected")
 }
 
-// tellForwarded tells the accounts of callee and caller that the callee has pointed on. Where to is the business of the
+// tellForwarded tells the log, and the accounts of callee and caller, that the callee has pointed on. For the accounts, where to is the business of the
 // callee's account alone, and of the caller's if it has none.
 func (d *dialling) tellForwarded(from *calls.Leg) {
 	to := from.Forward
 	if strings.Contains(to, "/") {
 		to = resource(to)
 	}
+	d.call.Log.Info("a callee that redirects is followed", "dialstring", firstOf(from.Dialled, from.Endpoint()), "to", to)
 	about := d.call.NoticeAbout(from, "call.forwarded")
 	about.Target = to
 	other := d.call.NoticeAbout(d.caller, "call.forwarded")
