@@ -162,7 +162,7 @@ func ofDocuments(args []string) int {
 	case slices.Contains(names, args[0]):
 		return ofClient("documents " + args[0])(args[1:])
 	}
-	fmt.Fprintf(os.Stderr, "metaflows documents has no command %s; did you mean %s? metaflows documents --help tells what there is\n", args[0], config.Nearest(args[0], names))
+	fmt.Fprint(os.Stderr, config.UnknownCommand("metaflows documents", args[0], names))
 	return 2
 }
 

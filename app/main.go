@@ -44,7 +44,7 @@ func run(args []string) int {
 		for i, c := range all {
 			names[i] = c.name
 		}
-		fmt.Fprintf(os.Stderr, "metaflows has no command %s; did you mean %s? metaflows --help tells what there is\n", name, config.Nearest(name, names))
+		fmt.Fprint(os.Stderr, config.UnknownCommand("metaflows", name, names))
 		return 2
 	}
 	return all[i].run(rest)

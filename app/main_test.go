@@ -52,6 +52,7 @@ func TestCommands(t *testing.T) {
 		{"", "help help", 0, "METAFLOWS_DIGIT_TIMEOUT"},
 		{"", "tial", 2, "metaflows has no command tial; did you mean tail? metaflows --help tells what there is\n"},
 		{"", "--cals", 2, "did you mean calls?"},
+		{"", "foo", 2, "metaflows has no command foo; metaflows --help tells what there is\n"},
 		{"", "doctor now", 2, "metaflows doctor takes no arguments, and these are some: now\n"},
 		{"", "version now", 2, "metaflows version takes no arguments"},
 		{"", "health now", 2, "metaflows health\nmetaflows health --help tells what there is\n"},
@@ -67,6 +68,7 @@ func TestCommands(t *testing.T) {
 		{"METAFLOWS_ARI_PASSWORD=secret-of-ari METAFLOWS_ARI_URL=http://127.0.0.1:1/ari", "doctor", 1, "nobody answers at http://127.0.0.1:1/ari"},
 		{"METAFLOWS_DATA_DIR=/does/not/exist", "documents recover", 0, "nothing is asked: /does/not/exist has no question"},
 		{"", "documents", 2, "metaflows documents --help tells what there is"},
+		{"", "documents foo", 2, "metaflows documents has no command foo; metaflows documents --help tells what there is\n"},
 		{"", "documents recovr", 2, "metaflows documents has no command recovr; did you mean recover?"},
 	} {
 		cmd, out := command(t, strings.Fields(c.env), strings.Fields(c.args)...)

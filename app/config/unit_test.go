@@ -101,7 +101,7 @@ func TestWrongUnitSettings(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	names := []string{"calls", "call", "tail", "health"}
-	for name, want := range map[string]string{"cals": "calls", "cal": "call", "tial": "tail", "heath": "health", "": "call"} {
+	for name, want := range map[string]string{"cals": "calls", "cal": "call", "tial": "tail", "heath": "health", "--cals": "calls", "haelt": "health", "foo": "", "run": "", "": "", "ta": "", "c": "", "callers": "calls"} {
 		if got := Nearest(name, names); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}

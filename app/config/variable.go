@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
@@ -45,28 +46,47 @@ func describe(prefix string, t reflect.Type) []variable {
 	return list
 }
 
-// distance is the edit distance of two names: how many characters must be put in, left out or replaced.
+// distance is the edit distance of two names: how many characters must be put in, left out or replaced, or exchanged with
+// the next one.
 func distance(a, b string) int {
+	var before, last []int // the rows above
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
+		before, last, row = last, row, make([]int, len(b)+1)
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			replaced := last[j-1]
 			if a[i-1] != b[j-1] {
-				cost++
+				replaced++
 			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
+			row[j] = min(replaced, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
 	}
 	return row[len(b)]
 }
 
-// Nearest is the one of some names that is most like a name that is none of them.
+// Nearest is the one of some names that is most like a name that is none of them, without dashes before it; "" where none is
+// near: within two edits, that are less than half of what was written.
 func Nearest(name string, names []string) string {
-	return slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	name = strings.TrimLeft(name, "-")
+	nearest := slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	if edits := distance(name, nearest); edits > 2 || 2*edits >= len(name) {
+		return ""
+	}
+	return nearest
+}
+
+// UnknownCommand is what is said of a command that is none of some names. program is what its user has written before it.
+func UnknownCommand(program, name string, names []string) string {
+	guess := ""
+	if nearest := Nearest(name, names); nearest != "" {
+		guess = " did you mean " + nearest + "?"
+	}
+	return fmt.Sprintf("%s has no command %s;%s %s --help tells what there is\n", program, name, guess, program)
 }
