@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func (p *patient) connected(ctx context.Context) (bool, error) {
 	if err != nil || !slices.ContainsFunc(applications, func(a ari.Application) bool { return a.Name == p.cfg.ARI.Application }) {
 		return false, err
 	}
-	probe := calls.ArgLeg + "-" + p.id
+	probe := calls.Probe(rand.Text()[:8])
 	if err := p.client.CreateChannel(calls.ChannelSpec{ID: probe, Endpoint: "Local/s@metaflows-orphan/n"}); err != nil {
 		return false, err
 	}

@@ -98,7 +98,9 @@ func (cs *Registry) Deliver(id string, ev Event) {
 
 // stray: a channel of ours, or one in another's place, has come too late: nobody would ever talk to it.
 func (cs *Registry) stray(started Started) {
-	cs.cfg.Log.Info("a channel came too late for its call and is hung up", "channel", started.Channel.Name)
+	if !strings.HasPrefix(started.Channel.ID, probePrefix) {
+		cs.cfg.Log.Info("a channel came too late for its call and is hung up", "channel", started.Channel.Name)
+	}
 	if cs.cfg.Stray != nil {
 		go cs.cfg.Stray(started.Channel.ID)
 	}
@@ -123,6 +125,13 @@ const (
 	ArgLeg   = "leg"
 	ArgSnoop = "snoop"
 )
+
+// probePrefix begins the id of a channel of Probe.
+const probePrefix = ArgLeg + "-metaflows-doctor-"
+
+// Probe is the id of a channel by which metaflows doctor looks whether somebody has the application: he hangs it up, as every
+// leg of a call that is over. id tells one from another.
+func Probe(id string) string { return probePrefix + id }
 
 // BridgePrefix begins the id of every bridge of ours.
 const BridgePrefix = "mf-"
