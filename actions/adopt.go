@@ -59,9 +59,9 @@ func (a *adoption) read(found []calls.Found) error {
 			a.takenAway = true
 			continue
 		}
-		if f.Vars[calls.VarRole] == rolePredial {
-			a.drop(a.t, f.ID, "ending a channel that was there for a subroutine")
-			if f.Bridge != "" { // the subroutine goes on
+		if f.Vars[calls.VarRole] == roleExtra {
+			a.drop(a.t, f.ID, "ending a channel that was there for others")
+			if f.Bridge != "" && f.Bridge != a.call.Bridge { // the subroutine goes on
 				a.quietly(func() error { return a.pbx.DeleteBridge(f.Bridge) }, "removing the bridge of a subroutine")
 			}
 			continue

@@ -44,6 +44,7 @@ type dialling struct {
 	running           *predialNote  // option B has begun
 	ran               bool          // and has ended
 	spent             time.Duration // on options b and B
+	apart             bool          // a single callee was dialled outside of the caller's bridge
 	forwards
 }
 
@@ -174,7 +175,7 @@ func (d *dialling) warn() {
 	}
 }
 
-// ringOne dials a single callee inside the bridge: ringing, early media and the answer reach the caller without us, also
+// ringOne dials a single callee, a phone inside the bridge: ringing, early media and the answer reach the caller without us, also
 // if we die meanwhile (actions/README.md, Dialling).
 func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	callee, err := d.callee(d.args.targets[0])
@@ -182,7 +183,7 @@ func (d *dialling) ringOne() (*calls.Leg, string, error) {
 		return nil, statusUnavailable, err
 	}
 	connect := d.connectCaller
-	if d.args.callerID != nil { // else its subroutine would see the caller
+	if d.args.callerID != nil || !callee.Phone() { // else its subroutine would see the caller
 		connect = d.connectAside
 	}
 	ready, err := d.runCalleePredials(connect, callee)
@@ -192,27 +193,13 @@ func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	return d.ringIn(callee)
 }
 
-// ringIn puts the callee into the caller's bridge and dials it there, unless that was done.
+// ringIn dials the callee, unless that was done, and brings it together with the caller.
 func (d *dialling) ringIn(callee *calls.Leg) (*calls.Leg, string, error) {
-	if err := d.bridge(d.caller, callee); err != nil {
-		return nil, "", err
+	ring := d.ringInside
+	if !callee.Phone() {
+		ring = d.ringApart
 	}
-	if !callee.Called {
-		vars := d.dialVars()
-		if d.made = d.args.elsewhere; !d.made {
-			vars[calls.VarPartner] = callee.Name
-		}
-		if err := d.tell(vars); err != nil {
-			return nil, "", err
-		}
-		if err := d.present(callee); err != nil && !gone(err) {
-			return nil, "", err
-		}
-		if err := d.Set.ring(callee, d.caller, d.rings()); err != nil && !gone(err) {
-			return nil, "", err
-		}
-	}
-	if err := d.await([]*calls.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() }); err != nil {
+	if err := ring(callee); err != nil {
 		return nil, "", err
 	}
 	switch {
@@ -231,6 +218,38 @@ func (d *dialling) ringIn(callee *calls.Leg) (*calls.Leg, string, error) {
 		return d.ringIn(next)
 	}
 	return nil, d.statusOf(callee), nil
+}
+
+// ringInside puts the callee into the caller's bridge, dials it there, unless that was done, and waits for what comes of it.
+func (d *dialling) ringInside(callee *calls.Leg) error {
+	if err := d.bridge(d.caller, callee); err != nil {
+		return err
+	}
+	if err := d.dialOne(callee); err != nil {
+		return err
+	}
+	return d.await([]*calls.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() })
+}
+
+// dialOne dials a single callee, unless that was done.
+func (d *dialling) dialOne(callee *calls.Leg) error {
+	if callee.Called {
+		return nil
+	}
+	vars := d.dialVars()
+	if d.made = d.args.elsewhere; !d.made {
+		vars[calls.VarPartner] = callee.Name
+	}
+	if err := d.tell(vars); err != nil {
+		return err
+	}
+	if err := d.present(callee); err != nil && !gone(err) {
+		return err
+	}
+	if err := d.Set.ring(callee, d.caller, d.rings()); err != nil && !gone(err) {
+		return err
+	}
+	return nil
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.

@@ -33,13 +33,14 @@ func (d *dialling) giveBack(status string) error {
 	if d.args.elsewhere {
 		cause = calls.CauseAnsweredElsewhere
 	}
+	learned := d.hangupCause()
 	for _, leg := range d.call.Peers(d.caller) {
 		d.dropWith(d.t, leg.ID, cause, "ending a callee that was not reached")
 	}
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(d.hangupCause())
+			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(learned)
 			maps.Copy(vars, d.restore())
 		} else {
 			for _, name := range ofEarlierCall {

@@ -62,9 +62,10 @@ func (d *dialling) dialVars() map[string]string {
 // ringing is how long it has rung.
 func (d *dialling) ringing() time.Duration { return time.Since(d.began) - d.spent }
 
-// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, or a redirection.
+// rest is what is left of the dial time, 0 for no limit; it is the whole of it but after a restart, a redirection, or a
+// dial outside of the caller's bridge.
 func (d *dialling) rest() time.Duration {
-	if !d.resumed && d.pointed == nil || d.args.answer == 0 {
+	if !d.resumed && d.pointed == nil && !d.apart || d.args.answer == 0 {
 		return d.args.answer
 	}
 	return max(time.Second, d.args.answer-d.ringing())

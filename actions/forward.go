@@ -206,6 +206,9 @@ func (d *dialling) hangupCause() int {
 		overdue = overdue || slices.ContainsFunc(left, redirected)
 		left = slices.DeleteFunc(left, redirected)
 	}
+	if len(left) == 0 && slices.ContainsFunc(d.call.Peers(d.caller), (*calls.Leg).Failed) {
+		return 0 // who says that it is busy and stays has no cause
+	}
 	return hangupCause(left, overdue)
 }
 

@@ -3,7 +3,6 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ const (
 	predialContext = "metaflows-predial"       // asterisk-conf ships it
 	predialRoutine = "METAFLOWS_PREDIAL"       // the variable with what it runs
 	sendSub        = "CONNECTED_LINE_SEND_SUB" // the variable with what Asterisk runs
-	rolePredial    = "predial"                 // of the channel that is there for nothing else
+	roleExtra      = "predial"                 // of a channel that is there for nothing else
 	predialStarts  = predialContext + ",s,1"   // the value of sendSub, until the context empties it
 	predialThere   = "DIALPLAN_EXISTS(" + predialStarts + ")"
 	standing       = "EVAL(${" + sendSub + "}|${CONTEXT},${EXTEN},${PRIORITY})" // where a channel's dialplan stands
@@ -144,15 +143,10 @@ func (d *dialling) connectCaller(callee *calls.Leg, wait func() error) error {
 
 // connectAside uses a bridge of its own, and in the caller's place a channel that is ended when wait has returned.
 func (d *dialling) connectAside(leg *calls.Leg, wait func() error) error {
-	id := d.call.Name(calls.ArgLeg)
-	state, err := d.call.FirstState(id, "", d.caller.LinkedID)
+	spec, err := d.extra()
 	if err != nil {
 		return err
 	}
-	spec := calls.ChannelSpec{ID: id, Endpoint: "Local/s@" + predialContext + "/n", Originator: d.caller.ID, Variables: map[string]string{
-		calls.VarCall: d.call.ID, calls.VarRole: rolePredial, calls.VarState: state,
-	}}
-	maps.Copy(spec.Variables, unrecorded)
 	if shown := d.shown(); leg != d.caller {
 		spec.Variables[callerNumber], spec.Variables[callerName] = shown.number, shown.name
 	}

@@ -18,6 +18,7 @@ func trials() []namedTrial {
 		{"commands to a channel that is gone", goneChannel},
 		{"ids that are in use", reusedIDs},
 		{"a Local channel into the dialplan", localTargets},
+		{"who says it is busy ends a caller in a bridge of two", refusedInBridge},
 		{"continue leaves the application", continued},
 		{"variables and functions", variables},
 		{"a subroutine of the dialplan runs on a channel", subroutines},
@@ -246,6 +247,28 @@ func localTargets(tr *trial) {
 			tr.Errorf("%s: cause %d, want %d", c.about, end.Cause, c.cause)
 		}
 		tr.left(l)
+	}
+}
+
+// refusedInBridge tries an extension that is busy and stays, in a bridge with a caller that is not answered.
+func refusedInBridge(tr *trial) {
+	for _, third := range []bool{false, true} {
+		a, l := tr.enter("alice"), tr.create("Local/1999@acme/n", nil)
+		members := []calls.Channel{a, l}
+		if third {
+			members = append(members, tr.create("Local/s@metaflows-predial/n", nil))
+		}
+		tr.bridge(members...)
+		tr.must(tr.DialChannel(l.ID, a.ID, 20*time.Second))
+		await(tr, "busy", func(ev calls.Dialed) bool { return ev.Channel == l.ID && ev.Status == "BUSY" })
+		if third {
+			tr.rewind()
+			if _, ok := look(tr, 300*time.Millisecond, func(ev calls.Left) bool { return ev.Channel == a.ID }); ok {
+				tr.Error("it ends the caller in a bridge of three, too")
+			}
+			tr.PutDown("alice")
+		}
+		tr.left(a)
 	}
 }
 

@@ -17,7 +17,8 @@ type farEnd struct {
 
 // extension is what an extension of the dialplan does.
 type extension struct {
-	does  string // answers, busy, hangs up, rings, phone
+	does  string // answers, busy, congestion, hangs up, rings, phone
+	early bool   // it has said something before
 	cause int
 	phone string
 }
@@ -25,6 +26,9 @@ type extension struct {
 // machineTime is how long an extension that answers by itself stays; else two of them that were brought together would
 // never part.
 const machineTime = 90 * time.Second
+
+// announceTime is how long an extension speaks before it answers or is busy.
+const announceTime = 2 * time.Second
 
 // ringTime is from a dial to the phone's ringing.
 const ringTime = 4 * time.Millisecond
@@ -60,6 +64,9 @@ func (p *PBX) furnish() {
 		p.extensions["1995@"+context] = extension{does: "hangs up", cause: 17}
 		p.extensions["1998@"+context] = extension{does: "rings"}
 		p.extensions["1999@"+context] = extension{does: "busy"}
+		p.extensions["congested@"+context] = extension{does: "congestion"}
+		p.extensions["says-busy@"+context] = extension{does: "busy", early: true}
+		p.extensions["says-answers@"+context] = extension{does: "answers", early: true}
 	}
 	p.extensions["1@admin"] = extension{does: "answers"}
 	p.extensions["s@metaflows-predial"] = extension{}
@@ -174,10 +181,29 @@ func (p *PBX) ring(c, of *channel, progress func(status string)) {
 	})
 }
 
+// told are those who are told by their bridge what a leg says that is no sound: the other one of two.
+func (p *PBX) told(of *channel) []*channel {
+	if of.bridge == nil || len(of.bridge.members) != 2 || p.recorded(of.bridge.id) {
+		return nil
+	}
+	return of.bridge.others(of)
+}
+
 // ringback: who is in the bridge with a leg that rings hears that, the caller by its phone's own tone.
 func (p *PBX) ringback(of *channel) {
-	for _, other := range of.bridge.others(of) {
+	for _, other := range p.told(of) {
 		p.hears(other, "ringing")
+	}
+}
+
+// refuse is Busy() or Congestion() through a Local channel: it says so and stays. A caller that is not answered, and is told,
+// ends.
+func (p *PBX) refuse(c *channel, status string, cause, code int) {
+	p.event(c.id, calls.Dialed{Channel: c.id, Status: status})
+	for _, other := range p.told(c) {
+		if other.state == "Ring" {
+			p.end(other, cause, code)
+		}
 	}
 }
 
@@ -191,8 +217,8 @@ func (p *PBX) up(c *channel) {
 
 // passAnswer answers the caller that is in the same bridge of two (ari/ASTERISK.md, Create and dial).
 func (p *PBX) passAnswer(of *channel) {
-	for _, other := range of.bridge.others(of) {
-		if len(of.bridge.members) == 2 && other.state == "Ring" && !p.recorded(of.bridge.id) {
+	for _, other := range p.told(of) {
+		if other.state == "Ring" {
 			p.answered(other)
 		}
 	}
@@ -214,29 +240,50 @@ func (p *PBX) reach(c *channel) {
 		if exists {
 			p.say(Phone, "%s is called%s", c.party, list(c.vars, "METAFLOWS_CALL", "METAFLOWS_ROLE", "METAFLOWS_DIALLED", "CALLERID(num)", "CDR_PROP(disable)", "CDR_PROP(party_a)", language))
 		}
-		switch ext.does {
-		case "answers":
-			p.say(Phone, "%s answers", c.party)
-			p.up(c)
-			p.event(c.id, calls.Dialed{Channel: c.id, Status: "ANSWER"})
-			p.passAnswer(c)
-			p.do(machineTime, c.id, func() { p.end(c, 16, 0) })
-			for _, other := range c.bridge.others(c) {
-				p.hears(other, c.party)
-			}
-		case "busy": // Busy() through a Local channel: it says so and stays
-			p.event(c.id, calls.Dialed{Channel: c.id, Status: "BUSY"})
-		case "hangs up":
-			p.end(c, ext.cause, 0)
-		case "rings":
-			p.ringback(c)
-			p.event(c.id, calls.Dialed{Channel: c.id, Status: "RINGING"})
-		case "phone":
-			p.reachPhone(c, p.phones[ext.phone])
-		default:
-			p.end(c, 16, 0)
+		does := func() { p.does(c, ext) }
+		if !ext.early {
+			does()
+			return
 		}
+		p.event(c.id, calls.Dialed{Channel: c.id, Status: "PROGRESS"})
+		p.do(announceTime/2, c.id, func() {
+			for _, other := range c.bridge.others(c) {
+				p.hears(other, "an announcement")
+			}
+		})
+		p.do(announceTime, c.id, does)
 	})
+}
+
+// does is what the extension behind a Local channel does.
+func (p *PBX) does(c *channel, ext extension) {
+	if c.dead {
+		return
+	}
+	switch ext.does {
+	case "answers":
+		p.say(Phone, "%s answers", c.party)
+		p.up(c)
+		p.event(c.id, calls.Dialed{Channel: c.id, Status: "ANSWER"})
+		p.passAnswer(c)
+		p.do(machineTime, c.id, func() { p.end(c, 16, 0) })
+		for _, other := range c.bridge.others(c) {
+			p.hears(other, c.party)
+		}
+	case "busy":
+		p.refuse(c, "BUSY", 17, 486)
+	case "congestion":
+		p.refuse(c, "CONGESTION", 34, 503)
+	case "hangs up":
+		p.end(c, ext.cause, 0)
+	case "rings":
+		p.ringback(c)
+		p.event(c.id, calls.Dialed{Channel: c.id, Status: "RINGING"})
+	case "phone":
+		p.reachPhone(c, p.phones[ext.phone])
+	default:
+		p.end(c, 16, 0)
+	}
 }
 
 // reachPhone is an extension that dials a phone.

@@ -29,7 +29,7 @@ type behaviours map[string]phone.Behaviour
 
 // TestDialling: every ending of a call that is dialled is as Dial() has it, but for the differences that are named here.
 func TestDialling(t *testing.T) {
-	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), letters(), mixedCauses(), predials(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections())
+	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), letters(), mixedCauses(), predials(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections(), extensions())
 	var known []string
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {

@@ -122,7 +122,7 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 // asteriskOptions are those of every Asterisk of these tests.
 func asteriskOptions() pbx.Options {
 	return pbx.Options{Append: map[string]string{
-		"extensions.conf": ownLines + sideLines + callerLines + namelessLines + forwardingLines + gosubLines + predialLines, "pjsip.conf": quietPhones + namelessPhones + forwardingPhones,
+		"extensions.conf": ownLines + sideLines + callerLines + namelessLines + forwardingLines + gosubLines + predialLines + localLines, "pjsip.conf": quietPhones + namelessPhones + forwardingPhones,
 		"features.conf": blindByFeatures,
 	}}
 }

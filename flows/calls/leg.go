@@ -39,6 +39,8 @@ type Leg struct {
 	Ending bool
 	// Heard: it rings, or sends early media.
 	Heard bool
+	// Early: it has begun to send early media.
+	Early bool
 	// Gone: the channel has left the application.
 	Gone bool
 	// Cause is the Q.850 cause it went with, where Asterisk has told it, TechCause the SIP status.
@@ -123,7 +125,7 @@ func (l *Leg) dialed(ev Dialed) {
 	case "RINGING":
 		l.State, l.Heard = "Ringing", true
 	case "PROGRESS":
-		l.Heard = true
+		l.Heard, l.Early = true, true
 	case "ANSWER":
 		l.State = "Up"
 	case "BUSY": // an extension that says so and stays, as Busy() does through a Local channel
