@@ -10,9 +10,10 @@ import (
 	"metaflows/flows/calls"
 )
 
-// unrecorded is set on the half of a Local channel that is in our bridge. The talk over it has a call record already: that of
-// the far half, from whoever is there to the extension's party, as Asterisk's own blind transfer has it. Being party A makes
-// the pair with whom it meets in our bridge its own record, which is then not written (ari/ASTERISK.md, Call records).
+// unrecorded is set on the half of a transfer's Local channel that is in our bridge. The talk over it has a call record
+// already: that of the far half, from whoever is there to the extension's party, as Asterisk's own blind transfer has it.
+// Being party A makes the pair with whom it meets in our bridge its own record, which is then not written. A callee's is
+// recorded, as by Dial(): else the call would be in no record of its caller (ari/ASTERISK.md, Call records).
 var unrecorded = map[string]string{"CDR_PROP(party_a)": "1", "CDR_PROP(disable)": "1"}
 
 // outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
@@ -34,7 +35,9 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 	maps.Copy(spec.Variables, variables)
 	if local { // it has no number of its own
 		spec.Variables[callerNumber] = number
-		maps.Copy(spec.Variables, unrecorded)
+		if role == calls.RoleTarget {
+			maps.Copy(spec.Variables, unrecorded)
+		}
 	}
 	var entered *calls.Started
 	over := t.Expect(func(ev calls.Event) bool {
