@@ -81,7 +81,7 @@ func TestCallRecordsBesideDial(t *testing.T) {
 		{line: "PJSIP/bob&PJSIP/carol,10", carol: ring, answers: "bob", want: "hangup alice bob ANSWERED; hangup alice carol NO ANSWER", app: "hangup alice bob ANSWERED"},
 		{line: "Local/d-bob@acme/n,10", answers: "bob", want: "d-bob Local bob ANSWERED; hangup alice Local ANSWERED"},
 		{line: "Local/1002@acme/n,10", answers: "bob", want: "1002 Local bob ANSWERED; hangup alice Local ANSWERED"},
-		{line: "Local/d-bob@acme/n,1", bob: ring, want: "d-bob Local bob NO ANSWER; hangup alice Local NO ANSWER"},
+		{line: "Local/d-bob@acme/n,1", bob: ring, want: "d-bob Local bob NO ANSWER; hangup alice Local NO ANSWER", app: "d-bob Local bob NO ANSWER"},
 		{line: "PJSIP/bob,10", bob: phone.Redirect("sip:1003@127.0.0.1"), answers: "carol", want: "1003 Local carol ANSWERED; hangup alice Local ANSWERED; hangup alice bob NO ANSWER"},
 	} {
 		phones["bob"].Behave(c.bob)
