@@ -49,7 +49,14 @@ func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(end
 	if err := t.Until(2*time.Second, entered); err != nil {
 		return err
 	}
-	if err := t.Do(lane, func() error { return s.pbx.Play(snoop, playback, media) }); err != nil {
+	err := t.Do(lane, func() error {
+		// A whisper is no call of its own, and would have a row in the call records.
+		if err := s.pbx.SetVariables(snoop, map[string]string{"CDR_PROP(disable)": "1"}); err != nil {
+			return err
+		}
+		return s.pbx.Play(snoop, playback, media)
+	})
+	if err != nil {
 		return err
 	}
 	defer s.quietly(ask(func() error { return s.pbx.StopPlayback(playback) }), "stopping a tone")
