@@ -123,7 +123,8 @@ func (c *configuration) glue(at place, raw, line string) {
 	if match == nil || includeLine.MatchString(line) {
 		return
 	}
-	before, to := match[0][:strings.Index(match[0], "#")], match[1]
+	to := match[1]
+	before, _, _ := strings.Cut(match[0], "#")
 	switch inValue := gluedLine.MatchString(line); {
 	case strings.TrimSpace(before) == before && before != ";", inValue && isFragment(to):
 		c.glued = append(c.glued, reference{at, to})
