@@ -289,23 +289,25 @@ func TestOlderFolderIsAskedAbout(t *testing.T) {
 
 // An operator has emptied the bucket, while we run or while we do not: the stream is purged, deleted, or some subjects are.
 func TestEmptiedBucketIsAskedAbout(t *testing.T) {
-	for name, empty := range map[string]func(context.Context, jetstream.JetStream) error{
-		"purged": func(ctx context.Context, js jetstream.JetStream) error {
+	for name, empty := range map[string]func(context.Context, jetstream.JetStream, func()) error{
+		"purged": func(ctx context.Context, js jetstream.JetStream, _ func()) error {
 			stream, err := js.Stream(ctx, "KV_"+Bucket)
 			if err != nil {
 				return err
 			}
 			return stream.Purge(ctx)
 		},
-		"some purged": func(ctx context.Context, js jetstream.JetStream) error {
+		"some purged": func(ctx context.Context, js jetstream.JetStream, _ func()) error {
 			stream, err := js.Stream(ctx, "KV_"+Bucket)
 			if err != nil {
 				return err
 			}
 			return stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+Bucket+".metaflows.acme.user.*"))
 		},
-		"deleted": func(ctx context.Context, js jetstream.JetStream) error { return js.DeleteKeyValue(ctx, Bucket) },
-		"made anew": func(ctx context.Context, js jetstream.JetStream) error {
+		"deleted": func(ctx context.Context, js jetstream.JetStream, _ func()) error {
+			return js.DeleteKeyValue(ctx, Bucket)
+		},
+		"made anew": func(ctx context.Context, js jetstream.JetStream, removed func()) error {
 			kv, err := js.KeyValue(ctx, Bucket)
 			if err != nil {
 				return err
@@ -313,6 +315,7 @@ func TestEmptiedBucketIsAskedAbout(t *testing.T) {
 			if err := js.DeleteKeyValue(ctx, kv.Bucket()); err != nil {
 				return err
 			}
+			removed()
 			kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: Bucket})
 			if errors.Is(err, jetstream.ErrBucketExists) { // the process that runs was faster
 				kv, err = js.KeyValue(ctx, Bucket)
@@ -340,7 +343,10 @@ func TestEmptiedBucketIsAskedAbout(t *testing.T) {
 					other := open(t, broker.Config{URL: server.URL()})
 					js, _ := jetstream.New(other.broker.Documents())
 					<-other.Ready() // it makes the bucket where there is none: not while that is being deleted
-					if err := empty(t.Context(), js); err != nil {
+					removed := func() {
+						eventually(t, "its files are removed", func() bool { return server.Removed("KV_" + Bucket) })
+					}
+					if err := empty(t.Context(), js, removed); err != nil {
 						t.Fatal(err)
 					}
 					if !running {

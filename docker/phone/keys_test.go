@@ -39,7 +39,8 @@ func TestDigits(t *testing.T) {
 				t.Errorf("%v: end of %v heard %s after it was sent", how, d, off)
 			}
 		}
-		if least := 4*how.Digit + 3*how.Gap; sent.End().Sub(begin) < least {
+		least := 4*how.Digit + 3*how.Gap - 20*time.Millisecond // the first packet of a key goes with the phone's beat
+		if sent.End().Sub(begin) < least {
 			t.Errorf("%v: four digits in %s", how, sent.End().Sub(begin))
 		}
 	}

@@ -2,6 +2,7 @@
 package brokertest
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -76,6 +77,16 @@ func (s *Server) Addr() string { return s.ns.Addr().String() }
 
 // URL is where it listens.
 func (s *Server) URL() string { return s.ns.ClientURL() }
+
+// Removed says whether the server has no files of a stream any more. It tells that a stream is deleted before that.
+func (s *Server) Removed(stream string) bool {
+	s.t.Helper()
+	folders, err := filepath.Glob(filepath.Join(s.opts.StoreDir, "jetstream", "*", "streams", stream))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return len(folders) == 0
+}
 
 // Stop ends the server and all connections to it.
 func (s *Server) Stop() {
