@@ -60,18 +60,8 @@ func typed(story typists.Story, began time.Time, log []Entry, notices []calls.No
 			o.Over = at
 		}
 	}
-	begun := map[string]bool{}
 	for _, n := range notices {
-		code := typists.Code{Who: strings.TrimPrefix(n.Endpoint, "PJSIP/"), Path: n.Path, At: n.Time.Sub(began)}
-		switch n.Type {
-		case "code.matched":
-			o.Decided = append(o.Decided, code)
-		case "action.started", "action.failed":
-			if !begun[n.Action] {
-				begun[n.Action] = true
-				o.Begun = append(o.Begun, code)
-			}
-		}
+		o.Told(n.Type, n.Action, typists.Code{Who: strings.TrimPrefix(n.Endpoint, "PJSIP/"), Path: n.Path, At: n.Time.Sub(began)})
 	}
 	return o
 }

@@ -83,20 +83,9 @@ func (o *own) typed(story *typists.Story, a, b *phone.Call) (out typists.Outcome
 	_ = b.Hangup(o.soon(5 * time.Second))
 	name := a.Phone().Name()
 	o.eventOf("call.ended", 1, func(e event) bool { return e.Account == "acme"+name[1:] })
-	begun := map[string]bool{}
 	for _, e := range o.events() {
-		if e.Account != "acme"+name[1:] {
-			continue
-		}
-		code := typists.Code{Who: strings.TrimPrefix(e.Endpoint, "PJSIP/"), Path: e.Path, At: e.At.Sub(began)}
-		switch e.Kind {
-		case "code.matched":
-			out.Decided = append(out.Decided, code)
-		case "action.started", "action.failed":
-			if !begun[e.Action] {
-				begun[e.Action] = true
-				out.Begun = append(out.Begun, code)
-			}
+		if e.Account == "acme"+name[1:] {
+			out.Told(e.Kind, e.Action, typists.Code{Who: strings.TrimPrefix(e.Endpoint, "PJSIP/"), Path: e.Path, At: e.At.Sub(began)})
 		}
 	}
 	return out, began

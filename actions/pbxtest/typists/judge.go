@@ -23,6 +23,22 @@ type Outcome struct {
 	Decided []Code        // code.matched
 	Begun   []Code        // one for each action of a code, whether it succeeded or failed
 	Over    time.Duration // when somebody was taken off the call by an action; 0: never
+
+	begun map[string]bool // the ids of the actions that have begun
+}
+
+// Told takes an event about a code: kind is its type, action the id of the action, "" for none.
+func (o *Outcome) Told(kind, action string, code Code) {
+	switch {
+	case kind == "code.matched":
+		o.Decided = append(o.Decided, code)
+	case (kind == "action.started" || kind == "action.failed") && !o.begun[action]:
+		if o.begun == nil {
+			o.begun = map[string]bool{}
+		}
+		o.begun[action] = true
+		o.Begun = append(o.Begun, code)
+	}
 }
 
 // Digit is one that somebody's phone has played.
