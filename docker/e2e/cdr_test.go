@@ -130,7 +130,7 @@ func TestCallRecords(t *testing.T) {
 			if c.about == "with option B" && r.peer == "" && r.talk == 0 {
 				continue // where the subroutine ran, and whom it was told; only with unanswered=yes
 			}
-			if r.dialled == "hooked-bob" { // the first row has the number of the extension or the target's, as it happens
+			if r.dialled == "hooked-bob" && partyOf(r.peer) == "bob" { // the first row has the number of the extension or the target's, as it happens
 				r.dialled = "1003"
 			}
 			ids[r.uniqueID] = true
