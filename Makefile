@@ -44,7 +44,7 @@ build: ## the program, bin/metaflows
 	CGO_ENABLED=0 $(GO) build -trimpath $(if $(VERSION),-ldflags '-X main.version=$(VERSION)') -o bin/metaflows ./app
 
 .PHONY: check
-check: cc format vet ## what needs no Asterisk, in under a minute once it is built: format, vet, arrows, unit tests
+check: cc format vet ## what needs no Asterisk: format, vet, arrows, unit tests
 	CGO_ENABLED=1 $(GO) test -race $(off_asterisk)
 	@echo "make check: all passed in $$(($$(date +%s) - $(BEGAN))) s: format, vet, unit tests"
 
