@@ -127,7 +127,7 @@ func play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error)
 			t.Fatal(err)
 		}
 		s.finish()
-		transcript, log = s.tr.text(), s.tr.book.String()
+		transcript, log = s.tr.text(), s.tr.told.String()
 		for _, n := range s.tr.notices {
 			for _, check := range checks {
 				if err := check(n); err != nil {

@@ -27,7 +27,7 @@ type transcript struct {
 	mute    bool            // the process is dead
 	before  int             // so many notices are of processes before the present one
 	logged  strings.Builder // every log line, all levels
-	book    strings.Builder // those of level INFO and above, as a scenario's file has them
+	told    strings.Builder // those of level INFO and above, as a scenario's file has them
 }
 
 type line struct {
@@ -47,7 +47,7 @@ func (tr *transcript) skip() {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.began, tr.lines, tr.skipped = time.Now(), nil, len(tr.pbx.Log())
-	tr.book.Reset()
+	tr.told.Reset()
 }
 
 // Publish takes a notice.
@@ -170,12 +170,12 @@ func (tr *transcript) write(r slog.Record) {
 	}
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	fmt.Fprintf(&tr.book, "%8.3f  %-5s %s", time.Since(tr.began).Truncate(time.Millisecond).Seconds(), r.Level, r.Message)
+	fmt.Fprintf(&tr.told, "%8.3f  %-5s %s", time.Since(tr.began).Truncate(time.Millisecond).Seconds(), r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
-		fmt.Fprintf(&tr.book, " %s=%s", a.Key, a.Value)
+		fmt.Fprintf(&tr.told, " %s=%s", a.Key, a.Value)
 		return true
 	})
-	tr.book.WriteByte('\n')
+	tr.told.WriteByte('\n')
 }
 
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -12,29 +12,29 @@ import (
 
 // index is the entries of all calls in memory. Nothing in it is changed once it is there.
 type index struct {
-	mu    sync.RWMutex
-	pages map[string]*page // by their keys in the bucket
-	books map[string]*book // by account
+	mu        sync.RWMutex
+	entries   map[string]*listed         // by their keys in the bucket
+	byAccount map[string]*accountEntries // by account
 }
 
-// book is what there is of one account.
-type book struct {
-	pages    map[string]*page
-	channels map[string]*page // the page that has the channel, also that of a leg that has left
+// accountEntries is what there is of one account.
+type accountEntries struct {
+	entries  map[string]*listed
+	channels map[string]*listed // the entry that has the channel, also that of a leg that has left
 }
 
-// page is an entry and when it ends unless it is refreshed.
-type page struct {
+// listed is an entry and when it ends unless it is refreshed.
+type listed struct {
 	*Entry
 	ends time.Time // zero: the call is this process's
 }
 
-func (p *page) own() bool { return p.ends.IsZero() }
+func (p *listed) own() bool { return p.ends.IsZero() }
 
-func (p *page) over(now time.Time) bool { return !p.own() && p.ends.Before(now) }
+func (p *listed) over(now time.Time) bool { return !p.own() && p.ends.Before(now) }
 
 // each visits the legs, those that are on the call last.
-func (p *page) each(visit func(channel string)) {
+func (p *listed) each(visit func(channel string)) {
 	for _, legs := range [][]Leg{p.Past, p.Legs} {
 		for i := range legs {
 			visit(legs[i].UUID)
@@ -42,23 +42,25 @@ func (p *page) each(visit func(channel string)) {
 	}
 }
 
-func newIndex() *index { return &index{pages: map[string]*page{}, books: map[string]*book{}} }
+func newIndex() *index {
+	return &index{entries: map[string]*listed{}, byAccount: map[string]*accountEntries{}}
+}
 
 // put takes an entry in, in place of an older one. What another instance says of a call of this process is not taken.
 func (x *index) put(key string, e *Entry, ends time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	p := &page{e, ends}
-	if was := x.pages[key]; was != nil && was.own() && !p.own() {
+	p := &listed{e, ends}
+	if was := x.entries[key]; was != nil && was.own() && !p.own() {
 		return
 	}
 	x.remove(key)
-	b := x.books[e.Account]
+	b := x.byAccount[e.Account]
 	if b == nil {
-		b = &book{pages: map[string]*page{}, channels: map[string]*page{}}
-		x.books[e.Account] = b
+		b = &accountEntries{entries: map[string]*listed{}, channels: map[string]*listed{}}
+		x.byAccount[e.Account] = b
 	}
-	x.pages[key], b.pages[key] = p, p
+	x.entries[key], b.entries[key] = p, p
 	p.each(func(channel string) { b.channels[channel] = p })
 }
 
@@ -66,7 +68,7 @@ func (x *index) put(key string, e *Entry, ends time.Time) {
 func (x *index) drop(key string, foreign bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if p := x.pages[key]; p != nil && p.own() != foreign {
+	if p := x.entries[key]; p != nil && p.own() != foreign {
 		x.remove(key)
 	}
 }
@@ -75,27 +77,27 @@ func (x *index) drop(key string, foreign bool) {
 func (x *index) leave(key string, ends time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if p := x.pages[key]; p != nil && p.own() {
+	if p := x.entries[key]; p != nil && p.own() {
 		p.ends = ends
 	}
 }
 
-// remove takes a page out; who calls it holds the lock.
+// remove takes an entry out; who calls it holds the lock.
 func (x *index) remove(key string) {
-	p := x.pages[key]
+	p := x.entries[key]
 	if p == nil {
 		return
 	}
-	b := x.books[p.Account]
-	delete(x.pages, key)
-	delete(b.pages, key)
+	b := x.byAccount[p.Account]
+	delete(x.entries, key)
+	delete(b.entries, key)
 	p.each(func(channel string) {
 		if b.channels[channel] == p {
 			delete(b.channels, channel)
 		}
 	})
-	if len(b.pages) == 0 {
-		delete(x.books, p.Account)
+	if len(b.entries) == 0 {
+		delete(x.byAccount, p.Account)
 	}
 }
 
@@ -103,7 +105,7 @@ func (x *index) remove(key string) {
 func (x *index) expire(now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for key, p := range x.pages {
+	for key, p := range x.entries {
 		if p.over(now) {
 			x.remove(key)
 		}
@@ -116,7 +118,7 @@ func (x *index) missed(keys map[string]bool, newBucket bool, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for key := range keys {
-		switch p := x.pages[key]; {
+		switch p := x.entries[key]; {
 		case p == nil || p.own():
 		case !newBucket:
 			x.remove(key)
@@ -131,7 +133,7 @@ func (x *index) foreign() map[string]bool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	keys := map[string]bool{}
-	for key, p := range x.pages {
+	for key, p := range x.entries {
 		if !p.own() {
 			keys[key] = true
 		}
@@ -143,7 +145,7 @@ func (x *index) foreign() map[string]bool {
 func (x *index) find(account, channel string, now time.Time) (e *Entry, leg *Leg, there bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	b := x.books[account]
+	b := x.byAccount[account]
 	if b == nil {
 		return nil, nil, false
 	}
@@ -162,7 +164,7 @@ func (x *index) find(account, channel string, now time.Time) (e *Entry, leg *Leg
 func (x *index) accounts() []string {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return slices.Sorted(maps.Keys(x.books))
+	return slices.Sorted(maps.Keys(x.byAccount))
 }
 
 // list is the channels of an account that are wanted, the oldest first.
@@ -173,9 +175,9 @@ func (x *index) list(account string, now time.Time, wanted func(*Entry, *Leg) bo
 	}
 	var all []found
 	x.mu.RLock()
-	if b := x.books[account]; b != nil {
-		all = make([]found, 0, 2*len(b.pages))
-		for _, p := range b.pages {
+	if b := x.byAccount[account]; b != nil {
+		all = make([]found, 0, 2*len(b.entries))
+		for _, p := range b.entries {
 			for i := range p.Legs {
 				if leg := &p.Legs[i]; !p.over(now) && wanted(p.Entry, leg) {
 					all = append(all, found{leg, p.Entry})

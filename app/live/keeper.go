@@ -53,14 +53,14 @@ func (l *Live) next(now time.Time) (h *holding, view calls.View, over bool, wait
 				continue
 			}
 			h.pending = false
-		case len(l.rounds) > 0 && !l.rounds[0].at.After(now):
-			due, l.rounds = l.rounds[0], l.rounds[1:]
-			if h = l.held[due.call]; h == nil || h.round != due.round {
+		case len(l.refreshes) > 0 && !l.refreshes[0].at.After(now):
+			due, l.refreshes = l.refreshes[0], l.refreshes[1:]
+			if h = l.held[due.call]; h == nil || h.published != due.published {
 				continue
 			}
 		default:
 			wait = refresh
-			for _, list := range [][]task{l.urgent, l.rounds} {
+			for _, list := range [][]task{l.urgent, l.refreshes} {
 				if len(list) > 0 {
 					wait = min(wait, list[0].at.Sub(now))
 				}
@@ -70,8 +70,8 @@ func (l *Live) next(now time.Time) (h *holding, view calls.View, over bool, wait
 		if over = h.over || h.left; over {
 			delete(l.held, due.call)
 		} else {
-			h.round++
-			l.rounds = append(l.rounds, task{at: now.Add(refresh), call: due.call, round: h.round})
+			h.published++
+			l.refreshes = append(l.refreshes, task{at: now.Add(refresh), call: due.call, published: h.published})
 		}
 		return h, h.view, over, 0
 	}

@@ -43,16 +43,16 @@ type Live struct {
 	instance string // this process, in entries
 	index    *index
 
-	mu      sync.Mutex // guards what follows
-	held    map[string]*holding
-	urgent  []task   // changes that are to be published, by their time
-	rounds  []task   // entries that are to be refreshed, by their time
-	unsent  []string // keys of calls that have ended and were not told of
-	problem error
-	settled bool      // what there is in Asterisk has been taken up
-	away    bool      // another process has it
-	loaded  bool      // what the bucket had has come, once at least
-	watched time.Time // when the bucket was made that has been loaded; of the watch alone
+	mu        sync.Mutex // guards what follows
+	held      map[string]*holding
+	urgent    []task   // changes that are to be published, by their time
+	refreshes []task   // entries that are to be refreshed, by their time
+	unsent    []string // keys of calls that have ended and were not told of
+	problem   error
+	settled   bool      // what there is in Asterisk has been taken up
+	away      bool      // another process has it
+	loaded    bool      // what the bucket had has come, once at least
+	watched   time.Time // when the bucket was made that has been loaded; of the watch alone
 
 	addressed map[string]address // by the subjects that are subscribed to
 
@@ -63,19 +63,19 @@ type Live struct {
 
 // holding is a call that this process handles.
 type holding struct {
-	view    calls.View
-	over    bool
-	left    bool // it is another process's
-	pending bool // among the urgent ones
-	round   int  // a task of another round is stale
-	subs    map[string]*nats.Subscription
+	view      calls.View
+	over      bool
+	left      bool // it is another process's
+	pending   bool // among the urgent ones
+	published int  // how often it was published: an older task is stale
+	subs      map[string]*nats.Subscription
 }
 
 // task is something that the keeper does for a call at a time.
 type task struct {
-	at    time.Time
-	call  string
-	round int
+	at        time.Time
+	call      string
+	published int
 }
 
 // New makes a Live; Run starts it. Changed, Over and Settled may be called before.

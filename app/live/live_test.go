@@ -400,7 +400,7 @@ func TestLifetime(t *testing.T) {
 	if _, _, there := x.find("acme", "1.alice", now.Add(Lifetime+1)); there || len(x.list("acme", now.Add(Lifetime+1), func(*Entry, *Leg) bool { return true })) != 0 {
 		t.Error("it is there too long")
 	}
-	if x.expire(now.Add(Lifetime + 1)); len(x.pages)+len(x.books) != 0 {
+	if x.expire(now.Add(Lifetime + 1)); len(x.entries)+len(x.byAccount) != 0 {
 		t.Error("it is kept")
 	}
 	x.put("k", e, time.Time{}) // this process's own does not end, and nobody else changes it

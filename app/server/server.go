@@ -148,7 +148,7 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	}
 	running.Go(func() { _ = s.telephony.client.Run(life) }) // it tells why it ends, and so does /readyz
 	running.Go(func() { s.telephony.tidy(life, s.log) })
-	running.Go(func() { s.closeBooks(life) })
+	running.Go(func() { s.tellMissedEnds(life) })
 	if options.Listening != nil {
 		options.Listening(s.addr)
 	}

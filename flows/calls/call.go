@@ -23,39 +23,39 @@ type Call struct {
 	// Recordings are those that run on the call, one for each account.
 	Recordings []*Recording
 
-	calls       *Registry
-	clock       clock
-	epoch       string          // of an adopted call: begins what it names
-	entered     map[string]bool // channels of this call whose entry into the application is known
-	knowing     []string        // accounts that were told of the call
-	mail        *mailbox
-	done        chan struct{}    // closed when it has ended in this process
-	main        *Task            // that its channels' entry has begun: the call is over when it returns
-	all         []*Leg           // also those that have left
-	left        []*Leg           // those
-	lanes       map[string]*Lane // of its bridge and its recordings, by id
-	company     []*Leg           // all, those too that were never connected
-	tallied     int              // legs that the process knows of
-	told        map[string]bool  // ids of what was published about the call
-	logged      map[string]bool  // kinds of its notices of which the log has a line
-	ender       *Leg             // whose going has ended the talk
-	overdue     bool             // that was since its time was over
-	first       func()           // publishes what comes before all else; nil when that was done
-	ids         []string
-	tasks       []*Task
-	fresh       []*Task
-	flows       []*Flow // that run
-	matched     []matched
-	holds       int
-	over        error              // its tasks have been ended; no other begins
-	open        bool               // answered: collectors work
-	up          bool               // answered
-	errands     map[string]*errand // commands by their run
-	errandOrder []string
-	stamp       time.Time     // of the digit that is looked at
-	handed      func()        // called when all keys pass again, before the process stops
-	hurried     bool          // that waits for no pause any more
-	offset      time.Duration // our clock less Asterisk's
+	calls        *Registry
+	clock        clock
+	epoch        string          // of an adopted call: begins what it names
+	entered      map[string]bool // channels of this call whose entry into the application is known
+	knowing      []string        // accounts that were told of the call
+	mail         *mailbox
+	done         chan struct{}    // closed when it has ended in this process
+	main         *Task            // that its channels' entry has begun: the call is over when it returns
+	all          []*Leg           // also those that have left
+	left         []*Leg           // those
+	lanes        map[string]*Lane // of its bridge and its recordings, by id
+	company      []*Leg           // all, those too that were never connected
+	tallied      int              // legs that the process knows of
+	told         map[string]bool  // ids of what was published about the call
+	logged       map[string]bool  // kinds of its notices of which the log has a line
+	ender        *Leg             // whose going has ended the talk
+	overdue      bool             // that was since its time was over
+	first        func()           // publishes what comes before all else; nil when that was done
+	ids          []string
+	tasks        []*Task
+	fresh        []*Task
+	flows        []*Flow // that run
+	matched      []matched
+	holds        int
+	over         error                    // its tasks have been ended; no other begins
+	open         bool                     // answered: collectors work
+	up           bool                     // answered
+	commands     map[string]*knownCommand // commands by their run
+	commandOrder []string
+	stamp        time.Time     // of the digit that is looked at
+	handed       func()        // called when all keys pass again, before the process stops
+	hurried      bool          // that waits for no pause any more
+	offset       time.Duration // our clock less Asterisk's
 
 	recorded time.Time // when the last recording ended
 
@@ -135,7 +135,7 @@ func (c *Call) run(enter func(*Task) error, shown func()) {
 	}
 }
 
-// handle books an event, shows it to the tasks that await, or to the keypad.
+// handle notes an event, shows it to the tasks that await, or to the keypad.
 func (c *Call) handle(ev Event) {
 	switch ev := ev.(type) {
 	case taskTimer:
@@ -175,7 +175,7 @@ func (c *Call) handle(ev Event) {
 		}
 		return
 	}
-	c.book(ev)
+	c.note(ev)
 	wanted := c.offer(ev)
 	if started, ok := ev.(Started); ok && !wanted && c.leg(started.Channel.ID) == nil {
 		c.calls.stray(started)
@@ -196,8 +196,8 @@ func (c *Call) offer(ev Event) (wanted bool) {
 	return wanted
 }
 
-// book keeps the legs' state up to date.
-func (c *Call) book(ev Event) {
+// note keeps the legs' state up to date.
+func (c *Call) note(ev Event) {
 	switch ev := ev.(type) {
 	case Started:
 		c.entered[ev.Channel.ID] = true

@@ -94,8 +94,8 @@ type execute struct {
 
 func (execute) event() {}
 
-// errand is a command as its call remembers it, for who asks for the same again.
-type errand struct {
+// knownCommand is a command as its call remembers it, for who asks for the same again.
+type knownCommand struct {
 	account string
 	channel string
 	node    []byte  // nil after a restart
@@ -105,14 +105,14 @@ type errand struct {
 	told    []func(Report)
 }
 
-// errandLimit is how many commands a call remembers, and half of it how many may be under way on it.
-const errandLimit = 64
+// commandLimit is how many commands a call remembers, and half of it how many may be under way on it.
+const commandLimit = 64
 
 // toldLimit is how many wait for how a command ends. Who sends it again and again mostly does not wait for the oldest any more.
 const toldLimit = 64
 
 // hear adds one who has asked for the same command again while it is under way.
-func (e *errand) hear(told func(Report), waits bool) {
+func (e *knownCommand) hear(told func(Report), waits bool) {
 	if e.begun {
 		told(e.report)
 		if !waits {
@@ -122,7 +122,7 @@ func (e *errand) hear(told func(Report), waits bool) {
 	e.told = append(e.told[max(0, len(e.told)+1-toldLimit):], told)
 }
 
-func (e *errand) tell(r Report) {
+func (e *knownCommand) tell(r Report) {
 	e.report = r
 	for _, told := range e.told {
 		told(r)
@@ -133,7 +133,7 @@ func (e *errand) tell(r Report) {
 }
 
 // begin reports the first action.
-func (e *errand) begin() {
+func (e *knownCommand) begin() {
 	if e == nil || e.begun || e.report.Over {
 		return
 	}
@@ -146,7 +146,7 @@ func (c *Call) execute(ev execute) {
 	cmd := ev.cmd
 	refuse := func(err error) { ev.told(Report{Call: c.ID, Over: true, Err: err}) }
 	run := cmd.Channel + "." + apiRun + cmd.ID
-	if e := c.errands[run]; e != nil && e.account == cmd.Account {
+	if e := c.commands[run]; e != nil && e.account == cmd.Account {
 		switch {
 		case e.node != nil && !bytes.Equal(e.node, cmd.Node.Raw):
 			refuse(ErrOtherCommand)
@@ -166,10 +166,10 @@ func (c *Call) execute(ev execute) {
 		ev.told(Report{Call: c.ID, Action: run + ".0", Over: true, Err: ErrBegunBefore})
 		return
 	}
-	if c.pending() >= errandLimit/2 {
+	if c.pending() >= commandLimit/2 {
 		ev.told(Report{Call: c.ID, Action: run + ".0", Over: true, Outcome: Outcome{
 			Action: run + ".0", Path: PathAPI, Module: cmd.Node.Module, Result: "failed", Reason: "too_many",
-			Message: fmt.Sprintf("%d commands are under way on this call", errandLimit/2),
+			Message: fmt.Sprintf("%d commands are under way on this call", commandLimit/2),
 		}})
 		return
 	}
@@ -223,30 +223,30 @@ func (c *Call) leftRunning(cmd Command) bool {
 		slices.ContainsFunc(c.Recordings, func(r *Recording) bool { return r.Account == cmd.Account })
 }
 
-// remember makes the errand of a flow.
-func (c *Call) remember(f *Flow, leg *Leg, channel string) *errand {
-	e := &errand{account: f.account, channel: channel, past: leg.view(), report: Report{Call: c.ID, Action: f.run + ".0"}}
+// remember makes the known command of a flow.
+func (c *Call) remember(f *Flow, leg *Leg, channel string) *knownCommand {
+	e := &knownCommand{account: f.account, channel: channel, past: leg.view(), report: Report{Call: c.ID, Action: f.run + ".0"}}
 	e.past.Channel = channel
-	f.errand = e
-	if c.errands == nil {
-		c.errands = map[string]*errand{}
+	f.command = e
+	if c.commands == nil {
+		c.commands = map[string]*knownCommand{}
 	}
-	for len(c.errandOrder) >= errandLimit {
-		oldest := slices.IndexFunc(c.errandOrder, func(run string) bool { e := c.errands[run]; return e == nil || e.report.Over })
+	for len(c.commandOrder) >= commandLimit {
+		oldest := slices.IndexFunc(c.commandOrder, func(run string) bool { e := c.commands[run]; return e == nil || e.report.Over })
 		if oldest < 0 {
 			break
 		}
-		delete(c.errands, c.errandOrder[oldest])
-		c.errandOrder = slices.Delete(c.errandOrder, oldest, oldest+1)
+		delete(c.commands, c.commandOrder[oldest])
+		c.commandOrder = slices.Delete(c.commandOrder, oldest, oldest+1)
 	}
-	c.errands[f.run] = e
-	c.errandOrder = append(c.errandOrder, f.run)
+	c.commands[f.run] = e
+	c.commandOrder = append(c.commandOrder, f.run)
 	return e
 }
 
 // pending is how many commands are under way.
 func (c *Call) pending() (n int) {
-	for _, e := range c.errands {
+	for _, e := range c.commands {
 		if !e.report.Over {
 			n++
 		}
@@ -285,7 +285,7 @@ func (c *Call) begin(f *Flow, body func(*Task) error) *Task {
 // has returned.
 func (c *Call) ended(f *Flow, why error) {
 	c.flows = slices.DeleteFunc(c.flows, func(other *Flow) bool { return other == f })
-	e := f.errand
+	e := f.command
 	if e == nil || e.report.Over {
 		return
 	}

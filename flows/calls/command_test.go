@@ -149,16 +149,16 @@ func TestManyCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOnlooker(t)
 		o.start()
-		for n := range errandLimit/2 + 2 {
+		for n := range commandLimit/2 + 2 {
 			o.send(fmt.Sprint("l", n), "a", `{"module":"long"}`)
 		}
-		if got := strings.Join(o.heard()[errandLimit/2:], "; "); got != "l32 failedtoo_many; l33 failedtoo_many" {
+		if got := strings.Join(o.heard()[commandLimit/2:], "; "); got != "l32 failedtoo_many; l33 failedtoo_many" {
 			t.Error(got)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		o.heard()
-		for n := range errandLimit {
+		for n := range commandLimit {
 			o.send(fmt.Sprint("q", n), "a", `{"module":"quick"}`)
 		}
 		o.heard()
@@ -176,11 +176,11 @@ func TestRepeatedCommands(t *testing.T) {
 		o := newOnlooker(t)
 		o.start()
 		c := o.calls.ids["a"]
-		for n := range 2 * errandLimit {
+		for n := range 2 * commandLimit {
 			o.send(fmt.Sprint("l", n), "a", `{"module":"long"}`)
 		}
-		if len(c.errandOrder) != errandLimit/2 || len(c.errands) != errandLimit/2 {
-			t.Errorf("%d and %d commands are remembered", len(c.errandOrder), len(c.errands))
+		if len(c.commandOrder) != commandLimit/2 || len(c.commands) != commandLimit/2 {
+			t.Errorf("%d and %d commands are remembered", len(c.commandOrder), len(c.commands))
 		}
 		node, _ := flows.ParseNode([]byte(`{"module":"long"}`))
 		begun := 0
@@ -188,13 +188,13 @@ func TestRepeatedCommands(t *testing.T) {
 			o.calls.Execute(Command{ID: "l0", Account: "acme", Channel: "a", Node: node}, func(Report) { begun++ })
 			o.send("l1", "a", `{"module":"long"}`)
 		}
-		if waiting, waits := len(c.errands["a.api-l0"].told), len(c.errands["a.api-l1"].told); begun != 100 || waiting != 1 || waits != toldLimit {
+		if waiting, waits := len(c.commands["a.api-l0"].told), len(c.commands["a.api-l1"].told); begun != 100 || waiting != 1 || waits != toldLimit {
 			t.Errorf("%d have heard that it has begun; %d and %d are waiting", begun, waiting, waits)
 		}
 		o.heard()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := len(o.heard()); begun != 100 || got != errandLimit/2-1+toldLimit {
+		if got := len(o.heard()); begun != 100 || got != commandLimit/2-1+toldLimit {
 			t.Errorf("%d, %d have heard how it ended", begun, got)
 		}
 		o.hangUp()

@@ -25,7 +25,7 @@ type Flow struct {
 	run      string      // begins the ids of the flow's actions
 	depth    int         // of the node that runs: its number in the flow
 	account  string      // of the command that it is run by, "" for a code
-	errand   *errand
+	command  *knownCommand
 	outcome  Outcome // of the node that has ended last
 	since    time.Time
 	document flows.Scope
@@ -49,7 +49,7 @@ func (t *Task) Accept(target string) {
 	n := t.notice("action.started")
 	t.Call.publish(n)
 	t.Call.Log.Info("an action begins", action(n)...)
-	f.errand.begin()
+	f.command.begin()
 }
 
 // Continue gives the flow another presser's leg: the one that it was rung back on.
@@ -229,7 +229,7 @@ func (t *Task) conclude(next Next, err error) string {
 		t.Call.Log.Info("an action has ended", action(n)...)
 	} else {
 		t.Call.logFailure(n, err)
-		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil && f.errand == nil { // a program learns it by the report
+		if key == "" && t.Call.calls.cfg.Failed != nil && t.ending == nil && f.command == nil { // a program learns it by the report
 			t.Call.calls.cfg.Failed(t)
 		}
 	}

@@ -23,7 +23,7 @@ func (c *Call) press(ev Digit) {
 	c.heard(leg)
 }
 
-// heard books what the last key of a leg is for the bridge: until when Asterisk is at it, and that the others' phones are
+// heard notes what the last key of a leg is for the bridge: until when Asterisk is at it, and that the others' phones are
 // sent it, unless it is kept from them.
 func (c *Call) heard(leg *Leg) {
 	e := &leg.echo

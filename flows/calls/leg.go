@@ -116,7 +116,7 @@ func (l *Leg) reset(ch Channel) {
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }
 
-// dialed books the progress of a dial. A Local channel may tell its answer only here.
+// dialed notes the progress of a dial. A Local channel may tell its answer only here.
 func (l *Leg) dialed(ev Dialed) {
 	if ev.Forward != "" {
 		l.Forward = ev.Forward

@@ -141,7 +141,7 @@ func TestWhoIsBehindALocalChannel(t *testing.T) {
 		(&Task{Call: two}).Announce(caller, tt.callee)
 		events, _ := one.mail.take()
 		for _, ev := range events {
-			one.book(ev)
+			one.note(ev)
 		}
 		if near.Reached == nil || *near.Reached != tt.want {
 			t.Errorf("%+v, want %+v", near.Reached, tt.want)
@@ -153,7 +153,7 @@ func TestWhoIsBehindALocalChannel(t *testing.T) {
 	(&Task{Call: two}).Announce(carol, through) // who came by itself has no near half
 	events, _ := one.mail.take()
 	for _, ev := range events {
-		one.book(ev)
+		one.note(ev)
 	}
 	if want := (Reached{Channel: near.ID, Call: "two", By: "d", Endpoint: "PJSIP/dave", Account: "acme"}); len(events) != 1 || *near.Reached != want {
 		t.Errorf("%d events, %+v, want %+v", len(events), near.Reached, want)

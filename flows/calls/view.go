@@ -73,8 +73,8 @@ func (c *Call) look() {
 	for _, leg := range c.Legs {
 		v.Legs = append(v.Legs, leg.view())
 	}
-	for _, run := range c.errandOrder {
-		if e := c.errands[run]; e != nil && c.leg(e.channel) == nil {
+	for _, run := range c.commandOrder {
+		if e := c.commands[run]; e != nil && c.leg(e.channel) == nil {
 			v.Past = append(v.Past, e.past)
 		}
 	}

@@ -8,32 +8,32 @@ import (
 	"metaflows/flows/calls"
 )
 
-// booksAge is how far back calls and recordings are looked for that nobody has told the end of: longer than they last.
-const booksAge = 24 * time.Hour
+// missedAge is how far back calls and recordings are looked for that nobody has told the end of: longer than they last.
+const missedAge = 24 * time.Hour
 
-// closeBooks tells the ends of calls and recordings that were over before this process could hear of it: what a process
+// tellMissedEnds tells the ends of calls and recordings that were over before this process could hear of it: what a process
 // before it, or one that had the application for a while, has begun by the event stream, and no call of this one goes on
 // with. It ends with ctx.
-func (s *process) closeBooks(ctx context.Context) {
+func (s *process) tellMissedEnds(ctx context.Context) {
 	for {
 		select {
 		case began := <-s.telephony.anew:
-			s.closeBefore(ctx, began)
+			s.tellEndsBefore(ctx, began)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// closeBefore closes the books of the time before this process took up the calls. It waits for NATS, until ctx ends.
-func (s *process) closeBefore(ctx context.Context, began time.Time) {
+// tellEndsBefore tells the ends from before this process took up the calls. It waits for NATS, until ctx ends.
+func (s *process) tellEndsBefore(ctx context.Context, began time.Time) {
 	for tries := 1; ctx.Err() == nil; {
 		reading, cancel := context.WithTimeout(ctx, 30*time.Second)
-		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-booksAge), began)
+		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-missedAge), began)
 		cancel()
 		if err == nil {
 			for _, n := range unfinished {
-				s.closeOne(n)
+				s.tellEnd(n)
 			}
 			return
 		}
@@ -51,8 +51,8 @@ func (s *process) closeBefore(ctx context.Context, began time.Time) {
 	}
 }
 
-// closeOne tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
-func (s *process) closeOne(begun calls.Notice) {
+// tellEnd tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
+func (s *process) tellEnd(begun calls.Notice) {
 	if s.telephony.calls.Has(calls.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
 		return
 	}
