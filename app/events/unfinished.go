@@ -19,6 +19,9 @@ import (
 // beginnings are the types of events that have an end, and the types of those.
 var beginnings = map[string]string{"call.started": "call.ended", "recording.started": "recording.stored"}
 
+// readAhead is how many events are asked for at once.
+const readAhead = 1000
+
 // Unfinished reads from the stream which calls and recordings of an Asterisk node have begun in a span of time and have no
 // end told: their first events, in no order. It fails where the stream cannot be read now.
 func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
@@ -39,9 +42,15 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 	}
+	pending := consumer.CachedInfo().NumPending
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead)) // Next would make a consumer for each message
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
+	}
+	defer messages.Stop()
 	open := map[string]calls.Notice{}
-	for pending := consumer.CachedInfo().NumPending; pending > 0; {
-		m, err := consumer.Next(jetstream.FetchContext(ctx))
+	for pending > 0 {
+		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", streamName, err)
 		}

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -55,5 +56,55 @@ func TestUnfinished(t *testing.T) {
 	b.Close()
 	if _, err := Unfinished(t.Context(), b.Events(), "n1", began, began); err == nil {
 		t.Error("no error without NATS")
+	}
+}
+
+// What is asked of NATS does not grow with the number of events that are read.
+func TestUnfinishedAsksOnce(t *testing.T) {
+	b := embedded(t)
+	p := start(t, b, 0)
+	const n = 800
+	began := time.Now()
+	for i := range n {
+		p.Publish(calls.Notice{Type: "call.started", Account: "acme", Call: fmt.Sprint("c", i), Time: began})
+	}
+	stored(t, b, n)
+	before := b.Events().Stats().OutMsgs
+	found, err := Unfinished(t.Context(), b.Events(), "n1", began.Add(-time.Hour), began.Add(time.Minute))
+	if err != nil || len(found) != n {
+		t.Fatal(len(found), err)
+	}
+	if asked := b.Events().Stats().OutMsgs - before; asked > n/10 {
+		t.Errorf("%d requests for %d events", asked, n)
+	}
+}
+
+// BenchmarkUnfinished reads the beginnings of so many calls that go on, beside three times as many that have ended.
+func BenchmarkUnfinished(b *testing.B) {
+	for _, n := range []int{1000, 4000} {
+		b.Run(fmt.Sprintf("calls=%d", n), func(b *testing.B) {
+			broker := embedded(b)
+			p := start(b, broker, 0)
+			began := time.Now()
+			for i := range 4 * n {
+				call := calls.Notice{Type: "call.started", ID: fmt.Sprint("s", i), Account: "acme", Call: fmt.Sprint("c", i), Time: began}
+				p.Publish(call)
+				if call.Type, call.ID = "call.ended", fmt.Sprint("e", i); i >= n {
+					p.Publish(call)
+				}
+				for p.Backlog() > 5000 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			for p.Published() < int64(7*n) {
+				time.Sleep(time.Millisecond)
+			}
+			for b.Loop() {
+				found, err := Unfinished(b.Context(), broker.Events(), "n1", began.Add(-time.Hour), began.Add(time.Minute))
+				if err != nil || len(found) != n {
+					b.Fatal(len(found), err)
+				}
+			}
+		})
 	}
 }

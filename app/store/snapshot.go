@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"metaflows/flows"
 )
@@ -16,64 +16,54 @@ type Document struct {
 	parsed   *flows.Document
 }
 
-// snapshot is all documents in memory. Readers load pointers; writers hold the store's mutex.
+// snapshot is all documents in memory. What a change costs does not depend on how many there are. Only one goroutine at a
+// time may change it.
 type snapshot struct {
 	settings flows.Settings
 	nobody   *flows.Effective // of an owner without documents
-	accounts atomic.Pointer[map[string]*account]
+
+	mu       sync.RWMutex // guards what follows
+	accounts map[string]*account
 }
 
-// account is replaced in the map never, only its documents are, so that a change costs nothing for the others.
-type account struct{ now atomic.Pointer[documents] }
-
-// documents are one account's: immutable, but for merged, which fills as owners press keys and is dropped with them.
-type documents struct {
+// account is the documents of one account, and what was merged of them as its owners pressed keys.
+type account struct {
 	own     *Document
-	users   *byID
-	devices *byID
-	merged  atomic.Pointer[map[flows.Owner]*flows.Effective]
+	users   map[string]*Document
+	devices map[string]*Document
+	merged  map[flows.Owner]*flows.Effective // a new one after each change
 }
 
 func newSnapshot(settings flows.Settings) *snapshot {
-	s := &snapshot{settings: settings, nobody: flows.Merge(settings, nil, nil, nil)}
-	s.accounts.Store(&map[string]*account{})
-	return s
-}
-
-func (s *snapshot) documents(id string) *documents {
-	if a := (*s.accounts.Load())[id]; a != nil {
-		return a.now.Load()
-	}
-	return nil
+	return &snapshot{settings: settings, nobody: flows.Merge(settings, nil, nil, nil), accounts: map[string]*account{}}
 }
 
 // effective merges an owner's documents, once until one of them changes. Owners that differ only in users and devices
 // without documents share the result.
 func (s *snapshot) effective(owner flows.Owner) *flows.Effective {
-	d := s.documents(owner.Account)
-	if d == nil {
+	s.mu.RLock()
+	a := s.accounts[owner.Account]
+	if a == nil {
+		s.mu.RUnlock()
 		return s.nobody
 	}
-	user, device := d.users.get(owner.User), d.devices.get(owner.Device)
+	own, user, device, merged := a.own, a.users[owner.User], a.devices[owner.Device], a.merged
 	if user == nil {
 		owner.User = ""
 	}
 	if device == nil {
 		owner.Device = ""
 	}
-	for {
-		old := d.merged.Load()
-		if e := (*old)[owner]; e != nil {
-			return e
-		}
-		e := flows.Merge(s.settings, d.own.document(), user.document(), device.document())
-		next := make(map[flows.Owner]*flows.Effective, len(*old)+1)
-		maps.Copy(next, *old)
-		next[owner] = e
-		if d.merged.CompareAndSwap(old, &next) {
-			return e
-		}
+	e := merged[owner]
+	s.mu.RUnlock()
+	if e != nil {
+		return e
 	}
+	e = flows.Merge(s.settings, own.document(), user.document(), device.document())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	merged[owner] = e // which nobody looks at any more where a document has changed meanwhile
+	return e
 }
 
 func (d *Document) document() *flows.Document {
@@ -85,62 +75,70 @@ func (d *Document) document() *flows.Document {
 
 // at is nil where nothing is stored.
 func (s *snapshot) at(p Place) *Document {
-	d := s.documents(p.Account)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a := s.accounts[p.Account]
 	switch {
-	case d == nil:
+	case a == nil:
 		return nil
 	case p.Scope == flows.ScopeUser:
-		return d.users.get(p.ID)
+		return a.users[p.ID]
 	case p.Scope == flows.ScopeDevice:
-		return d.devices.get(p.ID)
+		return a.devices[p.ID]
 	}
-	return d.own
+	return a.own
 }
 
-// place puts a document at its place, or with nil removes it. Only one goroutine at a time may call it.
+// place puts a document at its place, or with nil removes it.
 func (s *snapshot) place(p Place, doc *Document) {
-	var next documents
-	if old := s.documents(p.Account); old != nil {
-		next.own, next.users, next.devices = old.own, old.users, old.devices
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accounts[p.Account]
+	if a == nil {
+		a = &account{users: map[string]*Document{}, devices: map[string]*Document{}}
+		s.accounts[p.Account] = a
 	}
+	a.merged = map[flows.Owner]*flows.Effective{}
 	switch p.Scope {
 	case flows.ScopeUser:
-		next.users = next.users.with(p.ID, doc)
+		put(a.users, p.ID, doc)
 	case flows.ScopeDevice:
-		next.devices = next.devices.with(p.ID, doc)
+		put(a.devices, p.ID, doc)
 	default:
-		next.own = doc
+		a.own = doc
 	}
-	next.merged.Store(&map[flows.Owner]*flows.Effective{})
-	accounts := *s.accounts.Load()
-	a := accounts[p.Account]
-	if a == nil {
-		a = &account{}
-		a.now.Store(&next)
-		accounts = maps.Clone(accounts)
-		accounts[p.Account] = a
-		s.accounts.Store(&accounts)
+}
+
+func put(documents map[string]*Document, id string, doc *Document) {
+	if doc == nil {
+		delete(documents, id)
 		return
 	}
-	a.now.Store(&next)
+	documents[id] = doc
 }
 
 // holders are the accounts that have documents, or had, sorted.
-func (s *snapshot) holders() []string { return slices.Sorted(maps.Keys(*s.accounts.Load())) }
+func (s *snapshot) holders() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.accounts))
+}
 
 // places are where documents of an account are.
 func (s *snapshot) places(account string) (places []Place) {
-	d := s.documents(account)
-	if d == nil {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a := s.accounts[account]
+	if a == nil {
 		return nil
 	}
-	if d.own != nil {
+	if a.own != nil {
 		places = append(places, Place{Account: account, Scope: flows.ScopeAccount})
 	}
-	for user := range d.users.ids() {
+	for user := range a.users {
 		places = append(places, Place{Account: account, Scope: flows.ScopeUser, ID: user})
 	}
-	for device := range d.devices.ids() {
+	for device := range a.devices {
 		places = append(places, Place{Account: account, Scope: flows.ScopeDevice, ID: device})
 	}
 	return places

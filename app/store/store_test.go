@@ -396,6 +396,27 @@ func TestEffectiveDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// BenchmarkChange is what it costs to take one document more into memory, beside so many.
+func BenchmarkChange(b *testing.B) {
+	doc := &Document{}
+	for _, n := range []int{10, 100_000} {
+		for where, place := range map[string]func(i int) Place{
+			"accounts": func(i int) Place { return Place{Account: fmt.Sprint("a", i), Scope: flows.ScopeAccount} },
+			"devices":  func(i int) Place { return Place{Account: "acme", Scope: flows.ScopeDevice, ID: fmt.Sprint("d", i)} },
+		} {
+			b.Run(fmt.Sprintf("%s=%d", where, n), func(b *testing.B) {
+				s := newSnapshot(flows.Settings{})
+				for i := range n {
+					s.place(place(i), doc)
+				}
+				for i := 0; b.Loop(); i++ {
+					s.place(place(n+i%n), doc)
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkEffective(b *testing.B) {
 	for _, accounts := range []int{1, 1000} {
 		s := filled(accounts)
