@@ -75,7 +75,7 @@ func (l *lab) document(scope, doc string) {
 
 // nothingLeft waits until Asterisk has no channel and no bridge any more, and the application no subscription.
 func (l *lab) nothingLeft() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
 		left, err := l.left(ctx)
@@ -97,7 +97,7 @@ func (l *lab) finished() {
 	l.nothingLeft()
 	js, err := jetstream.New(l.audit)
 	l.must(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
 		calls := l.metrics()["metaflows_calls"] // asked first: what has ended has published all before
@@ -246,7 +246,7 @@ func (l *lab) event(kind string, n int) event {
 // eventOf waits for the n-th event of a kind that is wanted.
 func (l *lab) eventOf(kind string, n int, wanted func(event) bool) event {
 	l.Helper()
-	deadline := l.soon(8 * time.Second)
+	deadline := l.soon(20 * time.Second)
 	for {
 		l.mu.Lock()
 		wake := l.wake
@@ -291,7 +291,7 @@ func (l *lab) story() string {
 // asteriskSays waits for a line in Asterisk's log of this test that holds all of the words.
 func (l *lab) asteriskSays(words ...string) {
 	l.Helper()
-	deadline := l.soon(5 * time.Second)
+	deadline := l.soon(15 * time.Second)
 	for {
 	lines:
 		for line := range strings.Lines(l.Server.Log()[l.lines:]) {
