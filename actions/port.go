@@ -34,6 +34,10 @@ type PBX interface {
 	SetVariables(channel string, variables map[string]string) error
 	StartMOH(channel, class string) error
 	StopMOH(channel string) error
+	// Mute lets nobody hear what a channel sends, but for its digits, until Unmute. It lasts when the channel leaves its bridge or
+	// the application.
+	Mute(channel string) error
+	Unmute(channel string) error
 	// Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows.
 	Snoop(channel, snoop string) error
 	// Play plays media (sound:x, tone:x, several with & between) on a channel that is in no bridge.

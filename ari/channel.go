@@ -142,6 +142,16 @@ func (c *Client) StopMOH(channel string) error {
 	return fail("stop music on", channel, c.v5.Channel().StopMOH(channelKey(channel)))
 }
 
+// Mute drops the sound that a channel sends, but for its digits, until Unmute. Nobody can be asked whether it is muted.
+func (c *Client) Mute(channel string) error { return c.mute("mute", http.MethodPost, channel) }
+
+// Unmute ends Mute.
+func (c *Client) Unmute(channel string) error { return c.mute("unmute", http.MethodDelete, channel) }
+
+func (c *Client) mute(verb, method, channel string) error {
+	return fail(verb, channel, c.do(request{method: method, path: []string{"channels", channel, "mute"}, query: url.Values{"direction": {"in"}}}, nil))
+}
+
 // Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows
 // with the argument "snoop".
 func (c *Client) Snoop(channel, snoop string) error {

@@ -72,6 +72,8 @@ var commands = []command{
 	{"StartMOH class", func(c *ari.Client) error { return c.StartMOH("17.1", "jazz & more") },
 		[]string{`POST /channels/17.1/moh {"mohClass":"jazz \u0026 more"}`}},
 	{"StopMOH", func(c *ari.Client) error { return c.StopMOH("17.1") }, []string{`DELETE /channels/17.1/moh`}},
+	{"Mute", func(c *ari.Client) error { return c.Mute("17.1") }, []string{`POST /channels/17.1/mute?direction=in`}},
+	{"Unmute", func(c *ari.Client) error { return c.Unmute("17.1") }, []string{`DELETE /channels/17.1/mute?direction=in`}},
 	{"Snoop", func(c *ari.Client) error { return c.Snoop("17.1", "mf-s1") },
 		[]string{`POST /channels/17.1/snoop/mf-s1 {"app":"metaflows","appArgs":"snoop","spy":"none","whisper":"out"}`}},
 	{"CreateBridge", func(c *ari.Client) error { return c.CreateBridge("mf-c1") },

@@ -43,6 +43,8 @@ type channel struct {
 	heard  []byte // digits
 	passes bool   // a digit of it has begun for the others, and has not ended
 	stuck  bool   // it is being sent a digit whose end was lost: it hears nothing else
+	music  bool   // it hears that, and nobody else
+	muted  bool   // nobody hears it
 
 	blocked int      // things that every other command for it waits for
 	waiting []func() // those

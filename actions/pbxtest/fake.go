@@ -49,6 +49,8 @@ type PBX struct {
 	reports    []Report
 	detached   bool
 	sent       int             // commands so far
+	verbs      map[string]bool // those of them
+	takenAlong []string        // what altered channels that have gone on in the dialplan
 	held       map[string]bool // verbs that were asked for on a call's goroutine, which waits for the answer; true where it may not
 	before     func()          // called before each command, without the lock; may be nil
 }
@@ -59,7 +61,7 @@ var _ actions.PBX = (*PBX)(nil)
 func New() *PBX {
 	p := &PBX{
 		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
-		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, held: map[string]bool{},
+		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, held: map[string]bool{}, verbs: map[string]bool{},
 	}
 	p.furnish()
 	return p
@@ -143,6 +145,7 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	held, module := onCall()
 	p.mu.Lock()
 	p.sent++
+	p.verbs[verb] = true
 	if held {
 		p.held[verb] = p.held[verb] || module || slices.Contains(neverHeld, verb)
 	}

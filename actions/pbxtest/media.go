@@ -45,12 +45,42 @@ func (p *PBX) Progress(id string) error {
 
 // StartMOH is POST channels/{id}/moh.
 func (p *PBX) StartMOH(id, class string) error {
-	return p.onChannel("StartMOH", id, "music for", func(c *channel) { p.hears(c, "music "+class) })
+	return p.onChannel("StartMOH", id, "music for", func(c *channel) {
+		c.music = true
+		p.hears(c, "music "+class)
+	})
 }
 
 // StopMOH is DELETE channels/{id}/moh.
 func (p *PBX) StopMOH(id string) error {
-	return p.onChannel("StopMOH", id, "stop music for", func(*channel) {})
+	return p.onChannel("StopMOH", id, "stop music for", func(c *channel) { c.music = false })
+}
+
+// Mute is POST channels/{id}/mute?direction=in: of sound alone.
+func (p *PBX) Mute(id string) error {
+	return p.onChannel("Mute", id, "mute", func(c *channel) { c.muted = true })
+}
+
+// Unmute is DELETE channels/{id}/mute?direction=in.
+func (p *PBX) Unmute(id string) error {
+	return p.onChannel("Unmute", id, "unmute", func(c *channel) { c.muted = false })
+}
+
+// altered is what somebody has made of what a channel hears and what is heard of it, and has not undone.
+func (c *channel) altered() (what []string) {
+	if c.music {
+		what = append(what, "music")
+	}
+	if c.muted {
+		what = append(what, "mute")
+	}
+	for name, value := range c.vars {
+		if strings.HasPrefix(name, "VOLUME(") && value != "" && value != "0" {
+			what = append(what, name)
+		}
+	}
+	slices.Sort(what)
+	return what
 }
 
 // onChannel is a command for a channel that is in the application, answered at once.

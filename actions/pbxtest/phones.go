@@ -189,7 +189,15 @@ func (p *PBX) Talking(a, b string) bool {
 			cb = c
 		}
 	}
-	return ca != nil && cb != nil && talking(ca, cb) && !ca.inner().stuck && !cb.inner().stuck
+	return ca != nil && cb != nil && hears(ca, cb) && hears(cb, ca)
+}
+
+// Altered says whether a phone hears music ("music"), is muted ("mute") or has another volume ("VOLUME(TX)").
+func (p *PBX) Altered(name, what string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.newest(name)
+	return c != nil && slices.Contains(c.altered(), what)
 }
 
 // Has says whether a phone has a call.
@@ -220,8 +228,10 @@ func (p *PBX) Rung() map[string]int {
 	return rung
 }
 
-func talking(a, b *channel) bool {
-	return a.state == "Up" && b.state == "Up" && a.inner().bridge != nil && a.inner().bridge == b.inner().bridge
+// hears says whether what b sends reaches a.
+func hears(a, b *channel) bool {
+	in, from := a.inner(), b.inner()
+	return a.state == "Up" && b.state == "Up" && in.bridge != nil && in.bridge == from.bridge && !in.stuck && !in.music && !from.muted
 }
 
 // inner is the channel by which one takes part in a bridge: a phone behind a Local channel does by that.
@@ -232,13 +242,17 @@ func (c *channel) inner() *channel {
 	return c
 }
 
-// Live is what is there now: channels, bridges, recordings, playbacks; empty after all calls are over.
+// Live is what is there now: channels, and the music, mute and volume of each, bridges, recordings, playbacks; and what a
+// channel had still of that when it went on in the dialplan. It is empty after all calls are over.
 func (p *PBX) Live() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var live []string
+	live := slices.Clone(p.takenAlong)
 	for _, c := range p.sorted() {
 		live = append(live, "channel "+c.name)
+		for _, what := range c.altered() {
+			live = append(live, what+" of "+c.name)
+		}
 	}
 	for id := range p.bridges {
 		live = append(live, "bridge "+id)
@@ -278,7 +292,7 @@ func (p *PBX) Hears(name, source string) bool {
 		return false
 	}
 	if other := p.newest(source); other != nil {
-		return talking(c, other) && !c.inner().stuck
+		return hears(c, other)
 	}
 	for _, b := range p.playbacks {
 		if b.media == "tone:"+source && (b.channel == c || b.channel.whisper == c) {

@@ -90,6 +90,15 @@ func (p *PBX) Sent() int {
 	return p.sent
 }
 
+// Asked says whether a verb was asked for.
+func (p *PBX) Asked(verb string) bool { return p.askedSoFar()[verb] }
+
+func (p *PBX) askedSoFar() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.verbs)
+}
+
 // countdown is called before each command.
 func (s *scenario) countdown() {
 	if s.pbx.Sent()+1 == s.killAt {
@@ -105,7 +114,9 @@ func (s *scenario) kill(down time.Duration) {
 	if s.again.Before(s.killed) {
 		return
 	}
-	s.restarts++
+	if s.restarts++; s.restarts == 1 {
+		s.asked = s.pbx.askedSoFar()
+	}
 	s.killed = time.Now()
 	s.pbx.Detach()
 	s.pbx.Listen(nil)

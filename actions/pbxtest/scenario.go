@@ -57,8 +57,9 @@ type scenario struct {
 	mu       sync.Mutex // guards what follows: a kill comes from within a command
 	process             // the one that lives, or that was killed
 	restarts int
-	killed   time.Time // the last time
-	again    time.Time // and when the next process began
+	asked    map[string]bool // the verbs that were asked for before the first of them
+	killed   time.Time       // the last time
+	again    time.Time       // and when the next process began
 }
 
 // process is the application.

@@ -43,7 +43,11 @@ var errLine = errors.New("this is no line of a scenario")
 //	the application is killed for 300ms     and then another process begins
 //	alice talks to bob | alice does not talk to bob      must be so now; a party may be an extension, 1234@acme
 //	alice goes on | alice is gone                        she has gone on in the dialplan; she has no call
+//	alice hears bob | alice does not hear bob | alice hears music | alice hears no music
+//	bob is muted | bob is not muted                      nobody hears him
 //	alice talks to bob or alice talks to 1234@acme       one of them must be so
+//	at least once carol rings                            a line of the story so far says so
+//	from Record on alice hears bob                       the line holds unless the application was killed before it asked for that
 func (s *scenario) line(text string) error {
 	if text == "" || text[0] == '#' {
 		return nil
@@ -64,6 +68,9 @@ func (s *scenario) line(text string) error {
 	}
 	if len(words) == 3 && words[1] == "calls" {
 		return s.talk(words[0], words[2])
+	}
+	if done, err := s.ofStory(text); done || err != nil {
+		return err
 	}
 	s.tr.add(0, "%s", text)
 	if words[0] == "api" {
@@ -102,6 +109,31 @@ func (s *scenario) line(text string) error {
 	time.Sleep(longest + time.Millisecond)
 	synctest.Wait()
 	return nil
+}
+
+// ofStory is a line about what there was so far.
+func (s *scenario) ofStory(text string) (done bool, err error) {
+	if words, ok := strings.CutPrefix(text, "at least once "); ok {
+		synctest.Wait()
+		if !s.tr.tells(words) {
+			return true, errors.New("it was not once so")
+		}
+		return true, nil
+	}
+	rest, ok := strings.CutPrefix(text, "from ")
+	if !ok {
+		return false, nil
+	}
+	verb, line, ok := strings.Cut(rest, " on ")
+	switch {
+	case !ok:
+		return true, errLine
+	case s.restarts == 0 && !s.pbx.Asked(verb):
+		return true, fmt.Errorf("nobody has asked for %s", verb)
+	case s.restarts > 0 && !s.asked[verb]:
+		return true, nil
+	}
+	return true, s.line(line)
 }
 
 // talk brings two phones together, without a word about it.
@@ -227,15 +259,11 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		cause, err := strconv.Atoi(rest[len(rest)-1])
 		s.pbx.HangUpWith(who, cause, 0)
 		return 0, err
-	case "talks", "does":
-		other, want := words[len(words)-1], words[1] == "talks"
-		if s.pbx.Talking(who, other) != want {
-			return 0, fmt.Errorf("it is not so; there are %s", strings.Join(s.pbx.Live(), ", "))
-		}
-		return 0, nil
-	case "goes", "is":
-		// alice goes on, alice is gone: by now she has gone on in the dialplan, she has no call
-		if words[1] == "is" && s.pbx.Has(who) || words[1] == "goes" && !s.pbx.WentOn(who) {
+	case "talks", "hears", "does", "goes", "is":
+		switch so, is := s.stands(who, strings.Join(words[1:], " ")); {
+		case !is:
+			return 0, errLine
+		case !so:
 			return 0, fmt.Errorf("it is not so; there are %s", strings.Join(s.pbx.Live(), ", "))
 		}
 		return 0, nil
@@ -250,6 +278,35 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		}
 	}
 	return 0, errLine
+}
+
+// stands says whether it is with a phone as a line has it, and whether the line is one of these.
+func (s *scenario) stands(who, text string) (so, is bool) {
+	words := strings.Fields(text)
+	other := words[len(words)-1]
+	switch strings.Join(words[:len(words)-1], " ") {
+	case "talks to":
+		return s.pbx.Talking(who, other), true
+	case "does not talk to":
+		return !s.pbx.Talking(who, other), true
+	case "does not hear":
+		return !s.pbx.Hears(who, other), true
+	case "hears":
+		if other != "music" {
+			return s.pbx.Hears(who, other), true
+		}
+	}
+	switch text {
+	case "hears music", "hears no music":
+		return s.pbx.Altered(who, "music") == (text == "hears music"), true
+	case "is muted", "is not muted":
+		return s.pbx.Altered(who, "mute") == (text == "is muted"), s.pbx.Has(who)
+	case "is gone": // she has no call
+		return !s.pbx.Has(who), true
+	case "goes on": // in the dialplan, by now
+		return s.pbx.WentOn(who), true
+	}
+	return false, false
 }
 
 // fault lets the next command of a verb go wrong.

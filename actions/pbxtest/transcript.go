@@ -24,6 +24,7 @@ type transcript struct {
 	mu      sync.Mutex
 	lines   []line
 	notices []calls.Notice
+	at      []time.Time     // when each of them was told
 	mute    bool            // the process is dead
 	before  int             // so many notices are of processes before the present one
 	logged  strings.Builder // every log line, all levels
@@ -58,15 +59,36 @@ func (tr *transcript) Publish(n calls.Notice) {
 	tr.add(3, "%-8s %s", "event", tr.words(n))
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.notices = append(tr.notices, n)
+	tr.notices, tr.at = append(tr.notices, n), append(tr.at, time.Now())
 }
 
-// repeated says that a notice does not reach the stream: its process is dead, or one before it has told the same (a
-// stream drops what has an id that it knows).
+// remembered is how long the stream knows the ids that it drops when they come again (app/events, Duplicates).
+const remembered = 10 * time.Minute
+
+// repeated says that a notice does not reach the stream: its process is dead, or one before it has told the same not long ago.
 func (tr *transcript) repeated(n calls.Notice) bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	return tr.mute || slices.ContainsFunc(tr.notices[:tr.before], func(o calls.Notice) bool { return o.ID == n.ID })
+	if tr.mute {
+		return true
+	}
+	for i, told := range tr.notices[:tr.before] {
+		if told.ID == n.ID && time.Since(tr.at[i]) < remembered {
+			return true
+		}
+	}
+	return false
+}
+
+// tells says whether something has happened so far of which the story has these words; lines of the script do not count.
+func (tr *transcript) tells(words string) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	has := func(text string) bool {
+		return strings.Contains(" "+strings.Join(strings.Fields(text), " ")+" ", " "+words+" ")
+	}
+	return slices.ContainsFunc(tr.lines, func(l line) bool { return l.rank > 0 && has(l.text) }) ||
+		slices.ContainsFunc(tr.pbx.Log()[tr.skipped:], func(e Entry) bool { return has(e.Text) })
 }
 
 // silence says that the process which publishes is dead, or that another one lives.

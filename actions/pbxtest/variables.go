@@ -193,6 +193,9 @@ func (p *PBX) leave(id string) error {
 			mine["hangup handlers"] = strings.Join(c.handlers, " ")
 		}
 		p.say(Gone, "%s goes on%s", c.party, list(mine))
+		for _, what := range c.altered() {
+			p.takenAlong = append(p.takenAlong, what+" of "+c.party+" that went on in the dialplan")
+		}
 		if c.then != nil {
 			c.args, c.then = c.then, nil
 			p.do(toEffect, id, func() { p.stasis(c) })
