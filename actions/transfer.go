@@ -72,8 +72,17 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	if err != nil {
 		return calls.Stop, err
 	}
+	release, err := t.Claim()
+	if err != nil {
+		return calls.Stop, err
+	}
+	defer release()
+	transferor, transferee, err := t.Pair()
+	if err != nil {
+		return calls.Stop, err
+	}
 	x := &blindTransfer{
-		Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: t.Call.Peer(t.Leg), extension: data.extension(captures),
+		Set: s, t: t, call: t.Call, transferor: transferor, transferee: transferee, extension: data.extension(captures),
 		context: t.Flow.Context(), ring: time.Duration(data.Timeout) * time.Second,
 	}
 	if x.ring <= 0 {
@@ -82,7 +91,6 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	if err := x.check(); err != nil {
 		return calls.Stop, err
 	}
-	defer t.Call.Hold()() // before the first question: no other transfer begins while it is answered
 	if err := x.ask(); err != nil {
 		return calls.Stop, err
 	}
@@ -104,10 +112,6 @@ func (d transferData) extension(pressed []string) string {
 // check refuses what cannot work.
 func (x *blindTransfer) check() error {
 	switch {
-	case x.call.Held():
-		return calls.Fail("in_progress", errors.New("another transfer is under way on this call"))
-	case x.transferee == nil:
-		return calls.Fail("not_two_legs", errors.New("a transfer needs a call of two"))
 	case !targetForm.MatchString(x.extension):
 		return calls.Fail("invalid_target", errors.New("accepted are 1 to 64 of 0-9 A-Z a-z * # + _ . -"))
 	case x.context == "":

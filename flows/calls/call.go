@@ -46,7 +46,7 @@ type Call struct {
 	fresh        []*Task
 	flows        []*Flow // that run
 	matched      []matched
-	holds        int
+	holders      []*string                // modules that change who is on the call, "" for what takes it up again
 	over         error                    // its tasks have been ended; no other begins
 	open         bool                     // answered: collectors work
 	up           bool                     // answered

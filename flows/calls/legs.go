@@ -187,23 +187,8 @@ func (c *Call) Peer(of *Leg) *Leg {
 	return nil
 }
 
-// Hold keeps the call from ending while an action changes who is on it; the function that it returns gives it free.
-func (c *Call) Hold() func() {
-	c.holds++
-	released := false
-	return func() {
-		if !released {
-			released = true
-			c.holds--
-		}
-	}
-}
-
-// Held says that an action is changing who is on the call.
-func (c *Call) Held() bool { return c.holds > 0 }
-
 // Over says that nobody is left to talk to and no action holds the call.
-func (c *Call) Over() bool { return len(c.Legs) < 2 && c.holds == 0 }
+func (c *Call) Over() bool { return len(c.Legs) < 2 && !c.Held() }
 
 // Register tells the process that events of this id are this call's. It comes before the request that makes the id.
 func (c *Call) Register(id string) {

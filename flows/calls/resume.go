@@ -99,7 +99,7 @@ func (c *Call) Resume() bool {
 
 func (c *Call) resume(module Module, noted *Leg, note Note) {
 	f := c.restore(noted, note.Flow, module.Name)
-	release := c.Hold() // also until it runs
+	release := c.hold(module.Name) // also until it runs
 	c.begin(f, func(t *Task) error {
 		next, err := t.guarded(func() (Next, error) { return module.Resume(t, noted, note.Data) })
 		release()
