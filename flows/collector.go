@@ -27,10 +27,16 @@ func (c *Collector) Effective() *Effective { return c.eff }
 // Collected is the digits of the sequence that was collected last.
 func (c *Collector) Collected() string { return string(c.run.Keys()) }
 
-// arm starts a sequence if key is the binding digit of an owner that listens.
-func (c *Collector) arm(key byte, from int, at time.Time) bool {
+// arm starts a sequence if key is the binding digit of an owner that listens, or of whom codes are awaited.
+func (c *Collector) arm(key byte, from int, at time.Time, awaited []string) bool {
 	eff := c.Source()
-	if !c.Looks(eff) || key != eff.BindingDigit {
+	looks := c.Looks(eff)
+	if eff == nil || key != eff.BindingDigit || !looks && !c.Self {
+		return false
+	}
+	if codes := temporary(awaited, key); codes != nil {
+		eff = eff.behind(codes, !looks)
+	} else if !looks {
 		return false
 	}
 	c.eff, c.armed, c.from = eff, true, from

@@ -167,7 +167,7 @@ func (e *Effective) prepare(anywhere bool) {
 			e.codes = append(e.codes, effNumber{n.Key, i})
 		}
 	}
-	slices.SortFunc(e.codes, func(a, b effNumber) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(e.codes, byKey)
 	for i, p := range e.patterns.list {
 		if p.Node.Module == moduleNone || p.pattern == nil {
 			continue

@@ -29,6 +29,8 @@ type KeypadReport interface {
 	Matched(c *Collector, m *Match, by Decision)
 	// Unmatched: so many keys after the binding digit were no code.
 	Unmatched(c *Collector, keys int)
+	// Awaited: keys that were awaited were pressed (Await). The last one is not relayed; a temporary code is swallowed.
+	Awaited(keys string)
 }
 
 // Keypad is the keys of one leg on their way: its collectors look for codes in them, and what was no code is relayed to
@@ -48,6 +50,8 @@ type Keypad struct {
 	outbox     []byte    // no code and not heard: to be relayed
 	relaying   bool
 	closed     bool // nobody listens any more
+	awaited    []string
+	typed      []byte // what was pressed and is no code, while something is awaited
 }
 
 // heldKey is one key whose fate is open.
@@ -55,7 +59,11 @@ type heldKey struct {
 	key       byte
 	absorbed  bool // the other party has not heard it
 	swallowed bool // part of a code, or the second binding digit
+	awaited   bool // it has counted for what is awaited: the other party hears it unless it is kept, and then never
 }
+
+// plain says of a key that the other party is to hear it, later if it is kept now.
+func (h heldKey) plain() bool { return !h.swallowed && !h.awaited }
 
 // NewKeypad makes the keypad of one leg. With absorb false (ABSORB=off) the other party hears everything anyway and
 // nothing is ever relayed.
@@ -79,7 +87,9 @@ func (k *Keypad) Press(key byte, absorbed bool, began, at time.Time) {
 		}
 	}
 	k.held = append(k.held, heldKey{key: key, absorbed: absorbed && k.absorb})
-	k.offer(len(k.held)-1, at)
+	if k.firstDue() != nil || !k.give(true) {
+		k.offer(len(k.held)-1, at)
+	}
 	k.release()
 }
 
@@ -94,7 +104,7 @@ func (k *Keypad) Correct(absorbed bool) {
 		return
 	}
 	switch n := len(k.outbox); {
-	case k.last.swallowed:
+	case !k.last.plain():
 	case absorbed:
 		k.outbox = append(k.outbox, k.last.key)
 	case n > 0: // it is the last of them
@@ -106,7 +116,7 @@ func (k *Keypad) Correct(absorbed bool) {
 }
 
 // Swallowed says of the last key that it is part of a code, or its end: the others are not to hear it.
-func (k *Keypad) Swallowed() bool { return len(k.held) == 0 && k.last.swallowed }
+func (k *Keypad) Swallowed() bool { return k.absorb && len(k.held) == 0 && k.last.swallowed }
 
 // Expire ends every sequence whose time was over at now, as if its timer had come in time.
 func (k *Keypad) Expire(now time.Time) {
@@ -166,7 +176,7 @@ func (k *Keypad) Drop() {
 	for _, c := range k.collectors {
 		c.armed, c.lapsed = false, false
 	}
-	k.held, k.outbox, k.last = k.held[:0], k.outbox[:0], heldKey{}
+	k.held, k.outbox, k.last, k.typed = k.held[:0], k.outbox[:0], heldKey{}, k.typed[:0]
 }
 
 // Close ends every sequence for good, as no code: what was kept from the others, and what is pressed until they hear the
@@ -178,6 +188,7 @@ func (k *Keypad) Close() {
 		}
 		c.armed, c.lapsed = false, false
 	}
+	k.Await(nil)
 	k.closed = true
 	k.Listen(nil)
 }
@@ -200,7 +211,7 @@ func (k *Keypad) firstDue() *Collector {
 func (k *Keypad) offer(i int, at time.Time) {
 	for _, c := range k.collectors {
 		if !c.armed {
-			if c.arm(k.held[i].key, i, at) {
+			if c.arm(k.held[i].key, i, at, k.awaited) {
 				k.report.Armed(c)
 			}
 			continue
@@ -219,7 +230,7 @@ func (k *Keypad) offer(i int, at time.Time) {
 				k.offer(i, at)              // the others are unarmed now, so this ends
 			}
 			return
-		case !consumed && c.arm(k.held[i].key, i, at): // *2*9: the second * arms again
+		case !consumed && c.arm(k.held[i].key, i, at, k.awaited): // *2*9: the second * arms again
 			k.report.Armed(c)
 		}
 	}
@@ -246,7 +257,11 @@ func (k *Keypad) finish(c *Collector, by Decision, consumed bool) bool {
 	for _, other := range k.collectors {
 		other.armed = false
 	}
-	k.report.Matched(c, m, by)
+	if m.Kind == kindAwaited {
+		k.report.Awaited(string(c.eff.BindingDigit) + m.Key)
+	} else {
+		k.report.Matched(c, m, by)
+	}
 	return true
 }
 
@@ -259,8 +274,12 @@ func (k *Keypad) release() {
 			n = min(n, max(c.from, 0))
 		}
 	}
+	if n > 0 && n == len(k.held) {
+		k.give(false)
+	}
 	for _, h := range k.held[:n] {
-		if h.absorbed && !h.swallowed {
+		k.letGo(h)
+		if h.absorbed && h.plain() {
 			k.outbox = append(k.outbox, h.key)
 		}
 		k.last = h

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ type padLedger struct {
 	started int // codes since the last step
 	relayed []byte
 	running bool
+	idle    bool // no code was being pressed when the last key came
 }
 
 type ledgerKey struct {
@@ -61,12 +63,39 @@ func (l *padLedger) Matched(c *Collector, m *Match, by Decision) {
 	}
 }
 
+// Awaited: of a temporary code all keys are swallowed, of what else is awaited the last one, which is part of no code.
+func (l *padLedger) Awaited(keys string) {
+	l.started++
+	code := len(keys) > 1 && l.binds(keys[0])
+	if !code && !slices.Contains(l.awaited, keys) { // a code may have been begun before
+		l.t.Errorf("%q counts, awaited are %q", keys, l.awaited)
+	}
+	first := len(l.keys) - len(keys)
+	if first < 0 {
+		l.t.Fatalf("%q counts after %d keys", keys, len(l.keys))
+	}
+	if len(keys) == 1 && !l.idle {
+		l.t.Errorf("%q counts while a code is being pressed", keys)
+	}
+	for i := range len(keys) {
+		k := &l.keys[first+i]
+		if k.key != keys[i] || k.coded {
+			l.t.Errorf("%q counts, pressed was %+v", keys, *k)
+		}
+		if code || i == len(keys)-1 {
+			k.swallowed, k.coded = first+i >= len(l.keys)-len(l.held), true
+		}
+	}
+}
+
 // press gives a key to the keypad that is down from a time until now; twice is what the second binding digit is by the rules.
 func (l *padLedger) press(key byte, absorbed bool, from time.Time) {
 	l.expire()
 	l.keys = append(l.keys, ledgerKey{key: key, absorbed: absorbed})
 	twice := -1
+	l.idle = true
 	for i, c := range l.collectors {
+		l.idle = l.idle && !c.armed && !(c.lapsed && from.Before(c.deadline))
 		if (c.armed || c.lapsed && from.Before(c.deadline)) && c.run.Len() == 0 && key == c.eff.BindingDigit && !c.run.CanUse(key) && twice < 0 {
 			twice = i
 		}
@@ -152,13 +181,17 @@ var fuzzDocuments = []string{
 	`\*1 9(\d*) bind=*`, `2(|1) 22 bind=9 timeout=2000`, `.* bind=#`, "",
 }
 
+// fuzzAwaited is what may be awaited, beside nothing.
+var fuzzAwaited = []string{"", "1", "*1 *21 9", "## 9 *", "** *9", "#2 21 5* 12 25", "*2#* 2", "11 1 55"}
+
 // FuzzKeypad: whatever is pressed and whenever, with the leg's own collector and another owner's, every key is accounted
 // for exactly once and one press starts at most one code.
 func FuzzKeypad(f *testing.F) {
-	for i, script := range []string{"*9", "*55", "**21234", "*2*9", "*21#9", "*2149", "*tt2tttttttttt9", "*5*9*6", "#2*9", "*2#*9A", "2*25*9#", "r*5r5r", "*lllllllll9", "5*ttlllllllll2lll2"} {
-		f.Add(uint8(i), uint8(i*5+3), uint64(0xffff_fffe>>i), true, script)
+	for i, script := range []string{"*9", "*55", "**21234", "*2*9", "*21#9", "*2149", "*tt2tttttttttt9", "*5*9*6", "#2*9", "*2#*9A", "2*25*9#", "r*5r5r", "*lllllllll9", "5*ttlllllllll2lll2", "*1*21", "##1w##9", "1w1*9w*9", "5*255*11"} {
+		f.Add(uint8(i), uint8(i*5+3), uint8(0), uint64(0xffff_fffe>>i), true, script)
+		f.Add(uint8(i), uint8(i*5+3), uint8(i%7+1), uint64(0xffff_fffe>>i), true, script)
 	}
-	f.Fuzz(func(t *testing.T, a, b uint8, absorbed uint64, absorb bool, script string) {
+	f.Fuzz(func(t *testing.T, a, b, awaited uint8, absorbed uint64, absorb bool, script string) {
 		own := padCollector(t, fuzzDocuments[int(a)%len(fuzzDocuments)], true)
 		other := padCollector(t, fuzzDocuments[int(b)%len(fuzzDocuments)]+" listen=both", false)
 		if other.Source().Empty() {
@@ -167,6 +200,7 @@ func FuzzKeypad(f *testing.F) {
 		l := &padLedger{t: t, now: padEpoch}
 		l.Keypad = NewKeypad(l, absorb)
 		l.Listen([]*Collector{own, other})
+		l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]))
 		var down time.Time // of the next key; zero: it is pressed and released at once
 		for i := range len(script[:min(len(script), 500)]) {
 			switch key := script[i]; {
@@ -185,6 +219,9 @@ func FuzzKeypad(f *testing.F) {
 				l.expire()
 			case key == 'r':
 				l.serve(1)
+			case key == 'w': // nothing is awaited any more, or something else
+				awaited += 3
+				l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]))
 			default:
 				l.now = l.now.Add(100 * time.Millisecond)
 				l.expire()

@@ -22,6 +22,7 @@ type padSim struct {
 	heard   []byte
 	relays  []string
 	names   map[*Collector]string
+	waits   []string // what is awaited still
 }
 
 func newPadSim(absorb bool, collectors ...*Collector) *padSim {
@@ -53,8 +54,24 @@ func (s *padSim) Matched(c *Collector, m *Match, by Decision) {
 
 func (s *padSim) Unmatched(c *Collector, keys int) { s.say(c, "unmatched %d", keys) }
 
-// serve carries out what the keypad asks for.
+func (s *padSim) Awaited(keys string) {
+	s.log = append(s.log, "awaited "+keys)
+	if i := slices.Index(s.waits, keys); i >= 0 {
+		s.waits = slices.Delete(slices.Clone(s.waits), i, i+1)
+	}
+}
+
+// awaits says what is awaited from now on, until it was pressed.
+func (s *padSim) awaits(keys string) {
+	s.waits = strings.Fields(keys)
+	s.Await(s.waits)
+}
+
+// serve carries out what the keypad asks for, and what a call does about what is awaited.
 func (s *padSim) serve() {
+	if !slices.Equal(s.waits, s.awaited) {
+		s.Await(s.waits)
+	}
 	if digits := s.Relay(); digits != "" {
 		s.running = digits
 		s.relays = append(s.relays, digits)

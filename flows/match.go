@@ -138,6 +138,9 @@ func (r *Run) Best() *Match {
 	keys := string(r.Keys())
 	if r.number >= 0 {
 		i := r.eff.codes[r.number].entry
+		if i == noEntry {
+			return &Match{Kind: kindAwaited, Key: keys, Collected: keys, Text: keys}
+		}
 		e := r.eff.numbers.list[i]
 		return &Match{Kind: "number", Key: e.Key, Scope: r.eff.numbers.origins[i].Source, Node: e.Node, Collected: keys, Text: keys}
 	}
@@ -190,6 +193,10 @@ func (r *Run) judge() {
 	if longer && r.n > 0 && len(codes[r.lo].key) == r.n {
 		r.number = r.lo
 		longer = r.hi-r.lo > 1
+		if codes[r.lo].entry == noEntry { // it goes before all others
+			r.verdict = Decided
+			return
+		}
 	}
 	for i := range r.patterns {
 		r.patterns[i].known = [3]bool{}

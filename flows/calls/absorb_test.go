@@ -249,10 +249,20 @@ func TestCallRelayComesSecond(t *testing.T) {
 // TestCallCodeIsPutBack: a fast typist's code has been told, and its last key begins for the bridge only when the digit before it
 // is over. It is kept from the others all the same, and nothing is relayed.
 func TestCallCodeIsPutBack(t *testing.T) {
-	for _, keys := range []string{"*9", "**"} {
+	for _, c := range []struct {
+		keys   string
+		absorb bool
+		want   string
+	}{
+		{"*9", true, "1665 absorb a; 6440 pass a"},
+		{"**", true, "1665 absorb a; 6440 pass a"},
+		{"*9", false, ""}, // ABSORB=off: the others hear everything
+	} {
+		keys := c.keys
 		t.Run(keys, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newCallRig(t, nil)
+				r.cfg.Absorb = c.absorb
 				r.document("acme", "9")
 				r.module("test", func(*Task) (Next, error) { return Stop, nil })
 				r.start()
@@ -266,8 +276,8 @@ func TestCallCodeIsPutBack(t *testing.T) {
 				tell(1440, keys[1], 60*time.Millisecond)
 				tell(1685, keys[1], 60*time.Millisecond)
 				time.Sleep(10 * time.Second)
-				if got, want := r.asked(), "1665 absorb a; 6440 pass a"; got != want {
-					t.Errorf("asked of the line: %s, want %s", got, want)
+				if got := r.asked(); got != c.want {
+					t.Errorf("asked of the line: %s, want %s", got, c.want)
 				}
 				r.end()
 			})

@@ -135,7 +135,7 @@ func (c *Call) run(enter func(*Task) error, shown func()) {
 	}
 }
 
-// handle notes an event, shows it to the tasks that await, or to the keypad.
+// handle notes an event and shows it to the tasks that await; a key goes to its leg's keypad.
 func (c *Call) handle(ev Event) {
 	switch ev := ev.(type) {
 	case taskTimer:
@@ -170,9 +170,7 @@ func (c *Call) handle(ev Event) {
 		return
 	case Digit:
 		c.calls.cfg.Meter.Digit()
-		if !c.offer(ev) {
-			c.press(ev)
-		}
+		c.press(ev)
 		return
 	}
 	c.note(ev)

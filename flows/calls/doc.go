@@ -6,7 +6,7 @@
 //
 //	ari reads a frame      -> Registry.Deliver: one map lookup, append to the call's mailbox (never blocks)
 //	the call's goroutine   -> echo: is it a key, or Asterisk's second report of one?
-//	                       -> a Task that awaits it, else the leg's flows.Keypad
+//	                       -> the leg's flows.Keypad: is it part of a code, or awaited by a Task?
 //	a match                -> Flow: a Task that runs the node's Module, then its children
 //
 // A program takes the same way from the middle: Registry.Execute puts a Command into the mailbox of the call that has the

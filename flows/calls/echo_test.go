@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// What Asterisk 22.10 reported for 0987654321# typed at 60/40 ms, recorded: ms and key.
+// fastTypist is what Asterisk 22.10 reported for 0987654321# typed at 60/40 ms, recorded.
+var fastTypist = []struct {
+	ms  int
+	key byte
+}{
+	{846, '0'}, {946, '9'}, {1045, '8'}, {1071, '8'}, {1145, '7'}, {1196, '7'}, {1245, '6'}, {1322, '6'}, {1345, '5'}, {1447, '5'},
+	{1447, '4'}, {1572, '4'}, {1572, '3'}, {1697, '3'}, {1697, '2'}, {1822, '2'}, {1822, '1'}, {1947, '1'}, {1947, '#'}, {2072, '#'},
+}
+
 func TestEchoOfAFastTypist(t *testing.T) {
 	var e echo
 	base := time.Unix(0, 0)
 	got := ""
-	for _, r := range []struct {
-		ms  int
-		key byte
-	}{
-		{846, '0'}, {946, '9'}, {1045, '8'}, {1071, '8'}, {1145, '7'}, {1196, '7'}, {1245, '6'}, {1322, '6'}, {1345, '5'}, {1447, '5'},
-		{1447, '4'}, {1572, '4'}, {1572, '3'}, {1697, '3'}, {1697, '2'}, {1822, '2'}, {1822, '1'}, {1947, '1'}, {1947, '#'}, {2072, '#'},
-	} {
+	for _, r := range fastTypist {
 		d := Digit{Key: r.key, Duration: 60 * time.Millisecond, Stamp: base.Add(time.Duration(r.ms) * time.Millisecond)}
 		if again := e.hear(d); !again {
 			got += string(r.key)

@@ -35,6 +35,8 @@ var (
 	ErrDetached = errors.New("detached")
 	// ErrTimeout: the time given to a wait is over.
 	ErrTimeout = errors.New("timed out")
+	// ErrPast: what the wait was for is past (Task.AwaitKeys).
+	ErrPast = errors.New("past")
 )
 
 // Failure is an error that a flow can branch on: the child named by its reason runs, else the child "failed".

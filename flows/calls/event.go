@@ -59,7 +59,8 @@ type (
 		Status  string
 		Forward string
 	}
-	// Digit: a key was released (ChannelDtmfReceived). Stamp less Duration is when it began.
+	// Digit: a key was released (ChannelDtmfReceived). Stamp less Duration is when it began. No task gets it: see
+	// Task.AwaitKeys.
 	Digit struct {
 		Channel  string
 		Key      byte

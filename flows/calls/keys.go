@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// press gives a key to its leg's keypad. Before the answer digits pass.
+// press gives a key to its leg's keypad. Before the answer digits pass, unless something is awaited.
 func (c *Call) press(ev Digit) {
 	leg := c.leg(ev.Channel)
-	if leg == nil || !c.open {
+	if leg == nil || !c.open && len(leg.awaited) == 0 {
 		return
 	}
 	again := leg.echo.hear(ev)
 	c.offset = ev.Arrived.Sub(ev.Stamp)
-	if kept := leg.absorbed(leg.echo.begun); again {
+	kept := leg.bridged && leg.absorbed(leg.echo.begun)
+	if again {
 		leg.keypad.Correct(kept)
 	} else {
 		c.stamp, leg.released = ev.Stamp, ev.Arrived

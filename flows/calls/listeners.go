@@ -15,6 +15,7 @@ type listener struct {
 // newKeypad gives the leg's keys a keypad to which nobody listens yet.
 func (l *Leg) newKeypad(c *Call) {
 	l.keypad, l.listeners = flows.NewKeypad(keypadReport{c, l}, c.calls.cfg.Absorb && l.Phone()), nil
+	l.await(l.awaited)
 }
 
 // listener is the one that looks for owner's codes, a new one if there is none yet.
@@ -50,7 +51,12 @@ func (c *Call) rewire() {
 			if owner != presser && !owner.mayHear(presser) || owner.Outsider() {
 				continue
 			}
-			listeners = append(listeners, presser.listener(owner, func() *flows.Effective { return c.calls.cfg.Effective(owner.Owner) }))
+			listeners = append(listeners, presser.listener(owner, func() *flows.Effective {
+				if !c.open {
+					return nil
+				}
+				return c.calls.cfg.Effective(owner.Owner)
+			}))
 		}
 		presser.listen(listeners)
 	}
