@@ -13,14 +13,18 @@ import (
 // What the systemd unit of asterisk-conf gives the program, for who runs a command beside it.
 var (
 	unitSettings = "/etc/metaflows/metaflows.env"
+	unitPassword = "/etc/metaflows/ari.password"
 	unitData     = "/var/lib/metaflows"
 )
 
 // LoadForCommand is Load for a command beside the program that runs: the settings of its systemd unit hold where the
-// environment has none, and its data folder where there is none here. Only with asterisk there must be a password of ARI;
-// without, it and the URL of NATS are not looked at.
+// environment has none, its file with the password of ARI likewise, and its data folder where there is none here. Only with
+// asterisk there must be a password of ARI; without, it and the URL of NATS are not looked at.
 func LoadForCommand(asterisk bool) (cfg Config, warnings []string, err error) {
 	problem := takeOver(unitSettings)
+	if asterisk && !isSet(prefix+"_ARI_PASSWORD") && !isSet(prefix+"_ARI_PASSWORD_FILE") && !errors.Is(lstat(unitPassword), fs.ErrNotExist) {
+		problem = errors.Join(problem, os.Setenv(prefix+"_ARI_PASSWORD_FILE", unitPassword))
+	}
 	cfg, warnings, err = load(asterisk)
 	if problem != nil {
 		warnings = append([]string{problem.Error()}, warnings...)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,9 +13,9 @@ import (
 func unit(t *testing.T, settings string) (data string) {
 	t.Helper()
 	dir := t.TempDir()
-	was := [2]string{unitSettings, unitData}
-	unitSettings, unitData = filepath.Join(dir, "metaflows.env"), filepath.Join(dir, "state")
-	t.Cleanup(func() { unitSettings, unitData = was[0], was[1] })
+	was := [3]string{unitSettings, unitData, unitPassword}
+	unitSettings, unitData, unitPassword = filepath.Join(dir, "metaflows.env"), filepath.Join(dir, "state"), filepath.Join(dir, "ari.password")
+	t.Cleanup(func() { unitSettings, unitData, unitPassword = was[0], was[1], was[2] })
 	if settings != "" {
 		if err := os.WriteFile(unitSettings, []byte(settings), 0o600); err != nil {
 			t.Fatal(err)
@@ -70,6 +72,33 @@ func TestLoadForCommand(t *testing.T) {
 	if c, _, err = LoadForCommand(false); err != nil || c.DataDir != data {
 		t.Error(err, c.DataDir)
 	}
+}
+
+// TestUnitPassword: who speaks to Asterisk finds the password that the unit gives the program, unless another is given.
+func TestUnitPassword(t *testing.T) {
+	unit(t, "")
+	environment(t, nil)
+	if _, _, err := LoadForCommand(true); !errors.Is(err, errMissingPassword) {
+		t.Error("without a password:", err)
+	}
+	if err := os.WriteFile(unitPassword, []byte("of the unit\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []string{"", "another"} {
+		environment(t, map[string]string{"METAFLOWS_ARI_PASSWORD": given})
+		want := cmp.Or(given, "of the unit")
+		if c, warnings, err := LoadForCommand(true); err != nil || len(warnings) > 0 || c.ARI.Password != want {
+			t.Errorf("with %q: %q, want %q (%v, %v)", given, c.ARI.Password, want, err, warnings)
+		}
+	}
+	environment(t, nil)
+	if err := errors.Join(os.Remove(unitPassword), os.Mkdir(unitPassword, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := LoadForCommand(true); err == nil || !strings.Contains(err.Error(), unitPassword) {
+		t.Error("one that cannot be read is not named:", err)
+	}
+	environment(t, nil)
 }
 
 // TestUnitSettingsThatCannotBeRead are told, and the command goes on with what there is.
