@@ -64,6 +64,16 @@ func newInstance(t testing.TB, url, node string) *instance {
 	return i
 }
 
+// twoInstances are a and b, which know what the bucket held: before that a channel that is not listed is none that they know of.
+func twoInstances(t testing.TB, server *brokertest.Server) (a, b *instance) {
+	t.Helper()
+	a, b = newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
+	for _, i := range []*instance{a, b} {
+		i.until("the bucket is known", i.Knows)
+	}
+	return a, b
+}
+
 // execute is what calls.Registry would do.
 func (i *instance) execute(cmd calls.Command, told func(calls.Report)) bool {
 	i.mu.Lock()
@@ -145,7 +155,7 @@ const hangup = `{"module":"hangup"}`
 // Calls are listed at every instance, under each account on them and with what that may see, and commands reach the holder.
 func TestTwoInstances(t *testing.T) {
 	server := brokertest.Start(t)
-	a, b := newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
+	a, b := twoInstances(t, server)
 	v := call("1", "alice@acme", "bob@beta", "outside")
 	v.Actions = []calls.ActionView{{ID: "x", Module: "transfer", Path: "api", Channel: "1.alice", Account: "acme"}}
 	v.Recordings = []calls.Recording{{Name: "beta/1/2", Account: "beta"}}
@@ -229,7 +239,7 @@ func TestTwoInstances(t *testing.T) {
 // may know it better, learns who asks.
 func TestUsers(t *testing.T) {
 	server := brokertest.Start(t)
-	a, b := newInstance(t, server.URL(), "a"), newInstance(t, server.URL(), "b")
+	a, b := twoInstances(t, server)
 	a.Changed(call("1", "alice@acme", "outside"))
 	a.Changed(call("2", "bob@acme", "theirs"))
 	b.shows("acme", "1.alice", "2.bob", "1.outside", "2.theirs")
