@@ -33,7 +33,7 @@ type Call struct {
 	main         *Task            // that its channels' entry has begun: the call is over when it returns
 	all          []*Leg           // also those that have left
 	left         []*Leg           // those
-	lanes        map[string]*Lane // of its bridge and its recordings, by id
+	lanes        map[string]*Lane // those with something under way of what is no leg, by its id
 	company      []*Leg           // all, those too that were never connected
 	tallied      int              // legs that the process knows of
 	told         map[string]bool  // ids of what was published about the call

@@ -44,7 +44,8 @@ type Lane struct {
 	queue   []func()
 	running bool
 
-	busy int // requests that are not answered yet; the call's goroutine owns it
+	id   string // of what belongs to the call and is no leg
+	busy int    // requests that are not answered yet; the call's goroutine owns it
 }
 
 // Idle says that nothing is under way in the lane. It is asked on the call's goroutine.

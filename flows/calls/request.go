@@ -42,7 +42,7 @@ func (t *Task) Block(lane *Lane, request func() error) error {
 	if errors.Is(t.ending, ErrDetached) {
 		return t.ending
 	}
-	return t.Call.clock.carryOut(lane, t.guard(request))
+	return t.Call.clock.carryOut(t.Call.current(lane), t.guard(request))
 }
 
 // Beside is Do without waiting: the function that it returns waits, and gives what the request has returned, or why it could
@@ -84,24 +84,37 @@ func (t *Task) guard(run func() error) func() error {
 	}
 }
 
-// Lane is the lane of what belongs to the call and is no leg: its bridge, or a recording, by id.
-func (c *Call) Lane(id string) *Lane {
-	lane := c.lanes[id]
-	if lane == nil {
-		if c.lanes == nil {
-			c.lanes = map[string]*Lane{}
-		}
-		lane = &Lane{}
-		c.lanes[id] = lane
+// Lane is the lane of what belongs to the call and is no leg: its bridge, or a recording, by id. The call forgets one whose
+// requests are all answered, since a long call has thousands of tones; a request that is made in such a one goes, as before,
+// behind those of the same thing.
+func (c *Call) Lane(id string) *Lane { return c.current(&Lane{id: id}) }
+
+// current is the lane in which what a lane is for has its requests now.
+func (c *Call) current(lane *Lane) *Lane {
+	if lane.id == "" { // a leg's, or of what nobody else knows
+		return lane
 	}
+	if now := c.lanes[lane.id]; now != nil {
+		return now
+	}
+	if c.lanes == nil {
+		c.lanes = map[string]*Lane{}
+	}
+	c.lanes[lane.id] = lane
 	return lane
 }
 
 // carry sends a request in its lane; then runs on the call's goroutine.
 func (c *Call) carry(lane *Lane, request func() error, then func(error)) {
+	lane = c.current(lane)
 	lane.busy++
 	c.clock.carry(lane, request, func(err error) {
-		c.post(carried{func(err error) { lane.busy--; then(err) }, err})
+		c.post(carried{func(err error) {
+			if lane.busy--; lane.busy == 0 && lane.id != "" {
+				delete(c.lanes, lane.id)
+			}
+			then(err)
+		}, err})
 	})
 }
 

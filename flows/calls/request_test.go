@@ -60,6 +60,24 @@ func TestDoLane(t *testing.T) {
 	}, nil).check(t)
 }
 
+// TestDoLaneForgotten: a call keeps no lane in which nothing is under way, and who has kept one still asks in order.
+func TestDoLaneForgotten(t *testing.T) {
+	runTasks(t, func(s *taskStory, task *Task) {
+		c := task.Call
+		var kept *Lane
+		for _, id := range []string{"a", "b", "kept"} {
+			kept = c.Lane(id)
+			if err := task.Do(kept, func() error { return nil }); err != nil || len(c.lanes) != 0 {
+				s.say("%d lanes are kept behind %s: %v", len(c.lanes), id, err)
+			}
+		}
+		first := task.Beside(c.Lane("kept"), s.asks("first"))
+		second := task.Beside(kept, s.asks("second"))
+		s.say("%v %v, %d lanes", first(), second(), len(c.lanes))
+	}, func(*callRig) { time.Sleep(5 * time.Second) }).check(t, "0 first is asked", "1000 first is answered", "1000 second is asked",
+		"2000 second is answered", "2000 <nil> <nil>, 0 lanes")
+}
+
 // TestDoKeys: a code is decided by its last key while a request is under way for the presser's own leg.
 func TestDoKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
