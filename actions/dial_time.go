@@ -80,9 +80,15 @@ func (d *dialling) rings() time.Duration {
 	return rest
 }
 
-// await waits until the ringing has come to something, which Asterisk sees to at the end of the dial time. There is a verdict
-// on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard before
-// it, so it lets them ring on.
+// exact says of a time to ring that we are the ones who end it: with option c, and where it is no whole number of seconds, which
+// ARI does not take (ari/ASTERISK.md, Create and dial).
+func (d *dialling) exact(rest time.Duration) bool {
+	return rest > 0 && (d.args.elsewhere || rest%time.Second != 0)
+}
+
+// await waits until the ringing has come to something, which Asterisk or we see to at the end of the dial time. There is a
+// verdict on it, too, when nothing was heard of those who are rung in the time for that; a restart cannot tell what was heard
+// before it, so it lets them ring on.
 func (d *dialling) await(rung []*calls.Leg, over func() bool) error {
 	if d.args.sign > 0 && !d.resumed {
 		heard := func(leg *calls.Leg) bool { return leg.Heard }
@@ -96,11 +102,12 @@ func (d *dialling) await(rung []*calls.Leg, over func() bool) error {
 		}
 	}
 	limit := d.rest()
-	if limit > 0 && !d.args.elsewhere {
+	exact := d.exact(limit)
+	if limit > 0 && !exact {
 		limit += guardTime
 	}
 	err := d.t.Until(limit, over)
-	if d.args.elsewhere && errors.Is(err, calls.ErrTimeout) {
+	if exact && errors.Is(err, calls.ErrTimeout) {
 		d.verdict = statusNoAnswer
 		return nil
 	}

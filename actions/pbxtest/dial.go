@@ -72,7 +72,7 @@ func (p *PBX) furnish() {
 	p.extensions["s@metaflows-predial"] = extension{}
 }
 
-// DialChannel is POST channels/{id}/dial.
+// DialChannel is POST channels/{id}/dial, which takes whole seconds.
 func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 	text := fmt.Sprintf("dial %s, %ss", p.party(id), seconds(timeout))
 	return p.command("DialChannel", id, text, atOnce(func() error {
@@ -91,7 +91,7 @@ func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
 		}
 		p.event(id, calls.Dialed{Channel: id})
 		if timeout > 0 {
-			p.do(timeout, id, func() {
+			p.do((timeout + time.Second - 1).Truncate(time.Second), id, func() {
 				if c.dialling {
 					p.end(c, 19, 480)
 				}
