@@ -46,6 +46,7 @@ var nobodys = map[string]string{
 type forwards struct {
 	sent    []string            // dialstrings that have pointed on, also before the caller came here
 	pointed map[*calls.Leg]bool // callees that have: true where somebody is called in their place
+	nowhere map[*calls.Leg]bool // those that have pointed to an extension that does not exist
 
 	asked int // callees that were dialled again, since it was not told where they point
 }
@@ -78,7 +79,7 @@ func (d *dialling) follow(from *calls.Leg) (*calls.Leg, error) {
 		return nil, err
 	}
 	if d.pointed == nil {
-		d.pointed = map[*calls.Leg]bool{}
+		d.pointed, d.nowhere = map[*calls.Leg]bool{}, map[*calls.Leg]bool{}
 	}
 	d.pointed[from] = false
 	target, variables, why := d.forward(from)
@@ -134,6 +135,10 @@ func (d *dialling) forward(from *calls.Leg) (target string, variables map[string
 	if !contextForm.MatchString(context) {
 		return "", nil, "there is no context to dial it in"
 	}
+	if exists := "DIALPLAN_EXISTS(" + context + "," + from.Forward + ",1)"; !d.answers(exists) {
+		d.nowhere[from] = true
+		return "", nil, "its context has no such extension"
+	}
 	return "Local/" + from.Forward + "@" + context + "/n", map[string]string{}, ""
 }
 
@@ -154,6 +159,12 @@ func (d *dialling) forwardContext(from *calls.Leg) string {
 		_ = ask(&d.caller.Channel)
 	}
 	return firstOf(context, from.Channel.Context)
+}
+
+// answers says whether a function of the dialplan is true; also where nobody tells.
+func (d *dialling) answers(function string) bool {
+	answer, err := d.pbx.Variables(d.caller.ID, function)
+	return err != nil || answer[function] == "1"
 }
 
 // divert lets the phone that is called next be told who has pointed there (Diversion): Asterisk does it by itself where
@@ -199,23 +210,27 @@ func (d *dialling) unfollowed() []*calls.Leg {
 	return slices.DeleteFunc(slices.Clone(d.call.Left()), d.followed)
 }
 
-// hangupCause is what Dial() leaves in HANGUPCAUSE; with option i nothing of those that redirect.
+// hangupCause is what Dial() leaves in HANGUPCAUSE: nothing of those that redirect with option i, or to nowhere.
 func (d *dialling) hangupCause() int {
-	overdue, left := d.overdue(), d.unfollowed()
+	overdue, left := d.overdue(), slices.DeleteFunc(d.unfollowed(), func(leg *calls.Leg) bool { return d.nowhere[leg] })
 	if d.args.ignoreForwards {
 		overdue = overdue || slices.ContainsFunc(left, redirected)
 		left = slices.DeleteFunc(left, redirected)
 	}
-	if len(left) == 0 && slices.ContainsFunc(d.call.Peers(d.caller), (*calls.Leg).Failed) {
+	if len(left) == 0 && (len(d.nowhere) > 0 || slices.ContainsFunc(d.call.Peers(d.caller), (*calls.Leg).Failed)) {
 		return 0 // who says that it is busy and stays has no cause
 	}
 	return hangupCause(left, overdue)
 }
 
-// statusOf is how a callee ended that was not reached; with option i one that redirects is busy (app_dial.c, do_forward).
+// statusOf is how a callee ended that was not reached; with option i one that redirects is busy, and one that points to nowhere
+// cannot be reached (app_dial.c, do_forward).
 func (d *dialling) statusOf(callee *calls.Leg) string {
-	if d.args.ignoreForwards && redirected(callee) {
+	switch {
+	case d.args.ignoreForwards && redirected(callee):
 		return statusBusy
+	case d.nowhere[callee]:
+		return statusUnavailable
 	}
 	return statusOf(callee)
 }
