@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ type adoption struct {
 	inBridge   map[*calls.Leg]bool
 	partners   map[*calls.Leg]string // METAFLOWS_PARTNER
 	nameless   []*calls.Leg          // without a state of their own: in the place of another leg
+	extra      []*calls.Leg          // that were there for others, or whose place another channel has: they end
 	refused    error                 // what parseDial says of the caller's arguments
 }
 
@@ -33,6 +35,9 @@ func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 		a.giveKeys()
 	}
 	if err := a.identifyNameless(); err != nil {
+		return err
+	}
+	if err := a.succeed(); err != nil {
 		return err
 	}
 	a.takeUp()
@@ -59,14 +64,16 @@ func (a *adoption) read(found []calls.Found) error {
 			a.takenAway = true
 			continue
 		}
+		state, ok, err := calls.ParseState(f.State, f.ID)
 		if f.Vars[calls.VarRole] == roleExtra {
+			former := state.Leg(f.Channel, roleExtra)
+			a.extra, a.answeredAt = append(a.extra, former), cmp.Or(a.answeredAt, former.Answered)
 			a.drop(a.t, f.ID, "ending a channel that was there for others")
 			if f.Bridge != "" && f.Bridge != a.call.Bridge { // the subroutine goes on
 				a.quietly(func() error { return a.pbx.DeleteBridge(f.Bridge) }, "removing the bridge of a subroutine")
 			}
 			continue
 		}
-		state, ok, err := calls.ParseState(f.State, f.ID)
 		if err != nil {
 			return err
 		}
@@ -89,9 +96,7 @@ func (a *adoption) read(found []calls.Found) error {
 				a.args, a.refused = parseDial(a.words)
 			}
 		}
-		if a.answeredAt.IsZero() {
-			a.answeredAt = leg.Answered
-		}
+		a.answeredAt = cmp.Or(a.answeredAt, leg.Answered)
 	}
 	for _, leg := range a.nameless {
 		leg.Owner, leg.Context = flows.Owner{}, "" // what its channel says may be another's
@@ -112,6 +117,31 @@ func (a *adoption) identifyNameless() error {
 		if _, err := a.askOwner(a.t, leg); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// succeed gives a leg without a state what is noted on the one whose place it has taken, where the process before this one has
+// not come to that: a flow does not go on with a phone that has transferred its call.
+func (a *adoption) succeed() error {
+	for _, leg := range a.nameless {
+		left := slices.Concat(a.extra, a.legs)
+		i := slices.IndexFunc(left, func(former *calls.Leg) bool {
+			return a.inBridge[leg] && !a.inBridge[former] && leg.Succeed(former)
+		})
+		if i < 0 {
+			continue
+		}
+		former := left[i]
+		if a.caller == former {
+			a.caller, leg.Role = leg, former.Role
+		}
+		a.call.Release(former)
+		a.legs = slices.DeleteFunc(a.legs, func(l *calls.Leg) bool { return l == former })
+		if err := a.moveOut(a.t, leg, former.ID); err != nil {
+			return err
+		}
+		a.drop(a.t, former.ID, "hanging up a phone that has transferred its call")
 	}
 	return nil
 }

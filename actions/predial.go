@@ -18,7 +18,7 @@ const (
 	predialContext = "metaflows-predial"       // asterisk-conf ships it
 	predialRoutine = "METAFLOWS_PREDIAL"       // the variable with what it runs
 	sendSub        = "CONNECTED_LINE_SEND_SUB" // the variable with what Asterisk runs
-	roleExtra      = "predial"                 // of a channel that is there for nothing else
+	roleExtra      = "extra"                   // of a channel that takes no part in the call
 	predialStarts  = predialContext + ",s,1"   // the value of sendSub, until the context empties it
 	predialThere   = "DIALPLAN_EXISTS(" + predialStarts + ")"
 	standing       = "EVAL(${" + sendSub + "}|${CONTEXT},${EXTEN},${PRIORITY})" // where a channel's dialplan stands

@@ -13,7 +13,7 @@ const partingTime = 5 * time.Second
 // Replaced gives a channel that has taken a leg's place what belongs to the place, and asks whose it is. left is the leg's
 // channel before. Where the leg was picked up it leaves: Asterisk exchanges the insides of the two until it is out of the
 // application, and what is set before can end on the wrong one. A phone that has sent the others elsewhere (REFER) is there
-// until it hangs up, and must not end them by that.
+// until it hangs up: it must not end them by that, and what its channel tells of the call holds for it no more.
 func (s *Set) Replaced(t *calls.Task, leg *calls.Leg, left string) error {
 	if leg.Phone() {
 		leg.Asked = true
@@ -26,18 +26,24 @@ func (s *Set) Replaced(t *calls.Task, leg *calls.Leg, left string) error {
 		}
 		return s.tieReplaced(t, leg)
 	}
-	err := s.insist(t, func() error {
-		return s.pbx.SetVariables(left, map[string]string{calls.VarPartner: ""})
-	}, "untying a phone that has transferred its call")
-	if err == nil {
-		err = s.tieReplaced(t, leg)
-	}
+	err := s.moveOut(t, leg, left)
 	if errors.Is(err, calls.ErrDetached) {
 		return err
 	}
 	err = errors.Join(err, awaitLeft(t, left, partingTime))
 	if errors.Is(err, calls.ErrTimeout) || errors.Is(err, calls.ErrCallEnded) {
 		s.drop(t, left, "hanging up a phone that has transferred its call")
+	}
+	return err
+}
+
+// moveOut lets what the channel of a phone that has transferred its call says of that hold for the one that has its place.
+func (s *Set) moveOut(t *calls.Task, leg *calls.Leg, left string) error {
+	err := s.insist(t, func() error {
+		return s.pbx.SetVariables(left, map[string]string{calls.VarPartner: "", calls.VarRole: roleExtra})
+	}, "untying a phone that has transferred its call")
+	if err == nil {
+		err = s.tieReplaced(t, leg)
 	}
 	return err
 }
@@ -59,7 +65,8 @@ func (s *Set) tieReplaced(t *calls.Task, leg *calls.Leg) error {
 	if err := s.insist(t, func() error { return s.tell(t, leg, vars) }, "telling a channel whose place it has taken"); err != nil {
 		return err
 	}
-	if peer == nil || leg.Goes || !t.Call.Answered() && peer.Role != calls.RoleCaller {
+	rung := peer != nil && !peer.Up() && peer.Role != calls.RoleCaller // it does not end who waits for it
+	if peer == nil || leg.Goes || rung {
 		return nil
 	}
 	return s.insist(t, func() error {

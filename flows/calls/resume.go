@@ -71,6 +71,19 @@ func (l *Leg) spellOut() {
 	}
 }
 
+// Succeed gives the leg what is noted on another whose place it has taken, if a flow is among it, and says so.
+func (l *Leg) Succeed(former *Leg) bool {
+	flow := false
+	for _, note := range former.notes {
+		flow = flow || note.Flow != nil
+	}
+	if flow {
+		former.spellOut()
+		l.notes, former.notes = former.notes, nil
+	}
+	return flow
+}
+
 // Settle ends the module's checkpoint on a leg; its next State lacks it.
 func (t *Task) Settle(on *Leg) { on.DropNote(t.Flow.module) }
 
