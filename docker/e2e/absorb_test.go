@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -47,18 +48,23 @@ func TestPeerHearsEverythingElse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLab(t)
 			l.document("acme", twoCodes)
-			a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-			for _, keys := range tt.press {
-				l.press(b, keys, tt.how)
-			}
-			l.gets(a, tt.want)
-			l.press(b, "7") // nothing comes twice
-			l.gets(a, tt.want+"7")
-			if b.Digits() != "" {
-				t.Errorf("the presser heard %q", b.Digits())
-			}
-			l.hangUp(b)
-			l.ended(a)
+			alice, bob := l.phone("alice"), l.phone("bob")
+			l.steadily(tt.name, func() error {
+				a, b := l.call(alice, "1002", bob)
+				defer l.ended(a)
+				defer l.hangUp(b)
+				for _, keys := range tt.press {
+					l.press(b, keys, tt.how)
+				}
+				if err := a.WaitDigits(l.soon(15*time.Second), tt.want); err != nil {
+					return err
+				}
+				l.press(b, "7") // nothing comes twice
+				if b.Digits() != "" {
+					t.Errorf("the presser heard %q", b.Digits())
+				}
+				return a.WaitDigits(l.soon(15*time.Second), tt.want+"7")
+			})
 		})
 	}
 }
@@ -67,16 +73,18 @@ func TestPeerHearsEverythingElse(t *testing.T) {
 func TestBothPressAtTheSameTime(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", twoCodes)
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+	alice, bob := l.phone("alice"), l.phone("bob")
 	fast := phone.Press{Digit: 60 * time.Millisecond, Gap: 60 * time.Millisecond}
-	var both sync.WaitGroup
-	both.Go(func() { l.press(a, "*5511112222", fast) })
-	both.Go(func() { l.press(b, "*6633334444", fast) })
-	both.Wait()
-	l.gets(b, "*5511112222")
-	l.gets(a, "*6633334444")
-	l.hangUp(b)
-	l.ended(a)
+	l.steadily("both press", func() error {
+		a, b := l.call(alice, "1002", bob)
+		defer l.ended(a)
+		defer l.hangUp(b)
+		var both sync.WaitGroup
+		both.Go(func() { l.press(a, "*5511112222", fast) })
+		both.Go(func() { l.press(b, "*6633334444", fast) })
+		both.Wait()
+		return errors.Join(b.WaitDigits(l.soon(15*time.Second), "*5511112222"), a.WaitDigits(l.soon(15*time.Second), "*6633334444"))
+	})
 }
 
 // Both legs press codes at the same time: both run.

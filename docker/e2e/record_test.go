@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,69 +53,75 @@ var quick = phone.Press{Digit: 80 * time.Millisecond, Gap: 80 * time.Millisecond
 func TestRecording(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", recordCodes)
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	start := l.press(b, "*9", quick).End()
-	started := l.event("recording.started", 1)
-	l.hears(b, confirmTone)
-	l.heldFor(a, b, 2*time.Second)
-	end := l.press(b, "*9", quick).End()
-	stored := l.event("recording.stored", 1)
-	if stored.Recording != started.Recording || stored.Reason != "stopped" {
-		t.Errorf("recording.stored says %+v", stored)
-	}
-	samples := l.recording(stored.Recording)
-	length, want := time.Duration(len(samples))*time.Second/rate, end.Sub(start)
-	if diff := (length - want).Abs(); diff > 100*time.Millisecond {
-		t.Errorf("the recording is %s long, %s were between the codes", length, want)
-	}
-	if diff := (time.Duration(stored.Duration)*time.Millisecond - want).Abs(); diff > 100*time.Millisecond {
-		t.Errorf("recording.stored says %d ms, %s were between the codes", stored.Duration, want)
-	}
-	for _, name := range []string{"alice", "bob"} {
-		// Towards its end a code is pressed: a phone sends no tone while a key is down.
-		if !holds(samples, tones[name], 250*time.Millisecond, length-500*time.Millisecond) {
-			t.Errorf("%s is not heard in the recording", name)
+	alice, bob := l.phone("alice"), l.phone("bob")
+	l.steadily("a recording", func() (wrong error) {
+		a, b := l.call(alice, "1002", bob)
+		defer l.ended(b)
+		defer l.hangUp(a)
+		start := l.press(b, "*9", quick).End()
+		started := l.event("recording.started", 1)
+		l.hears(b, confirmTone)
+		l.heldFor(a, b, 2*time.Second)
+		end := l.press(b, "*9", quick).End()
+		stored := l.event("recording.stored", 1)
+		if stored.Recording != started.Recording || stored.Reason != "stopped" {
+			t.Errorf("recording.stored says %+v", stored)
 		}
-	}
-	if holds(samples, confirmTone, 0, 200*time.Millisecond) {
-		t.Error("the presser's confirmation is in the recording")
-	}
-	l.hangUp(a)
-	l.ended(b)
+		samples := l.recording(stored.Recording)
+		length, want := time.Duration(len(samples))*time.Second/rate, end.Sub(start)
+		if diff := (length - want).Abs(); diff > 100*time.Millisecond {
+			wrong = errors.Join(wrong, fmt.Errorf("the recording is %s long, %s were between the codes", length, want))
+		}
+		if diff := (time.Duration(stored.Duration)*time.Millisecond - want).Abs(); diff > 100*time.Millisecond {
+			wrong = errors.Join(wrong, fmt.Errorf("recording.stored says %d ms, %s were between the codes", stored.Duration, want))
+		}
+		for _, name := range []string{"alice", "bob"} {
+			// Towards its end a code is pressed: a phone sends no tone while a key is down.
+			if !holds(samples, tones[name], 250*time.Millisecond, length-500*time.Millisecond) {
+				wrong = errors.Join(wrong, fmt.Errorf("%s is not heard in the recording", name))
+			}
+		}
+		if holds(samples, confirmTone, 0, 200*time.Millisecond) {
+			t.Error("the presser's confirmation is in the recording")
+		}
+		return wrong
+	})
 }
 
 // The masked part of a recording holds nobody, the rest does.
 func TestRecordingMasked(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", recordCodes)
-	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-	start := l.press(b, "*9").End()
-	l.event("recording.started", 1)
-	l.heldFor(a, b, 1500*time.Millisecond)
-	mask := l.press(a, "*7").End() // the other leg of the account
-	l.event("recording.masked", 1)
-	l.heldFor(a, b, 1500*time.Millisecond)
-	unmask := l.press(b, "*6").End()
-	l.event("recording.unmasked", 1)
-	l.heldFor(a, b, 1500*time.Millisecond)
-	l.press(b, "*9")
-	samples := l.recording(l.event("recording.stored", 1).Recording)
-	length := time.Duration(len(samples)) * time.Second / rate
-	const margin = 350 * time.Millisecond // codes are pressed, and binding digits cut the recording
-	for _, name := range []string{"alice", "bob"} {
-		if !holds(samples, tones[name], margin, mask.Sub(start)-2*margin) ||
-			!holds(samples, tones[name], unmask.Sub(start)+margin, length-2*margin) {
-			t.Errorf("%s is not heard in the recording", name)
+	alice, bob := l.phone("alice"), l.phone("bob")
+	l.steadily("a masked recording", func() (wrong error) {
+		a, b := l.call(alice, "1002", bob)
+		defer l.ended(b)
+		defer l.hangUp(a)
+		start := l.press(b, "*9").End()
+		l.event("recording.started", 1)
+		l.heldFor(a, b, 1500*time.Millisecond)
+		mask := l.press(a, "*7").End() // the other leg of the account
+		l.event("recording.masked", 1)
+		l.heldFor(a, b, 1500*time.Millisecond)
+		unmask := l.press(b, "*6").End()
+		l.event("recording.unmasked", 1)
+		l.heldFor(a, b, 1500*time.Millisecond)
+		l.press(b, "*9")
+		samples := l.recording(l.event("recording.stored", 1).Recording)
+		length := time.Duration(len(samples)) * time.Second / rate
+		const margin = 350 * time.Millisecond // codes are pressed, and binding digits cut the recording
+		for _, name := range []string{"alice", "bob"} {
+			if !holds(samples, tones[name], margin, mask.Sub(start)-2*margin) ||
+				!holds(samples, tones[name], unmask.Sub(start)+margin, length-2*margin) {
+				wrong = errors.Join(wrong, fmt.Errorf("%s is not heard in the recording", name))
+			}
 		}
-	}
-	from, to := int((mask.Sub(start)+margin).Seconds()*rate), int((unmask.Sub(start)-margin).Seconds()*rate)
-	for _, s := range samples[from:to] {
-		if s > 64 || s < -64 {
-			t.Fatal("the masked part is not silent")
+		from, to := int((mask.Sub(start)+margin).Seconds()*rate), int((unmask.Sub(start)-margin).Seconds()*rate)
+		if slices.ContainsFunc(samples[from:to], func(s int16) bool { return s > 64 || s < -64 }) {
+			wrong = errors.Join(wrong, errors.New("the masked part is not silent"))
 		}
-	}
-	l.hangUp(a)
-	l.ended(b)
+		return wrong
+	})
 }
 
 // heldFor lets both talk for a time, hearing each other at its end.

@@ -43,19 +43,27 @@ func TestDigitsThatWereNoCodeAreNowhere(t *testing.T) {
 	t.Run("calls", func(t *testing.T) {
 		l := labOn(t, s)
 		l.document("acme", twoCodes)
-		a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
-		l.press(b, "*"+card, fast)
-		l.gets(a, "*"+card)
-		l.press(b, plain, fast)
-		l.gets(a, "*"+card+plain)
+		alice, bob := l.phone("alice"), l.phone("bob")
+		l.steadily("a card's number", func() error {
+			a, b := l.call(alice, "1002", bob)
+			defer l.ended(b)
+			defer l.hangUp(a)
+			l.press(b, "*"+card, fast)
+			if err := a.WaitDigits(l.soon(15*time.Second), "*"+card); err != nil {
+				return err
+			}
+			l.press(b, plain, fast)
+			return a.WaitDigits(l.soon(15*time.Second), "*"+card+plain)
+		})
+		a, b := l.call(alice, "1002", bob)
 		refuse.Store(true)
 		l.press(b, "*"+pin, fast)
-		l.event("code.unmatched", 2)
+		l.event("code.unmatched", 2) // with that of the call before
 		l.logSays("could not be relayed")
 		l.logSays("count=4")
 		l.hangUp(a)
 		l.ended(b)
-		l.event("call.ended", 1)
+		l.event("call.ended", 2)
 		l.nothingLeft()
 	})
 	if err := s.stop(); err != nil {
