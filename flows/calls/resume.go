@@ -27,6 +27,7 @@ type FlowNote struct {
 	Account  string      `json:"o,omitempty"` // the presser's, where it is not that of the leg with the note; nobody: none
 	Dialled  string      `json:"d,omitempty"`
 	Owner    string      `json:"w,omitempty"` // channel of the owner, where that is not the presser
+	Rights   string      `json:"h,omitempty"` // and its account, which it may have left
 }
 
 // nobody stands for no account.
@@ -47,13 +48,13 @@ func (t *Task) Checkpoint(on *Leg, data any) {
 		note.Account = nobody
 	}
 	if f.Owner != f.Presser {
-		note.Owner = f.Owner.ID
+		note.Owner, note.Rights = f.Owner.ID, f.Account()
 	}
 	switch f.document {
 	case flows.ScopeUser:
-		note.Whose = f.Owner.Owner.User
+		note.Whose = f.whose.User
 	case flows.ScopeDevice:
-		note.Whose = f.Owner.Owner.Device
+		note.Whose = f.whose.Device
 	}
 	on.note(f.module, note, data)
 }
@@ -135,6 +136,8 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 	}
 	if owner := c.leg(note.Owner); owner != nil {
 		f.Owner = owner
+	} else if note.Owner != "" {
+		f.Owner = &Leg{Channel: Channel{ID: note.Owner}, Gone: true, Owner: flows.Owner{Account: note.Rights}, LinkedID: noted.LinkedID}
 	}
 	f.lost = note.Captured
 	f.run = note.Presser + "." + note.Run
