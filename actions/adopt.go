@@ -15,13 +15,12 @@ import (
 // (actions/README.md, Restart).
 type adoption struct {
 	*dialling
-	legs       []*calls.Leg
-	recordings []*calls.Recording
-	inBridge   map[*calls.Leg]bool
-	partners   map[*calls.Leg]string // METAFLOWS_PARTNER
-	nameless   []*calls.Leg          // without a state of their own: in the place of another leg
-	extra      []*calls.Leg          // that were there for others, or whose place another channel has: they end
-	refused    error                 // what parseDial says of the caller's arguments
+	legs     []*calls.Leg
+	inBridge map[*calls.Leg]bool
+	partners map[*calls.Leg]string // METAFLOWS_PARTNER
+	nameless []*calls.Leg          // without a state of their own: in the place of another leg
+	extra    []*calls.Leg          // that were there for others, or whose place another channel has: they end
+	refused  error                 // what parseDial says of the caller's arguments
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
@@ -30,7 +29,7 @@ func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 	if err := a.read(found); err != nil {
 		return a.notUnderstood(found, err)
 	}
-	a.call.TakeUp(a.legs, a.recordings)
+	a.call.TakeUp(a.legs)
 	if !a.answeredAt.IsZero() { // before that nothing is absorbed
 		a.giveKeys()
 	}
@@ -80,7 +79,6 @@ func (a *adoption) read(found []calls.Found) error {
 		leg := calls.NewLeg(f.Channel, "")
 		if ok {
 			leg = state.Leg(f.Channel, f.Vars[calls.VarRole])
-			a.recordings = append(a.recordings, state.RecordingsOf(a.call.ID)...)
 		} else {
 			a.nameless = append(a.nameless, leg)
 		}
@@ -162,7 +160,7 @@ func (a *adoption) notUnderstood(found []calls.Found, err error) error {
 		"channel", found[0].Name, "error", err, "do", "nothing: it ends as plain calls do; before a change of version, wait for calls to end where codes matter")
 	for _, f := range found {
 		leg := calls.NewLeg(f.Channel, f.Vars[calls.VarRole])
-		a.call.TakeUp([]*calls.Leg{leg}, nil)
+		a.call.TakeUp([]*calls.Leg{leg})
 		a.inBridge[leg] = f.Bridge == a.call.Bridge
 	}
 	if len(found) > 1 { // to add who is alone there ends a recording, and nobody knows whether there is one
@@ -287,7 +285,7 @@ func (a *adoption) goOnAlone() error {
 	return a.stay()
 }
 
-// goOnTalking goes on with a call that was answered: every leg starts unarmed, recordings and transfers are taken up.
+// goOnTalking goes on with a call that was answered: every leg starts unarmed, what lasts and what was under way are taken up.
 func (a *adoption) goOnTalking() error {
 	release := a.call.Hold()
 	if err := a.takeUpTalk(); err != nil {
@@ -310,10 +308,10 @@ func (a *adoption) giveKeys() {
 	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *calls.Leg) bool { return !a.inBridge[l] }))
 }
 
-// takeUpTalk lets codes work again, and goes on with the recordings. An error is only the process's end.
+// takeUpTalk lets codes work again, and goes on with what lasts. An error is only the call's end, or the process's.
 func (a *adoption) takeUpTalk() error {
 	a.call.Open()
-	return a.takeUpRecordings(a.t)
+	return a.t.KeepOn()
 }
 
 // settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.

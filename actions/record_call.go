@@ -24,6 +24,8 @@ type recordData struct {
 // recordCall starts, stops and masks the one recording that a call has for each account.
 func (s *Set) recordCall() calls.Module {
 	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
+	m.Keep = calls.Keeps(s.keepRecording)
+	m.Keep.Recorder = true
 	m.Owned, m.URL = true, "url"
 	m.Serves = []calls.ChannelAction{
 		{Name: "start_record", Reply: "recording started", Params: []calls.Param{{Key: "action", Always: "start"}}},
@@ -43,26 +45,26 @@ func (s *Set) recordCall() calls.Module {
 
 func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 	account := t.Flow.Account()
-	rec := recordingOf(t.Call, account)
+	k := recordingOf(t.Call, account)
 	action := data.Action
 	if action == "toggle" {
-		if action = "stop"; rec == nil {
+		if action = "stop"; k == nil {
 			action = "start"
 		}
 	}
 	var err error
 	switch {
-	case action == "start" && rec != nil:
+	case action == "start" && k != nil:
 		t.Accept("") // it runs already
 	case action == "start":
 		err = s.startRecording(t, account, data)
 	case action != "stop" && action != "mask" && action != "unmask":
 		err = calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("action %q is not known: accepted are start, stop, toggle, mask, unmask", data.Action))
-	case rec == nil:
+	case k == nil:
 		err = calls.Fail("not_recording", errors.New("this account records nothing on this call"))
 	case action == "stop":
 		t.Accept("")
-		err = s.stopRecording(t, rec)
+		err = s.stopRecording(t, k)
 	default:
 		err = s.mask(t, action == "mask")
 	}
@@ -73,21 +75,6 @@ func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 		s.sound(t, leg, confirmTone)
 	}
 	return calls.Continue, nil
-}
-
-// stopRecording ends a recording; one that is being started, when it is.
-func (s *Set) stopRecording(t *calls.Task, rec *calls.Recording) error {
-	if err := known(t, rec); err != nil {
-		return err
-	}
-	err := s.recorded(t, rec, s.pbx.StopRecording)
-	if gone(err) {
-		rec.Over, err = true, nil // it has ended by itself
-	}
-	if err != nil {
-		return err
-	}
-	return untilOver(t, rec)
 }
 
 // startRecording begins one and returns when Asterisk writes it.
@@ -102,87 +89,29 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
 		limit = min(limit, d)
 	}
-	rec := t.Call.NewRecording(account)
-	masked := slices.ContainsFunc(t.Call.Recordings, func(r *calls.Recording) bool { return r.Masked })
-	rec.Masked, rec.Starting = masked, true
-	rec.Began = time.Now()
-	rec.Until = rec.Began.Add(limit)
+	now := time.Now()
+	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
 	t.Accept("")
-	// From here on it is the account's one, also for a key that is pressed while it starts.
-	t.Call.Recordings = append(t.Call.Recordings, rec)
-	defer func() { rec.Starting = false }()
-	noted := unoccupied(t)
-	err := s.save(t, noted, nil)
-	if err == nil {
-		err = s.beginRecording(t, rec)
-	}
-	if errors.Is(err, calls.ErrDetached) || errors.Is(t.Ending(), calls.ErrDetached) {
+	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked})
+	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) {
 		return err
 	}
-	if err != nil && !s.endedMeanwhile(t, rec) {
-		// An answer that did not come does not say that nothing is written.
-		_ = s.insist(t, func() error { return s.recorded(t, rec, s.pbx.StopRecording) }, "stopping a recording that did not start as it should")
-		t.Call.ForgetRecording(rec)
-		if errors.Is(err, calls.ErrCallEnded) {
-			return err
-		}
-		return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
+	return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
+}
+
+// stopRecording ends a recording; one that is being started, when it is.
+func (s *Set) stopRecording(t *calls.Task, k *calls.Kept) error {
+	if err := known(t, k); err != nil {
+		return err
 	}
-	t.Publish(recordingNotice(t, rec, "recording.started"))
-	if masked {
-		t.Publish(recordingNotice(t, rec, "recording.masked"))
+	err := s.recorded(t, k, s.pbx.StopRecording)
+	if gone(err) {
+		recordingIn(k).over, err = true, nil // it has ended by itself
 	}
 	if err != nil {
-		return errors.Join(err, s.endRecording(t, rec, time.Since(rec.Began), "call_ended"))
-	}
-	s.watch(t, rec, noted)
-	return nil
-}
-
-// endedMeanwhile says that the call has ended while a recording was being started, and that something was written.
-func (s *Set) endedMeanwhile(t *calls.Task, rec *calls.Recording) bool {
-	if !errors.Is(t.Ending(), calls.ErrCallEnded) {
-		return false
-	}
-	live, stored, err := s.lookUp(t, rec)
-	return err == nil && (live || stored)
-}
-
-// beginRecording returns when Asterisk writes it, and writes silence if the call's recordings are masked by then.
-func (s *Set) beginRecording(t *calls.Task, rec *calls.Recording) error {
-	begun := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.RecordingStarted{Recording: rec.Name}) })
-	bridge := t.Call.Bridge
-	err := s.recorded(t, rec, func(name string) error { return s.pbx.Record(bridge, name, "wav") })
-	if err == nil {
-		err = s.awaitRecording(t, rec, begun)
-	}
-	switch {
-	case err != nil:
 		return err
-	case rec.Over:
-		return calls.ErrUnavailable
-	case rec.Masked:
-		return s.recorded(t, rec, s.pbx.MaskRecording)
 	}
-	return nil
-}
-
-// awaitRecording returns when Asterisk writes a recording. After a gap in the connection, and when it has not told for a
-// while, it is asked.
-func (s *Set) awaitRecording(t *calls.Task, rec *calls.Recording, begun func() bool) error {
-	known := func() bool { return begun() || rec.Over }
-	err := t.AwaitUntil(enterWait, isResumed, known)
-	for ; err == nil && !known(); err = t.AwaitUntil(enterWait, isResumed, known) {
-		if live, _, err := s.lookUp(t, rec); live || err != nil {
-			return err
-		}
-	}
-	if errors.Is(err, calls.ErrTimeout) {
-		if live, _, askErr := s.lookUp(t, rec); live {
-			return askErr
-		}
-	}
-	return err
+	return untilOver(t, recordingIn(k))
 }
 
 // mask silences every recording of the call, or ends that.
@@ -192,31 +121,34 @@ func (s *Set) mask(t *calls.Task, on bool) error {
 		command, kind = s.pbx.MaskRecording, "recording.masked"
 	}
 	t.Accept("")
-	recordings := slices.Clone(t.Call.Recordings)
+	recordings := recordingsOn(t.Call)
 	was := make([]bool, len(recordings))
-	for i, rec := range recordings {
-		was[i], rec.Masked = rec.Masked, on
+	for i, k := range recordings {
+		was[i], recordingIn(k).Masked = recordingIn(k).Masked, on
 	}
-	noted := unoccupied(t)
-	err := s.save(t, noted, nil)
-	for i, rec := range recordings {
+	var failed []*calls.Kept
+	err := t.Note(recordings...)
+	for i, k := range recordings {
 		if err == nil {
-			err = known(t, rec)
+			err = known(t, k)
 		}
 		if err == nil {
-			err = s.recorded(t, rec, command)
+			err = s.recorded(t, k, command)
 		}
 		if err != nil && !gone(err) {
-			if rec.Masked == on { // nobody else has said otherwise meanwhile
+			if rec := recordingIn(k); rec.Masked == on { // nobody else has said otherwise meanwhile
 				rec.Masked = was[i]
+				failed = append(failed, k)
 			}
 			continue
 		}
 		err = nil
-		if slices.Contains(t.Call.Recordings, rec) {
-			t.Publish(recordingNotice(t, rec, kind))
+		if slices.Contains(recordingsOn(t.Call), k) {
+			t.Publish(recordingNotice(t, k, kind))
 		}
 	}
-	s.tellOthers(t, noted)
+	if failed != nil {
+		s.quietly(func() error { return t.Note(failed...) }, "keeping that a recording is masked as it was")
+	}
 	return err
 }

@@ -30,24 +30,8 @@ func (s *Set) telling(t *calls.Task, leg *calls.Leg, vars map[string]string) fun
 	return func() error { return s.pbx.SetVariables(channel, all) }
 }
 
-// unoccupied is a leg on which something can be noted at once, so that a code does not wait for what its presser is being
-// sent: the presser's own if nothing is under way for it, else another's of which that is so.
-func unoccupied(t *calls.Task) *calls.Leg {
-	for _, leg := range append([]*calls.Leg{t.Leg}, t.Call.Peers(t.Leg)...) {
-		if leg.Lane().Idle() {
-			return leg
-		}
-	}
-	return t.Leg
-}
-
-// tellOthers lets every leg but one know what runs on the call now. A leg whose channel does not take it has not got it:
-// it is enough that one has.
-func (s *Set) tellOthers(t *calls.Task, but *calls.Leg) {
-	for _, leg := range t.Call.Peers(but) {
-		s.quietly(func() error { return s.save(t, leg, nil) }, "keeping the call's state on a channel")
-	}
-}
+// Save is calls.Config.Save.
+func (s *Set) Save(t *calls.Task, leg *calls.Leg) error { return s.save(t, leg, nil) }
 
 // dialName is the note of the dialling on the caller.
 const dialName = "dial"

@@ -249,7 +249,7 @@ func (x *blindTransfer) dismiss() {
 func (x *blindTransfer) ringFor(rung *calls.Leg) {
 	x.t.Go("ringing", func(t *calls.Task) error {
 		over := func() bool { return rung.Up() || rung.Failed() || x.transferee.Gone }
-		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || len(x.call.Recordings) == 0 {
+		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || !x.call.Recorded() {
 			return err
 		}
 		return x.whisper(t, x.transferee, ringTone, func(func() bool) error { return t.Until(0, over) })

@@ -245,7 +245,7 @@ func (s *scenario) start() process {
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
 	calls := calls.New(calls.Config{
 		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
-		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced,
+		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save,
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/flows/calls"
 )
 
@@ -87,7 +88,7 @@ const gregorian = 62167219200
 
 // entry is how an account sees a call: its own legs and the outsiders', its own actions and recordings. Of another
 // account's leg it learns the channel's id, as by events. Once its own have left a call of others, the outsiders are theirs.
-// While it records such a call it learns the channels of all of them, to stop that by.
+// While something of its lasts on such a call, as a recording, it learns the channels of all of them, to stop that by.
 func (l *Live) entry(v calls.View, account string) *Entry {
 	e := &Entry{
 		Account: account, Call: v.ID, Node: l.cfg.Node, Instance: l.instance, Answered: v.Answered,
@@ -97,9 +98,9 @@ func (l *Live) entry(v calls.View, account string) *Entry {
 	outsider := func(leg calls.LegView) bool { return leg.Owner.Account == "" }
 	concerned := slices.ContainsFunc(v.Legs, own) || !slices.ContainsFunc(v.Legs, func(leg calls.LegView) bool { return !outsider(leg) })
 	sees := func(leg calls.LegView) bool { return own(leg) || concerned && outsider(leg) }
-	records := slices.ContainsFunc(v.Recordings, func(rec calls.Recording) bool { return rec.Account == account })
+	lasting := slices.ContainsFunc(v.Kept, func(k calls.KeptView) bool { return k.Account == account })
 	for i, leg := range v.Legs {
-		if !sees(leg) && (concerned || !records) {
+		if !sees(leg) && (concerned || !lasting) {
 			continue
 		}
 		shown := legOf(leg)
@@ -121,9 +122,9 @@ func (l *Live) entry(v calls.View, account string) *Entry {
 			e.Actions = append(e.Actions, Action{ID: a.ID, Module: a.Module, Path: a.Path, Channel: a.Channel, Began: a.Began.UTC()})
 		}
 	}
-	for _, rec := range v.Recordings {
-		if rec.Account == account {
-			e.Recordings = append(e.Recordings, Recording{Name: rec.Name, Masked: rec.Masked, Began: rec.Began.UTC(), Until: rec.Until.UTC()})
+	for _, k := range v.Kept {
+		if rec, is := k.Shows.(actions.Recording); is && k.Account == account {
+			e.Recordings = append(e.Recordings, Recording{Name: k.Name, Masked: rec.Masked, Began: rec.Began.UTC(), Until: rec.Until.UTC()})
 		}
 	}
 	return e

@@ -158,7 +158,7 @@ func TestTwoInstances(t *testing.T) {
 	a, b := twoInstances(t, server)
 	v := call("1", "alice@acme", "bob@beta", "outside")
 	v.Actions = []calls.ActionView{{ID: "x", Module: "transfer", Path: "api", Channel: "1.alice", Account: "acme"}}
-	v.Recordings = []calls.Recording{{Name: "beta/1/2", Account: "beta"}}
+	v.Kept = []calls.KeptView{{Name: "beta/1/2", Account: "beta", Shows: actions.Recording{}}}
 	a.Changed(v)
 	a.Changed(call("2", "carol@acme", "dave@acme"))
 	for _, i := range []*instance{a, b} {
@@ -313,7 +313,7 @@ func TestRecordsOthers(t *testing.T) {
 	l := New(Config{Node: "a"})
 	v := call("1", "alice@acme", "bob@beta", "outside")
 	v.Past = nil
-	v.Recordings = []calls.Recording{{Name: "acme/1/3", Account: "acme"}}
+	v.Kept = []calls.KeptView{{Name: "acme/1/3", Account: "acme", Shows: actions.Recording{}}}
 	v.Accounts = []string{"acme", "beta", "gamma"}
 	v.Legs = v.Legs[1:]
 	l.Changed(v)
@@ -332,7 +332,7 @@ func TestRecordsOthers(t *testing.T) {
 	if d, ok := l.Channel("acme", "1.bob"); !ok || len(d.Recordings) != 1 || d.His("bob") || d.His("alice") {
 		t.Errorf("%+v", d)
 	}
-	v.Recordings = nil
+	v.Kept = nil
 	l.Changed(v)
 	if left := l.Channels("acme", Filter{}); len(left) > 0 {
 		t.Errorf("shown when it records no more: %+v", left)

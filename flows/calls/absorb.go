@@ -12,7 +12,7 @@ func (c *Call) turn(leg *Leg) {
 	accompanied := slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.present() })
 	// To be added again a leg leaves the bridge for a moment, and a recorder that is alone there leaves, too: the recording
 	// ends (22.10). So while the call is recorded, another one must be there.
-	if len(c.Recordings) > 0 && !accompanied {
+	if c.Recorded() && !accompanied {
 		return
 	}
 	if want := c.keeps(leg) && !c.hurried; want != leg.asked || leg.unknown {
@@ -107,7 +107,7 @@ func (c *Call) tear(channel string, stamp time.Time) {
 
 // mixes says that the bridge of two may be one that mixes: it is recorded, or was until now.
 func (c *Call) mixes() bool {
-	return len(c.Recordings) > 0 || c.clock.now().Sub(c.recorded) < unmixTime
+	return c.Recorded() || c.clock.now().Sub(c.recorded) < unmixTime
 }
 
 // unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.

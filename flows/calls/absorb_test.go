@@ -12,7 +12,7 @@ import (
 // becomes of it, and never when that would leave a recorder alone.
 func TestTorn(t *testing.T) {
 	record := func(r *callRig, task *Task) {
-		task.Call.Recordings = append(task.Call.Recordings, &Recording{Name: "x"})
+		task.Call.lasting = append(task.Call.lasting, &Kept{keep: Keep{Recorder: true}})
 	}
 	third := func(r *callRig, task *Task) {
 		leg := NewLeg(rigChannel("c", "acme"), RoleTarget)
@@ -46,12 +46,12 @@ func TestTorn(t *testing.T) {
 			"200 absorb a; 5200 pass a",
 		},
 		{
-			"the recording has just ended", both(record, func(_ *callRig, task *Task) { task.Call.ForgetRecording(task.Call.Recordings[0]) }),
+			"the recording has just ended", both(record, func(_ *callRig, task *Task) { task.Call.drop(task.Call.lasting[0]) }),
 			func(r *callRig) { r.press("a", "*") },
 			"200 absorb a; 200 pass b; 5200 pass a",
 		},
 		{
-			"the recording ended a while ago", both(record, func(_ *callRig, task *Task) { task.Call.ForgetRecording(task.Call.Recordings[0]) }),
+			"the recording ended a while ago", both(record, func(_ *callRig, task *Task) { task.Call.drop(task.Call.lasting[0]) }),
 			func(r *callRig) {
 				time.Sleep(unmixTime)
 				r.press("a", "*")

@@ -194,19 +194,14 @@ func (c *Call) resyncReplaced(ev resync) {
 	}
 }
 
-// TakeUp makes a call again of what was found: its legs, of whom those that are in its bridge count as joined, and its
-// recordings. states are those of the legs that have one.
-func (c *Call) TakeUp(legs []*Leg, recordings []*Recording) {
+// TakeUp makes a call again of the legs that were found, and knows what lasts on it by their states; KeepOn goes on with
+// that.
+func (c *Call) TakeUp(legs []*Leg) {
 	for _, leg := range legs {
 		c.Add(leg)
 	}
-	for _, rec := range recordings {
-		if i := slices.IndexFunc(c.Recordings, func(r *Recording) bool { return r.Name == rec.Name }); i >= 0 {
-			c.Recordings[i].Masked = c.Recordings[i].Masked || rec.Masked // one leg may not have been told yet: rather silent than not
-			continue
-		}
-		c.Register(rec.Name)
-		c.Recordings = append(c.Recordings, rec)
+	for _, leg := range legs {
+		c.findKept(leg)
 	}
 }
 

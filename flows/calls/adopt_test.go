@@ -62,7 +62,7 @@ func (r *adoptRig) calls() *Registry {
 func foundAs(id, call string) Found {
 	return Found{
 		Channel: Channel{ID: id, Name: "PJSIP/" + id, State: "Up", Vars: map[string]string{VarCall: call}}, Inside: true,
-		State: `{"v":1,"id":"` + id + `"}`, Bridge: BridgePrefix + call,
+		State: `{"v":2,"id":"` + id + `"}`, Bridge: BridgePrefix + call,
 	}
 }
 
@@ -112,7 +112,7 @@ func TestConnected(t *testing.T) {
 		},
 		{
 			"variables copied from another channel", []Found{foundAs("a", "c"), {
-				Channel: Channel{ID: "leg-a;2", Vars: map[string]string{VarCall: "c"}}, Inside: true, State: `{"v":1,"id":"a"}`, Args: []string{"dial", "PJSIP/x"},
+				Channel: Channel{ID: "leg-a;2", Vars: map[string]string{VarCall: "c"}}, Inside: true, State: `{"v":2,"id":"a"}`, Args: []string{"dial", "PJSIP/x"},
 			}}, "call c is adopted with a; leg-a;2 enters with dial,PJSIP/x",
 		},
 		{"of another version", []Found{without(foundAs("a", "c"), func(f *Found) { f.State = `{"v":9,"id":"a"}` })}, "call c is adopted with a"},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -20,8 +18,6 @@ type Call struct {
 	Log    *slog.Logger
 	// Legs are those on the call now.
 	Legs []*Leg
-	// Recordings are those that run on the call, one for each account.
-	Recordings []*Recording
 
 	calls        *Registry
 	clock        clock
@@ -57,42 +53,10 @@ type Call struct {
 	hurried      bool          // that waits for no pause any more
 	offset       time.Duration // our clock less Asterisk's
 
+	lasting  []*Kept   // what lasts
 	recorded time.Time // when the last recording ended
 
 	shown, sight View // as it was told last; where the next one is made
-}
-
-// Recording is one recording of a call.
-type Recording struct {
-	Name    string // account/call/id
-	Account string
-	Masked  bool
-	Began   time.Time
-	Until   time.Time // its time limit
-	// Over: Asterisk does not write it any more. Failed: what it wrote is not whole.
-	Over, Failed bool
-	// Starting: whoever has begun it does not know yet whether it is being written.
-	Starting bool
-}
-
-// recordingName is account/call/tail, which is a path in Asterisk's recording folder.
-func recordingName(account, call, tail string) string { return account + "/" + call + "/" + tail }
-
-// NewRecording names a recording of the call and registers it.
-func (c *Call) NewRecording(account string) *Recording {
-	rec := &Recording{Name: recordingName(account, c.ID, c.epoch+strconv.Itoa(len(c.ids))), Account: account}
-	c.Register(rec.Name)
-	return rec
-}
-
-// ForgetRecording takes a recording that is over from the call.
-func (c *Call) ForgetRecording(rec *Recording) {
-	c.Recordings = slices.DeleteFunc(c.Recordings, func(r *Recording) bool { return r == rec })
-	c.recorded = c.clock.now()
-}
-
-func (r *Recording) tail(call string) string {
-	return strings.TrimPrefix(r.Name, recordingName(r.Account, call, ""))
 }
 
 // matched is a code that was found and is to run.
@@ -203,12 +167,6 @@ func (c *Call) note(ev Event) {
 			c.replace(leg, ev.Channel)
 			if replaced := c.calls.cfg.Replaced; replaced != nil {
 				c.spawn("replaced", nil, nil, func(t *Task) error { return replaced(t, leg, ev.Replaces) })
-			}
-		}
-	case RecordingDone:
-		for _, rec := range c.Recordings {
-			if rec.Name == ev.Recording {
-				rec.Over, rec.Failed = true, ev.Failed
 			}
 		}
 	case StateChanged:

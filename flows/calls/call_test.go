@@ -345,7 +345,7 @@ func TestCallAddsOneAtATimeWhileRecorded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newCallRig(t, func(task *Task) {
 				if recorded {
-					task.Call.Recordings = append(task.Call.Recordings, &Recording{Name: "x"})
+					task.Call.lasting = append(task.Call.lasting, &Kept{keep: Keep{Recorder: true}})
 				}
 			})
 			r.start()

@@ -217,10 +217,10 @@ func (c *Call) concerns(leg *Leg, account, user string) bool {
 	return user == "" && !taken && slices.Contains(c.Accounts(), account)
 }
 
-// leftRunning says of a command that it ends a recording of its account, which has no leg on the call any more.
+// leftRunning says of a command that it ends what lasts of its account, as a recording, which has no leg on the call any more.
 func (c *Call) leftRunning(cmd Command) bool {
 	return cmd.Account != "" && cmd.User == "" && !c.Attended(cmd.Account) && c.calls.cfg.Modules.ends(cmd.Node) &&
-		slices.ContainsFunc(c.Recordings, func(r *Recording) bool { return r.Account == cmd.Account })
+		slices.ContainsFunc(c.Kept(cmd.Node.Module), func(k *Kept) bool { return k.Account == cmd.Account })
 }
 
 // remember makes the known command of a flow.

@@ -15,8 +15,8 @@
 //
 // # Goroutines, and what they own
 //
-// A Call is one goroutine. It owns its legs, keypads, tasks, timers and recordings; nobody else touches them, so there is
-// nothing to lock. Everything reaches it through its mailbox: what Asterisk says, timers, answers to asynchronous
+// A Call is one goroutine. It owns its legs, keypads, tasks, timers and what lasts (Kept); nobody else touches them, so there
+// is nothing to lock. Everything reaches it through its mailbox: what Asterisk says, timers, answers to asynchronous
 // commands, the end of the process. Events of one call are handled in the order in which they were delivered.
 //
 // A Task is a coroutine of its call (iter.Pull): at any moment either the call or exactly one of its tasks runs. Await is for

@@ -74,7 +74,7 @@ func (c *Call) kept(leg *Leg) bool {
 		return false
 	}
 	alone := !slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.bridged })
-	stays := alone && len(c.Recordings) > 0
+	stays := alone && c.Recorded()
 	return !stays && (leg.keypad.Absorb() || leg.asked || leg.unknown || leg.turning)
 }
 

@@ -55,6 +55,7 @@ type Leg struct {
 	Reached *Reached
 
 	notes     map[string]Note
+	kept      []savedKept // of a leg that was found: what lasts by its state, until that is taken up
 	refused   bool
 	keypad    *flows.Keypad
 	listeners []*listener // who looks for codes in its keys

@@ -21,8 +21,8 @@ func (c *Call) Add(leg *Leg) {
 	c.rewire()
 }
 
-// Accounts are those of all legs that are or were on the call, in the order of their coming, and those that record it; ""
-// only when there is no other.
+// Accounts are those of all legs that are or were on the call, in the order of their coming, and those of what lasts on it;
+// "" only when there is no other.
 func (c *Call) Accounts() []string {
 	var accounts []string
 	for _, leg := range c.all {
@@ -32,9 +32,9 @@ func (c *Call) Accounts() []string {
 			}
 		}
 	}
-	for _, rec := range c.Recordings { // begun before a restart, by a leg that has left
-		if !slices.Contains(accounts, rec.Account) {
-			accounts = append(accounts, rec.Account)
+	for _, k := range c.lasting { // begun before a restart, by a leg that has left
+		if k.Account != "" && !slices.Contains(accounts, k.Account) {
+			accounts = append(accounts, k.Account)
 		}
 	}
 	if accounts == nil {

@@ -39,6 +39,9 @@ type Module struct {
 	// returns. nil: what the module does needs no checkpoint.
 	Resume func(t *Task, noted *Leg, data json.RawMessage) (Next, error)
 
+	// Keep is how it keeps what it has begun by Task.Keep and what outlives its node.
+	Keep Keep
+
 	// Keys are those of its data that it obeys, in the order of its data's fields: a document that has others of its schema is
 	// told so. Define takes them from the data.
 	Keys []string

@@ -38,6 +38,9 @@ type Config struct {
 	// Replaced is a task that runs when another channel has taken a leg's place; left is the channel that had it. May be
 	// nil.
 	Replaced func(t *Task, leg *Leg, left string) error
+	// Save writes what a leg's State is now on its channel, before it returns; the call goes on meanwhile (Task.Do). nil: that
+	// is kept nowhere.
+	Save func(t *Task, leg *Leg) error
 	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
 	Failed func(*Task)
 	// Changed is told how a call stands, when that is otherwise than it was told last, and Over when it has ended; not of

@@ -27,7 +27,9 @@ const (
 )
 
 const (
-	stateVersion = 1
+	// stateVersion 1 had recordings in a field of their own: a process of that version leaves a call of this one talking, and
+	// the other way round (actions/README.md, Restart).
+	stateVersion = 2
 	// StateLimit is the longest METAFLOWS_STATE, in bytes. Asterisk keeps twice as much (ari/ASTERISK.md, What a created channel
 	// has).
 	StateLimit = 8 << 10
@@ -44,25 +46,16 @@ var (
 // State is METAFLOWS_STATE: what is known of a leg and of what runs on its call, in JSON of at most StateLimit bytes. It
 // names its own channel, since Asterisk copies variables to others. It never holds digits.
 type State struct {
-	Version    int              `json:"v"`
-	Channel    string           `json:"id"`
-	Owner      *[3]string       `json:"o,omitempty"` // account, user, device; nil: what the channel's variables say, with Context
-	Context    string           `json:"c,omitempty"`
-	Dialled    string           `json:"d,omitempty"`
-	LinkedID   string           `json:"l,omitempty"`
-	Answered   int64            `json:"up,omitempty"` // unix ms
-	Goes       bool             `json:"g,omitempty"`
-	Recordings []savedRecording `json:"r,omitempty"`
-	Notes      map[string]Note  `json:"n,omitempty"`
-}
-
-// savedRecording is a Recording; Account is "" where it is the leg's own.
-type savedRecording struct {
-	Tail    string `json:"n"` // of its name, behind account and call
-	Account string `json:"a,omitempty"`
-	Masked  bool   `json:"m,omitempty"`
-	Began   int64  `json:"b"` // unix ms
-	Until   int64  `json:"u"`
+	Version  int             `json:"v"`
+	Channel  string          `json:"id"`
+	Owner    *[3]string      `json:"o,omitempty"` // account, user, device; nil: what the channel's variables say, with Context
+	Context  string          `json:"c,omitempty"`
+	Dialled  string          `json:"d,omitempty"`
+	LinkedID string          `json:"l,omitempty"`
+	Answered int64           `json:"up,omitempty"` // unix ms
+	Goes     bool            `json:"g,omitempty"`
+	Kept     []savedKept     `json:"k,omitempty"` // what lasts
+	Notes    map[string]Note `json:"n,omitempty"`
 }
 
 // Note is a checkpoint: Data is its writer's own, Flow the flow that the writer runs a node of, if any.
@@ -114,13 +107,11 @@ func (c *Call) state(leg *Leg, owner *[3]string) (string, error) {
 	if leg.LinkedID != leg.ID {
 		s.LinkedID = leg.LinkedID
 	}
-	for _, rec := range c.Recordings {
-		saved := savedRecording{Tail: rec.tail(c.ID), Account: rec.Account, Masked: rec.Masked, Began: unixMilli(rec.Began), Until: unixMilli(rec.Until)}
-		if owner != nil && saved.Account == owner[0] {
-			saved.Account = ""
-		}
-		s.Recordings = append(s.Recordings, saved)
+	account := nobody
+	if owner != nil {
+		account = owner[0]
 	}
+	s.Kept = c.saved(leg, account)
 	raw, err := json.Marshal(s)
 	if err == nil && len(raw) > StateLimit {
 		err = fmt.Errorf("%w: of %s that is %d bytes, %d have room: its ids, its names or its dialstring are too long", ErrStateTooLong, leg.Label(), len(raw), StateLimit)
@@ -137,27 +128,11 @@ func (s State) Leg(ch Channel, role string) *Leg {
 	if s.Owner != nil {
 		leg.Owner, leg.Context = flows.Owner{Account: s.Owner[0], User: s.Owner[1], Device: s.Owner[2]}, s.Context
 	}
-	leg.Dialled, leg.LinkedID, leg.Goes, leg.Answered, leg.notes = s.Dialled, s.LinkedID, s.Goes, fromUnixMilli(s.Answered), s.Notes
+	leg.Dialled, leg.LinkedID, leg.Goes, leg.Answered, leg.notes, leg.kept = s.Dialled, s.LinkedID, s.Goes, fromUnixMilli(s.Answered), s.Notes, s.Kept
 	if leg.LinkedID == "" {
 		leg.LinkedID = leg.ID
 	}
 	return leg
-}
-
-// RecordingsOf are the recordings that a leg's state tells of.
-func (s State) RecordingsOf(call string) []*Recording {
-	var recordings []*Recording
-	for _, saved := range s.Recordings {
-		account := saved.Account
-		if account == "" && s.Owner != nil {
-			account = s.Owner[0]
-		}
-		recordings = append(recordings, &Recording{
-			Name: recordingName(account, call, saved.Tail), Account: account, Masked: saved.Masked,
-			Began: fromUnixMilli(saved.Began), Until: fromUnixMilli(saved.Until),
-		})
-	}
-	return recordings
 }
 
 // SetNote makes a note on the leg, which its next State holds.

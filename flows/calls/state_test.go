@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -38,10 +37,6 @@ func TestStateComesBack(t *testing.T) {
 		Channel: Channel{ID: "17.1", Name: "PJSIP/alice-1"}, Role: RoleCallee, Owner: flows.Owner{Account: "acme", User: "alice", Device: "alice-desk"}, Context: "acme",
 		Dialled: "PJSIP/alice", LinkedID: "16.9", Goes: true, Answered: began,
 	}
-	c.Recordings = []*Recording{
-		{Name: "acme/" + c.ID + "/3", Account: "acme", Masked: true, Began: began, Until: began.Add(time.Hour)},
-		{Name: "evil/" + c.ID + "/x-4", Account: "evil", Began: began, Until: began.Add(time.Minute)},
-	}
 	leg.SetNote("dial", map[string]int{"b": 7})
 	s := stateOf(t, c, leg)
 	got := s.Leg(leg.Channel, RoleCallee)
@@ -49,9 +44,6 @@ func TestStateComesBack(t *testing.T) {
 	if got.Owner != leg.Owner || got.Context != leg.Context || got.Dialled != leg.Dialled || got.LinkedID != leg.LinkedID || !got.Goes ||
 		!got.Answered.Equal(began) || !got.Note("dial", &note) || note["b"] != 7 {
 		t.Errorf("%+v", got)
-	}
-	if recs := s.RecordingsOf(c.ID); !reflect.DeepEqual(recs, c.Recordings) {
-		t.Errorf("%+v", recs)
 	}
 	if got.DropNote("dial"); got.Note("dial", &note) {
 		t.Error("a note that was dropped is there")
@@ -75,6 +67,12 @@ func TestFirstState(t *testing.T) {
 	}
 }
 
+// keptOf is a recording of an account.
+func keptOf(c *Call, account string) *Kept {
+	now := time.Now().Format(time.RFC3339Nano)
+	return &Kept{Module: "record_call", Name: keptName(account, c.ID, "3"), Account: account, noted: json.RawMessage(`{"m":true,"b":"` + now + `","u":"` + now + `"}`)}
+}
+
 // There is room for two accounts' recordings and a transfer whatever the ids are; what does not fit is an error, and nothing
 // is left out.
 func TestStateHasRoom(t *testing.T) {
@@ -84,14 +82,12 @@ func TestStateHasRoom(t *testing.T) {
 	leg := &Leg{Channel: Channel{ID: "17.1", Name: "PJSIP/" + long}, Owner: flows.Owner{Account: long, User: long, Device: long}, Context: long, Dialled: "PJSIP/bob", Answered: time.Now()}
 	for i, add := range []func(){
 		func() {},
-		func() { c.Recordings = []*Recording{{Name: long + "/" + c.ID + "/3", Account: long}} },
+		func() { c.lasting = []*Kept{keptOf(c, long)} },
 		func() {
 			task := &Task{Call: c, Flow: &Flow{Owner: leg, Presser: leg, Path: "patterns." + long, Action: "17.1.123.0", module: "transfer"}}
 			task.Checkpoint(leg, map[string]string{"s": "ring"})
 		},
-		func() {
-			c.Recordings = append(c.Recordings, &Recording{Name: "y" + long + "/" + c.ID + "/3", Account: "y" + long})
-		},
+		func() { c.lasting = append(c.lasting, keptOf(c, "y"+long)) },
 		func() { leg.Dialled = "PJSIP/" + long + "@" + long },
 	} {
 		add()
@@ -99,7 +95,7 @@ func TestStateHasRoom(t *testing.T) {
 		if s.Leg(leg.Channel, "").Owner != leg.Owner {
 			t.Errorf("step %d: %+v", i, s)
 		}
-		if len(s.Recordings) != len(c.Recordings) || len(s.Notes) != len(leg.notes) || s.Dialled != leg.Dialled {
+		if len(s.Kept) != len(c.lasting) || len(s.Notes) != len(leg.notes) || s.Dialled != leg.Dialled {
 			t.Errorf("step %d: something is left out of %+v", i, s)
 		}
 	}
@@ -119,10 +115,10 @@ func TestStateOfSomethingElse(t *testing.T) {
 		err  error
 	}{
 		{"", false, nil},
-		{`{"v":1,"id":"other"}`, false, nil}, // copied to a Local channel's other half
-		{`{"v":1,"id":"17.1"}`, true, nil},
-		{`{"v":2,"id":"17.1"}`, false, ErrState},
-		{`{"v":1,"id":"17.1","up":"yes"}`, false, ErrState},
+		{`{"v":2,"id":"other"}`, false, nil}, // copied to a Local channel's other half
+		{`{"v":2,"id":"17.1"}`, true, nil},
+		{`{"v":1,"id":"17.1"}`, false, ErrState},
+		{`{"v":2,"id":"17.1","up":"yes"}`, false, ErrState},
 		{`garbage`, false, ErrState},
 	} {
 		if _, ok, err := ParseState(tt.text, "17.1"); ok != tt.ok || !errors.Is(err, tt.err) {
@@ -133,7 +129,7 @@ func TestStateOfSomethingElse(t *testing.T) {
 
 // FuzzState: no variable that somebody has set can do harm.
 func FuzzState(f *testing.F) {
-	for _, seed := range []string{``, `{}`, `{"v":1,"id":"17.1","o":["a","b","c"],"r":[{"n":"3","a":"","b":1,"u":2}],"n":{"dial":{"x":{"b":1}},"transfer":{"f":{"a":"1.0","id":"x"},"x":{}}}}`, `{"v":1,"id":"17.1","n":{"t":null}}`} {
+	for _, seed := range []string{``, `{}`, `{"v":2,"id":"17.1","o":["a","b","c"],"k":[{"m":"record_call","i":"3","x":{"b":1}}],"n":{"dial":{"x":{"b":1}},"transfer":{"f":{"a":"1.0","id":"x"},"x":{}}}}`, `{"v":2,"id":"17.1","n":{"t":null}}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -145,7 +141,7 @@ func FuzzState(f *testing.F) {
 			return
 		}
 		leg := s.Leg(Channel{ID: "17.1", Name: "PJSIP/alice-1"}, RoleCaller)
-		s.RecordingsOf("c")
+		(&Call{ID: "c", calls: New(Config{}), Log: slog.New(slog.DiscardHandler)}).findKept(leg)
 		var note json.RawMessage
 		leg.Note("dial", &note)
 		if again, err := stateCall(t).State(leg); len(again) > StateLimit || err != nil && !errors.Is(err, ErrStateTooLong) {

@@ -15,8 +15,7 @@ type View struct {
 	Legs     []LegView // on the call now, in the order of their coming
 	Past     []LegView // that have left, and for which there are commands
 	Actions  []ActionView
-	// Recordings that run.
-	Recordings []Recording
+	Kept     []KeptView // what lasts
 }
 
 // LegView is one leg of it.
@@ -46,6 +45,15 @@ type ActionView struct {
 	Began   time.Time
 }
 
+// KeptView is one thing that lasts on it.
+type KeptView struct {
+	Name    string
+	Module  string
+	Account string // whose it is
+	Channel string // of the leg that it is about; "": of none
+	Shows   any    // by its module (Shower); nil: nothing
+}
+
 // show tells how the call stands, if that is news. It is asked after everything that happens to the call, so where nothing
 // is new it only compares.
 func (c *Call) show() {
@@ -55,12 +63,12 @@ func (c *Call) show() {
 	c.look()
 	now, was := &c.sight, &c.shown
 	if now.Answered == was.Answered && slices.Equal(now.Legs, was.Legs) && slices.Equal(now.Past, was.Past) &&
-		slices.Equal(now.Actions, was.Actions) && slices.Equal(now.Recordings, was.Recordings) {
+		slices.Equal(now.Actions, was.Actions) && slices.Equal(now.Kept, was.Kept) {
 		return
 	}
 	c.shown = View{
 		ID: c.ID, Accounts: c.Accounts(), Answered: c.up, Legs: slices.Clone(now.Legs), Past: slices.Clone(now.Past),
-		Actions: slices.Clone(now.Actions), Recordings: slices.Clone(now.Recordings),
+		Actions: slices.Clone(now.Actions), Kept: slices.Clone(now.Kept),
 	}
 	c.calls.cfg.Changed(c.shown)
 }
@@ -69,7 +77,7 @@ func (c *Call) show() {
 func (c *Call) look() {
 	v := &c.sight
 	v.Answered = c.up
-	v.Legs, v.Past, v.Actions, v.Recordings = v.Legs[:0], v.Past[:0], v.Actions[:0], v.Recordings[:0]
+	v.Legs, v.Past, v.Actions, v.Kept = v.Legs[:0], v.Past[:0], v.Actions[:0], v.Kept[:0]
 	for _, leg := range c.Legs {
 		v.Legs = append(v.Legs, leg.view())
 	}
@@ -83,9 +91,20 @@ func (c *Call) look() {
 			v.Actions = append(v.Actions, ActionView{f.Action, f.module, f.Path, f.Presser.ID, f.Account(), f.began})
 		}
 	}
-	for _, rec := range c.Recordings {
-		v.Recordings = append(v.Recordings, *rec)
+	for _, k := range c.lasting {
+		v.Kept = append(v.Kept, k.view())
 	}
+}
+
+func (k *Kept) view() KeptView {
+	v := KeptView{Name: k.Name, Module: k.Module, Account: k.Account}
+	if k.Leg != nil {
+		v.Channel = k.Leg.ID
+	}
+	if data, ok := k.Data.(Shower); ok {
+		v.Shows = data.Show()
+	}
+	return v
 }
 
 func (l *Leg) view() LegView {

@@ -1,0 +1,146 @@
+package calls
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+)
+
+// Keep is how a module keeps what outlives its node: a recording, a hold, a mute. Keeps makes one; the zero Keep keeps nothing.
+type Keep struct {
+	// Recorder: it is in the call's bridge for as long as it lasts, without being a party: a bridge of two mixes then, and who
+	// is alone with it must not leave the bridge, not even for a moment.
+	Recorder bool
+
+	run  func(*Task, *Kept) error
+	data func() any
+}
+
+// Keeps makes a Keep. data is the module's own, and its JSON all that a restart knows of the thing. run is a task of its own,
+// from its beginning or from a restart (Kept.Again) until it is over. First it makes sure that it has begun: it begins it, or
+// asks what became of it. Then it says so by Kept.Began and stays with it to its end, which it brings about itself when the
+// call is over. When it returns the thing is over, and its note is taken off; returning ErrDetached leaves it to a restart.
+// Where it has begun by code, t has the leg and the flow of its node, else neither.
+func Keeps[D any](run func(t *Task, k *Kept, data *D) error) Keep {
+	return Keep{
+		run:  func(t *Task, k *Kept) error { return run(t, k, k.Data.(*D)) },
+		data: func() any { return new(D) },
+	}
+}
+
+// Kept is one thing that lasts on a call. It is noted for as long, so that a restart goes on with it.
+type Kept struct {
+	// Name is account/call/id, its own for ever: what it makes in the telephone system may be called so, and events of that
+	// name are its call's.
+	Name    string
+	Module  string
+	Account string // whose it is
+	// Leg is the leg that it is about, on which it is noted; nil: it is about the call, and noted on every leg.
+	Leg *Leg
+	// Data is a pointer to what is the module's own. What was changed in it is told by Task.Note.
+	Data any
+	// Again: a process before this one has begun it.
+	Again bool
+
+	keep    Keep
+	noted   json.RawMessage // Data as it was told last
+	changes int             // how often it was
+	knows   []*Leg          // legs that have been told by then
+	task    *Task
+	begun   bool
+	over    bool
+	err     error // for which it has not begun
+}
+
+// Shower is what may be the Data of something that is shown from outside (View). What Show returns must be comparable.
+type Shower interface{ Show() any }
+
+// Keep begins what the node's module keeps, about a leg, or the call where that is nil, and returns when it has begun. It is
+// there for everybody at once (Call.Kept), and noted on a leg before the module's Keep runs. An error is why it has not
+// begun: ErrStateTooLong and what else kept it from being noted, what the Keep has returned, or the call's end.
+func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
+	c, f := t.Call, t.Flow
+	k := &Kept{Module: f.module, Account: f.Account(), Leg: about, Data: data, keep: c.calls.cfg.Modules[f.module].Keep}
+	k.Name = keptName(k.Account, c.ID, c.epoch+strconv.Itoa(len(c.ids)))
+	c.lasting = append(c.lasting, k)
+	c.Register(k.Name)
+	now := *f // the flow goes on to other nodes
+	c.keep(k, t.Leg, &now)
+	err := t.Until(0, func() bool { return !k.Starting() })
+	switch {
+	case err != nil:
+		k.task.end(err) // what becomes of it is told before the node's end
+	case !k.begun:
+		err = k.err
+	}
+	return k, err
+}
+
+// KeepOn goes on with what TakeUp has found, and returns when each has begun again or is over. An error is only the call's
+// end, or the process's.
+func (t *Task) KeepOn() error {
+	kept := slices.Clone(t.Call.lasting)
+	for _, k := range kept {
+		t.Call.keep(k, nil, nil)
+	}
+	return t.Until(0, func() bool { return !slices.ContainsFunc(kept, (*Kept).Starting) })
+}
+
+// keep begins the task of a thing that lasts.
+func (c *Call) keep(k *Kept, leg *Leg, flow *Flow) {
+	k.task = c.spawn("keep "+k.Module, leg, flow, func(t *Task) error {
+		err := t.guard(func() error { return k.run(t) })()
+		if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
+			return err
+		}
+		k.over, k.err = true, err
+		c.drop(k)
+		t.noteOn(k.legs(c))
+		return err
+	})
+}
+
+// drop takes what is over from the call.
+func (c *Call) drop(k *Kept) {
+	c.lasting = slices.DeleteFunc(c.lasting, func(other *Kept) bool { return other == k })
+	if k.keep.Recorder {
+		c.recorded = c.clock.now()
+	}
+}
+
+func (k *Kept) run(t *Task) error {
+	if !k.Again {
+		leg := t.unoccupied(k)
+		k.change()
+		if err := t.save(leg); err != nil {
+			return err
+		}
+		k.knows = append(k.knows, leg)
+	}
+	return k.keep.run(t, k)
+}
+
+// Began says, from within its Keep, that it has begun: whoever has begun it goes on, and every leg learns of it.
+func (k *Kept) Began() {
+	k.begun = true
+	k.task.noteBeside(without(k.legs(k.task.Call), k.knows))
+}
+
+// Starting says that nobody knows yet whether it has begun.
+func (k *Kept) Starting() bool { return !k.begun && !k.over }
+
+// Kept are the things of a module that last on the call, those too that are only beginning, in the order of their beginning.
+func (c *Call) Kept(module string) (kept []*Kept) {
+	for _, k := range c.lasting {
+		if k.Module == module {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
+// Recorded says that the call is recorded, or may be (Keep.Recorder).
+func (c *Call) Recorded() bool {
+	return slices.ContainsFunc(c.lasting, func(k *Kept) bool { return k.keep.Recorder })
+}

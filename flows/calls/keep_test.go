@@ -1,0 +1,290 @@
+package calls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"metaflows/flows"
+)
+
+// wordKept is what module test keeps in these tests.
+type wordKept struct {
+	Word string `json:"w"`
+}
+
+func (w *wordKept) Show() any { return w.Word }
+
+// keepRig is a call on which a code, 9, begins something that lasts, as keep does it, and on whose channels states are kept.
+type keepRig struct {
+	*callRig
+	*taskStory
+	states map[string]string
+	refuse error // every state
+
+}
+
+func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error) *keepRig {
+	r := &keepRig{taskStory: &taskStory{began: time.Now()}, states: map[string]string{}}
+	r.callRig = newCallRig(t, nil)
+	r.document("acme", "9")
+	r.module("test", func(task *Task) (Next, error) {
+		task.Accept("")
+		_, err := task.Keep(nil, &wordKept{Word: "first"})
+		r.say("the node has begun it: %v", err)
+		return Continue, err
+	})
+	m := r.cfg.Modules["test"]
+	m.Keep = Keeps(func(task *Task, k *Kept, word *wordKept) error {
+		r.say("%s is kept, again %v, word %s", k.Name, k.Again, word.Word)
+		err := keep(r, task, k, word)
+		r.say("it is over: %v", err)
+		return err
+	})
+	r.cfg.Modules["test"] = m
+	r.cfg.Save = func(task *Task, leg *Leg) error {
+		state, err := task.Call.State(leg)
+		if err != nil {
+			return err
+		}
+		return task.Do(leg.Lane(), func() error {
+			time.Sleep(time.Millisecond)
+			if r.refuse != nil {
+				return r.refuse
+			}
+			r.callRig.mu.Lock()
+			defer r.callRig.mu.Unlock()
+			r.states[leg.ID] = state
+			return nil
+		})
+	}
+	return r
+}
+
+// noted says what the channels know.
+func (r *keepRig) noted() {
+	var words []string
+	var states map[string]string
+	r.with(func() { states = maps.Clone(r.states) })
+	for _, channel := range []string{"a", "b"} {
+		s, _, _ := ParseState(states[channel], channel)
+		for _, k := range s.Kept {
+			words = append(words, channel+" "+string(k.Data))
+		}
+	}
+	r.say("noted: %s", strings.Join(words, " "))
+}
+
+// restart lets another process take up the channels, as they are or as change makes them.
+func (r *keepRig) restart(changes ...func(*Found)) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	if err := r.calls.Shutdown(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	r.cfg.Adopt = func(task *Task, found []Found) error {
+		var legs []*Leg
+		for _, f := range found {
+			s, _, err := ParseState(f.State, f.ID)
+			if err != nil {
+				return err
+			}
+			legs = append(legs, s.Leg(f.Channel, RoleCaller))
+		}
+		task.Call.TakeUp(legs)
+		task.Call.Open()
+		r.say("it goes on: %v", task.KeepOn())
+		if err := task.Until(0, task.Call.Over); err != nil {
+			return err
+		}
+		task.EndOthers()
+		return nil
+	}
+	r.calls = New(r.cfg)
+	var states map[string]string
+	r.with(func() { states = maps.Clone(r.states) })
+	var inv Inventory
+	for _, id := range []string{"a", "b"} {
+		f := Found{Channel: rigChannel(id, "acme"), Inside: true, State: states[id], Bridge: "mf-a"}
+		f.Channel.Vars[VarCall] = "a"
+		for _, change := range changes {
+			change(&f)
+		}
+		inv.Channels = append(inv.Channels, f)
+	}
+	r.calls.Connected(inv)
+	synctest.Wait()
+}
+
+// TestKeep: it is noted on one leg before it begins, on all when it has, for as long as it lasts; the node goes on when it has
+// begun, and the call meanwhile.
+func TestKeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newKeepRig(t, func(r *keepRig, task *Task, k *Kept, word *wordKept) error {
+			r.noted()
+			r.say("%d, starting %v", len(task.Call.Kept("test")), k.Starting())
+			if err := task.Sleep(time.Second); err != nil {
+				return err
+			}
+			k.Began()
+			if err := task.Sleep(time.Second); err != nil {
+				return err
+			}
+			r.noted()
+			word.Word = "second"
+			err := task.Note(k)
+			r.noted()
+			if err == nil {
+				err = task.Sleep(time.Second)
+			}
+			r.noted()
+			return err
+		})
+		var views []string
+		r.cfg.Changed = func(v View) {
+			var shows []string
+			for _, k := range v.Kept {
+				shows = append(shows, fmt.Sprint(k.Account, " ", k.Shows))
+			}
+			if now := strings.Join(shows, ", "); len(views) == 0 || views[len(views)-1] != now {
+				views = append(views, now)
+			}
+		}
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(10 * time.Second)
+		r.noted()
+		r.end()
+		r.check(t, "401 acme/a/3 is kept, again false, word first", `401 noted: a {"w":"first"}`, "401 1, starting true",
+			"1401 the node has begun it: <nil>", `2401 noted: a {"w":"first"} b {"w":"first"}`, `2402 noted: a {"w":"second"} b {"w":"first"}`,
+			`3402 noted: a {"w":"second"} b {"w":"second"}`, "3402 it is over: <nil>", "10400 noted: ")
+		if got := strings.Join(views, "; "); got != "; acme first; acme second; " {
+			t.Errorf("shown from outside: %q", got)
+		}
+		if told := r.told("action."); told != "action.started; action.finished" {
+			t.Error(told)
+		}
+	})
+}
+
+// TestKeepBeginsNot: what cannot be noted does not begin, and what does not begin is an error of its node; no note is left.
+func TestKeepBeginsNot(t *testing.T) {
+	never := errors.New("never")
+	for _, c := range []struct {
+		about  string
+		refuse error
+		keep   func(*keepRig, *Task, *Kept, *wordKept) error
+		want   []string
+	}{
+		{"it cannot be noted", never, nil, []string{"401 the node has begun it: never", "10400 noted: "}},
+		{
+			"it does not begin", nil, func(*keepRig, *Task, *Kept, *wordKept) error { return never },
+			[]string{"401 acme/a/3 is kept, again false, word first", "401 it is over: never", "401 the node has begun it: never", "10400 noted: "},
+		},
+		{
+			"it panics", nil, func(*keepRig, *Task, *Kept, *wordKept) error { panic("oh") },
+			[]string{"401 acme/a/3 is kept, again false, word first", "401 the node has begun it: " + errPanicked.Error(), "10400 noted: "},
+		},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newKeepRig(t, c.keep)
+				r.refuse = c.refuse
+				r.start()
+				r.press("a", "*9")
+				time.Sleep(10 * time.Second)
+				r.noted()
+				r.end()
+				r.check(t, c.want...)
+			})
+		})
+	}
+}
+
+// stays is a Keep that begins at once and lasts as long as the call.
+func stays(_ *keepRig, task *Task, k *Kept, _ *wordKept) error {
+	k.Began()
+	return task.Await(func(Event) bool { return false })
+}
+
+// TestKeepAgain: a restart goes on with what lasts, in the same way; what was told last holds, whoever knows it.
+func TestKeepAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newKeepRig(t, func(r *keepRig, task *Task, k *Kept, word *wordKept) error {
+			if !k.Again {
+				k.Began()
+				if err := task.Sleep(time.Second); err != nil {
+					return err
+				}
+				word.Word = "second"
+				r.say("told: %v", task.Note(k))
+				r.with(func() { // it does not reach b any more
+					r.states["b"] = strings.NewReplacer(`"id":"a"`, `"id":"b"`, `"c":2`, `"c":1`, "second", "first").Replace(r.states["a"])
+				})
+			} else if err := task.Sleep(time.Second); err != nil {
+				return err
+			}
+			return stays(r, task, k, word)
+		})
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(1100 * time.Millisecond)
+		r.restart()
+		time.Sleep(2 * time.Second)
+		r.noted()
+		r.end()
+		r.check(t, "401 acme/a/3 is kept, again false, word first", "401 the node has begun it: <nil>", "1402 told: <nil>",
+			"1500 it is over: "+ErrDetached.Error(), "1500 acme/a/3 is kept, again true, word second", "2500 it goes on: <nil>",
+			`3500 noted: a {"w":"second"} b {"w":"second"}`, "3500 it is over: "+ErrCallEnded.Error())
+	})
+}
+
+// TestKeepUnknown: what this version does not know is left as it stands, and the log says so.
+func TestKeepUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newKeepRig(t, stays)
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(100 * time.Millisecond)
+		r.restart(func(f *Found) { f.State = strings.Replace(f.State, `"m":"test"`, `"m":"parked"`, 1) })
+		r.end()
+		r.check(t, "401 acme/a/3 is kept, again false, word first", "401 the node has begun it: <nil>",
+			"500 it is over: "+ErrDetached.Error(), "500 it goes on: <nil>")
+		if !strings.Contains(r.log.String(), "is not known here") || !strings.Contains(r.log.String(), "module=parked") {
+			t.Error("the log does not say what is not known:", r.log.String())
+		}
+	})
+}
+
+// TestKeepOfLeg: what is about one leg is noted there alone, and comes back as that.
+func TestKeepOfLeg(t *testing.T) {
+	c := stateCall(t)
+	a, b := &Leg{Channel: Channel{ID: "a"}, Owner: flows.Owner{Account: "acme"}}, &Leg{Channel: Channel{ID: "b"}, Owner: flows.Owner{Account: "beta"}}
+	for n, of := range []*Leg{a, b, nil} {
+		k := keptOf(c, []string{"acme", "acme", ""}[n])
+		k.Name, k.Leg, k.Module = k.Name+fmt.Sprint(n), of, "test"
+		c.lasting = append(c.lasting, k)
+	}
+	again := stateCall(t)
+	again.calls = New(Config{Modules: Modules{"test": {Keep: Keeps(func(*Task, *Kept, *map[string]any) error { return nil })}}})
+	for _, leg := range []*Leg{a, b} {
+		again.findKept(stateOf(t, c, leg).Leg(leg.Channel, ""))
+	}
+	var got []string
+	for _, k := range again.lasting {
+		word := k.Name + " of "
+		if k.Leg != nil {
+			word += k.Leg.ID
+		}
+		got = append(got, word)
+	}
+	id := "/" + c.ID + "/3"
+	if want := "acme" + id + "0 of a;" + id + "2 of ;acme" + id + "1 of b"; strings.Join(got, ";") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ";"), want)
+	}
+}

@@ -1,0 +1,185 @@
+package calls
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// savedKept is a Kept as a leg's state has it; Account is "" where it is the leg's own.
+type savedKept struct {
+	Module  string          `json:"m"`
+	ID      string          `json:"i"` // of its name, behind account and call
+	Account string          `json:"a,omitempty"`
+	Leg     bool            `json:"l,omitempty"` // about this leg
+	Changes int             `json:"c,omitempty"`
+	Data    json.RawMessage `json:"x"`
+}
+
+// Note tells what has changed in the Data of things that last, before the act: one leg of each before it returns, the others
+// beside the task. An error says that it was told to none.
+func (t *Task) Note(kept ...*Kept) error {
+	var first, all []*Leg
+	for _, k := range kept {
+		k.change()
+		if leg := t.unoccupied(k); !slices.Contains(first, leg) {
+			first = append(first, leg)
+		}
+		for _, leg := range k.legs(t.Call) {
+			if !slices.Contains(all, leg) {
+				all = append(all, leg)
+			}
+		}
+	}
+	for _, leg := range first {
+		if err := t.save(leg); err != nil {
+			return err
+		}
+	}
+	t.noteBeside(without(all, first))
+	return nil
+}
+
+// without are the legs that are not among others.
+func without(legs, others []*Leg) []*Leg {
+	return slices.DeleteFunc(legs, func(leg *Leg) bool { return slices.Contains(others, leg) })
+}
+
+// change takes Data for the state of the legs.
+func (k *Kept) change() {
+	raw, err := json.Marshal(k.Data)
+	if err != nil {
+		panic("something that is to last is no JSON: " + err.Error())
+	}
+	k.noted = raw
+	k.changes++
+}
+
+// legs are those that know of it.
+func (k *Kept) legs(c *Call) []*Leg {
+	if k.Leg != nil {
+		return []*Leg{k.Leg}
+	}
+	return slices.Clone(c.Legs)
+}
+
+// unoccupied is a leg on which something can be noted at once, so that a code does not wait for what its presser is being
+// sent: the presser's own if nothing is under way for it, else another's of which that is so. nil: nobody is there.
+func (t *Task) unoccupied(k *Kept) (leg *Leg) {
+	legs := k.legs(t.Call)
+	if i := slices.Index(legs, t.Leg); i > 0 {
+		legs = slices.Insert(slices.Delete(legs, i, i+1), 0, t.Leg)
+	}
+	for _, l := range legs {
+		if l.lane.Idle() {
+			return l
+		}
+		if leg == nil {
+			leg = l
+		}
+	}
+	return leg
+}
+
+// save writes the leg's state on its channel.
+func (t *Task) save(leg *Leg) error {
+	switch save := t.Call.calls.cfg.Save; {
+	case leg == nil:
+		return ErrGone
+	case save == nil:
+		return nil
+	default:
+		return save(t, leg)
+	}
+}
+
+// noteBeside lets legs know what lasts now, beside the task.
+func (t *Task) noteBeside(legs []*Leg) {
+	if len(legs) == 0 {
+		return
+	}
+	t.Call.spawn("note", nil, nil, func(t *Task) error {
+		t.noteOn(legs)
+		return nil
+	})
+}
+
+// noteOn lets legs know what lasts now. A leg whose channel does not take it has not got it: it is enough that one has.
+func (t *Task) noteOn(legs []*Leg) {
+	for _, leg := range legs {
+		if leg.Gone || t.ending != nil {
+			continue
+		}
+		err := t.save(leg)
+		if err != nil && !errors.Is(err, ErrGone) && t.ending == nil {
+			t.Call.Log.Warn("a channel does not take what lasts on its call", "leg", leg.Label(), "error", err)
+		}
+	}
+}
+
+// keptName is the name of a thing that lasts, which is a path in Asterisk's recording folder.
+func keptName(account, call, id string) string { return account + "/" + call + "/" + id }
+
+// saved is what the state of a leg of that account has of what lasts.
+func (c *Call) saved(leg *Leg, account string) (saved []savedKept) {
+	for _, k := range c.lasting {
+		if k.noted == nil || k.Leg != nil && k.Leg != leg {
+			continue
+		}
+		s := savedKept{Module: k.Module, ID: strings.TrimPrefix(k.Name, keptName(k.Account, c.ID, "")), Leg: k.Leg != nil, Changes: k.changes, Data: k.noted}
+		switch {
+		case k.Account == account:
+		case k.Account == "":
+			s.Account = nobody
+		default:
+			s.Account = k.Account
+		}
+		saved = append(saved, s)
+	}
+	return saved
+}
+
+// findKept takes up what a leg's state has of what lasts. Of what several legs have, what was told last holds.
+func (c *Call) findKept(leg *Leg) {
+	for _, s := range leg.kept {
+		switch s.Account {
+		case "":
+			s.Account = leg.Owner.Account
+		case nobody:
+			s.Account = ""
+		}
+		name := keptName(s.Account, c.ID, s.ID)
+		i := slices.IndexFunc(c.lasting, func(k *Kept) bool { return k.Name == name })
+		switch {
+		case i < 0 || c.lasting[i].changes < s.Changes:
+		case c.lasting[i].changes == s.Changes:
+			c.lasting[i].knows = append(c.lasting[i].knows, leg)
+			continue
+		default:
+			continue
+		}
+		k := &Kept{Name: name, Module: s.Module, Account: s.Account, Again: true, keep: c.calls.cfg.Modules[s.Module].Keep, noted: s.Data, changes: s.Changes, knows: []*Leg{leg}}
+		if s.Leg {
+			k.Leg = leg
+		}
+		if k.keep.run == nil || json.Unmarshal(s.Data, k.read()) != nil {
+			c.Log.Error("a process before this one has begun something on the call that is not known here", "module", s.Module,
+				"do", "nothing: it is left as it stands; before a change of version, wait for calls to end")
+			continue
+		}
+		if i >= 0 {
+			c.lasting[i] = k
+			continue
+		}
+		c.lasting = append(c.lasting, k)
+		c.Register(name)
+	}
+	leg.kept = nil
+}
+
+// read makes Data, to be read into.
+func (k *Kept) read() any {
+	k.Data = k.keep.data()
+	return k.Data
+}
