@@ -1,6 +1,11 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"metaflows/docker/phone"
+)
 
 // TestAttack: who comes into a call has its place there, and none of the codes of whom it has replaced, or from whom its
 // channel has inherited.
@@ -57,6 +62,41 @@ func TestAttackOverRestart(t *testing.T) {
 		i.talk(i.stays, i.in)
 		i.attacks(i.way.heard)
 	})
+}
+
+// TestAttackWhileAway: a REFER that comes while metaflows is not there brings nobody in. Asterisk refuses it, who was to come is
+// not even rung, and when metaflows is back the call is as it was, with the codes of its own people.
+func TestAttackWhileAway(t *testing.T) {
+	o, all := intrude(t, []way{{name: "refer by the caller"}, {name: "refer by the callee"}})
+	targets := map[*intrusion]*phone.Phone{}
+	for _, i := range all {
+		targets[i] = i.phone(i.who, phone.RingForever())
+		i.document(i.account(), attackDocument)
+		i.stays, i.in = i.call(i.phone("a"), "b"+i.nn, i.phone("b"))
+		if i.way.name == "refer by the caller" {
+			i.stays, i.in = i.in, i.stays
+		}
+	}
+	o.restarts(func() {
+		for _, i := range all {
+			if err := i.in.Refer(i.soon(5*time.Second), i.who+i.nn); err == nil {
+				t.Errorf("%s: it is not refused", i)
+			} else {
+				t.Logf("%s: %v", i, err)
+			}
+		}
+	})
+	for _, i := range all {
+		i.told("call.adopted", 1)
+		i.talk(i.stays, i.in)
+		if calls := targets[i].Calls(); len(calls) > 0 {
+			t.Errorf("%s: was called: %v", i, calls)
+		}
+		i.press(i.in, "*9")
+		i.told("recording.started", 1)
+		i.hangUp(i.in) // first: Asterisk does not always tell a phone whose REFER it has refused that the other has hung up
+		i.ended(i.stays)
+	}
 }
 
 // restarts kills metaflows and starts it again; away happens between the two.
