@@ -282,6 +282,7 @@ func (a *adoption) goOnAlone() error {
 	if err := a.takeUpTalk(); err != nil {
 		return err
 	}
+	a.t.SettleClaims()
 	return a.stay()
 }
 
@@ -292,6 +293,7 @@ func (a *adoption) goOnTalking() error {
 		return err
 	}
 	resumed := a.call.Resume()
+	a.t.SettleClaims()
 	if !resumed {
 		a.settle()
 	}
@@ -317,7 +319,7 @@ func (a *adoption) takeUpTalk() error {
 // settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.
 func (a *adoption) settle() {
 	for _, leg := range a.legs {
-		if !a.inBridge[leg] && !leg.Gone {
+		if _, apart := leg.InForce(calls.Apart); !leg.Bridged() && !apart && !leg.Gone {
 			if a.partners[leg] != "" { // those who talk must not end with it
 				_ = a.insist(a.t, func() error {
 					return a.pbx.SetVariables(leg.ID, map[string]string{calls.VarPartner: ""})

@@ -117,6 +117,7 @@ func (d *dialling) lastCause() int {
 // request empties the rest, and says that the caller is on its way, so that a restart does not take it for a new one.
 func (d *dialling) leave(leg *calls.Leg, vars map[string]string) {
 	_ = d.t.Part(leg)
+	d.t.Unclaim(leg)
 	d.popHandlers(d.pushed - 1)
 	for _, name := range []string{calls.VarCall, calls.VarRole, calls.VarState, calls.VarPartner, calls.VarDialled} {
 		vars[name] = ""

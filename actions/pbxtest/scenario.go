@@ -53,6 +53,7 @@ type scenario struct {
 	down     time.Duration
 	downs    sync.WaitGroup
 	programs programs
+	extra    []calls.Module // beside those of package actions
 
 	mu       sync.Mutex // guards what follows: a kill comes from within a command
 	process             // the one that lives, or that was killed
@@ -83,7 +84,7 @@ func RunScenario(t *testing.T, path string, update bool, checks ...func(calls.No
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, log := play(t, file, checks...)
+	got, log := play(t, file, nil, checks...)
 	if !slices.ContainsFunc(file.Files, func(f txtar.File) bool { return f.Name == "want" }) {
 		file.Files = append(file.Files, txtar.File{Name: "want"})
 	}
@@ -115,15 +116,23 @@ func RunScenario(t *testing.T, path string, update bool, checks ...func(calls.No
 // looked at; checks say what is wrong with a notice.
 func Play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error) (transcript string) {
 	t.Helper()
-	transcript, _ = play(t, file, checks...)
+	transcript, _ = play(t, file, nil, checks...)
+	return transcript
+}
+
+// Rehearse is Play with modules that package actions does not have.
+func Rehearse(t *testing.T, file *txtar.Archive, extra ...calls.Module) (transcript string) {
+	t.Helper()
+	transcript, _ = play(t, file, extra)
 	return transcript
 }
 
 // play is Play, and gives the log, too.
-func play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error) (transcript, log string) {
+func play(t *testing.T, file *txtar.Archive, extra []calls.Module, checks ...func(calls.Notice) error) (transcript, log string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
+		s.extra = extra
 		if err := s.play(); err != nil {
 			t.Fatal(err)
 		}
@@ -243,9 +252,13 @@ func (s *scenario) know(channel *calls.Channel) {
 func (s *scenario) start() process {
 	log := slog.New(newLogHandler(s.tr))
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
+	modules := set.Modules()
+	for _, m := range s.extra {
+		modules[m.Name] = m
+	}
 	calls := calls.New(calls.Config{
-		Line: s.pbx, Publisher: s.tr, Modules: set.Modules(), Log: log, Effective: s.effective, Absorb: s.absorb,
-		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save,
+		Line: s.pbx, Publisher: s.tr, Modules: modules, Log: log, Effective: s.effective, Absorb: s.absorb,
+		Enter: set.Enter, Adopt: set.Adopt, Failed: set.Failed, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save, Bring: set.Bring,
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

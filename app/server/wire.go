@@ -156,7 +156,7 @@ func (s *process) connect() (*telephony, error) {
 	in.calls = calls.New(calls.Config{
 		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
-		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save, Changed: s.live.Changed, Over: s.live.Over,
+		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save, Bring: set.Bring, Changed: s.live.Changed, Over: s.live.Over,
 	})
 	in.janitor = set.NewJanitor(in.calls.Has)
 	return &telephony{client: client, calls: in.calls, channel: in.vars, janitor: in.janitor, anew: anew}, nil

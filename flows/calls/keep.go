@@ -48,9 +48,11 @@ type Kept struct {
 	changes int             // how often it was
 	knows   []*Leg          // legs that have been told by then
 	task    *Task
+	channel string // of Leg, when it was begun or taken up
 	begun   bool
+	ending  bool
 	over    bool
-	err     error // for which it has not begun
+	err     error // for which it has not begun, or not ended well
 }
 
 // Shower is what may be the Data of something that is shown from outside (View). What Show returns must be comparable.
@@ -89,13 +91,17 @@ func (t *Task) KeepOn() error {
 
 // keep begins the task of a thing that lasts.
 func (c *Call) keep(k *Kept, leg *Leg, flow *Flow) {
+	if k.Leg != nil {
+		k.channel = k.Leg.ID
+	}
 	k.task = c.spawn("keep "+k.Module, leg, flow, func(t *Task) error {
 		err := t.guard(func() error { return k.run(t) })()
 		if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
 			return err
 		}
+		c.drop(k) // before what it has claimed is undone: a restart in between undoes that, too
+		err = errors.Join(err, t.giveBackAll(k.Name))
 		k.over, k.err = true, err
-		c.drop(k)
 		t.noteOn(k.legs(c))
 		return err
 	})
@@ -125,6 +131,22 @@ func (k *Kept) run(t *Task) error {
 func (k *Kept) Began() {
 	k.begun = true
 	k.task.noteBeside(without(k.legs(k.task.Call), k.knows))
+}
+
+// End lets something that lasts end, and returns when it is over. An error is what its Keep has returned, what it has claimed and
+// could not be undone, or the call's end.
+func (t *Task) End(k *Kept) error {
+	k.ending = true
+	if err := t.Until(0, func() bool { return k.over }); err != nil {
+		return err
+	}
+	return k.err
+}
+
+// Ending says that its Keep is to return: Task.End was called, or the channel of the leg that it is about is not the leg's any
+// more.
+func (k *Kept) Ending() bool {
+	return k.ending || k.Leg != nil && (k.Leg.Gone || k.Leg.ID != k.channel)
 }
 
 // Starting says that nobody knows yet whether it has begun.

@@ -41,6 +41,9 @@ type Config struct {
 	// Save writes what a leg's State is now on its channel, before it returns; the call goes on meanwhile (Task.Do). nil: that
 	// is kept nowhere.
 	Save func(t *Task, leg *Leg) error
+	// Bring lets a facet of a leg be as it is claimed now (Task.Take), with a value, or as it is by itself, and is Save before
+	// that. It returns when it is so; the call goes on meanwhile. nil: nobody claims any.
+	Bring func(t *Task, leg *Leg, facet Facet, value string, claimed bool) error
 	// Failed tells the presser that its action has failed, if no child takes that up. It must not await. May be nil.
 	Failed func(*Task)
 	// Changed is told how a call stands, when that is otherwise than it was told last, and Over when it has ended; not of

@@ -56,6 +56,7 @@ type State struct {
 	Goes     bool            `json:"g,omitempty"`
 	Kept     []savedKept     `json:"k,omitempty"` // what lasts
 	Notes    map[string]Note `json:"n,omitempty"`
+	Claims   []claim         `json:"h,omitempty"`
 }
 
 // Note is a checkpoint: Data is its writer's own, Flow the flow that the writer runs a node of, if any.
@@ -102,7 +103,7 @@ func (c *Call) FirstState(channel, dialstring, linkedID string) (string, error) 
 func (c *Call) state(leg *Leg, owner *[3]string) (string, error) {
 	s := State{
 		Version: stateVersion, Channel: leg.ID, Owner: owner,
-		Context: leg.Context, Dialled: leg.Dialled, Goes: leg.Goes, Answered: unixMilli(leg.Answered), Notes: leg.notes,
+		Context: leg.Context, Dialled: leg.Dialled, Goes: leg.Goes, Answered: unixMilli(leg.Answered), Notes: leg.notes, Claims: leg.claims,
 	}
 	if leg.LinkedID != leg.ID {
 		s.LinkedID = leg.LinkedID
@@ -131,6 +132,10 @@ func (s State) Leg(ch Channel, role string) *Leg {
 	leg.Dialled, leg.LinkedID, leg.Goes, leg.Answered, leg.notes, leg.kept = s.Dialled, s.LinkedID, s.Goes, fromUnixMilli(s.Answered), s.Notes, s.Kept
 	if leg.LinkedID == "" {
 		leg.LinkedID = leg.ID
+	}
+	for _, c := range s.Claims {
+		c.found = true
+		leg.claims = append(leg.claims, c)
 	}
 	return leg
 }

@@ -1,0 +1,162 @@
+package calls
+
+import (
+	"errors"
+	"slices"
+)
+
+// Facet is something about a leg that tasks may want to be otherwise than it is by itself, several of them at a time.
+type Facet string
+
+// The facets of a leg. One that has a value, as a level would, is in force with that of who has claimed it last.
+const (
+	// Music: it hears that and nobody else. The value is the class, "" for its channel's own.
+	Music Facet = "music"
+	// Muted: nobody hears it.
+	Muted Facet = "muted"
+	// Apart: it is out of the call's bridge.
+	Apart Facet = "apart"
+)
+
+// claim is what somebody wants of a leg. It is noted in the leg's state, so that a restart knows what may be in force there.
+type claim struct {
+	Facet Facet  `json:"f"`
+	By    string `json:"b,omitempty"` // "": nobody any more, and Asterisk may not have undone it yet
+	Value string `json:"v,omitempty"`
+
+	found bool // by a process before this one, and nobody has taken it up
+}
+
+// Take claims a facet of a leg with a value, and returns when that is in force; it is noted on the leg before. Who claims it last
+// has its way, and when that one gives it back what was claimed before is in force again: nothing ends for who still claims it.
+// by names the claim, and is the same after a restart: with Kept.Name it ends when that does. An error says that nothing was
+// claimed, or is the call's end.
+func (t *Task) Take(leg *Leg, facet Facet, by, value string) error {
+	if !leg.claim(facet, by, value) {
+		return t.save(leg)
+	}
+	err := t.bring(leg, facet)
+	if err != nil && t.ending == nil {
+		_ = t.GiveBack(leg, facet, by) // which is logged, and what counts is why it failed
+	}
+	return err
+}
+
+// GiveBack ends a claim, if there is one, and returns when what it has changed is undone. When the call is over nothing is asked:
+// the leg's channel ends, or Unclaim is for it. An error says that Asterisk did not undo it, though asked more than once.
+func (t *Task) GiveBack(leg *Leg, facet Facet, by string) error {
+	if !leg.giveUp(facet, by) || leg.Gone || t.ending != nil {
+		return nil
+	}
+	return t.bring(leg, facet)
+}
+
+// giveBackAll ends the claims of a name on all legs, the last first.
+func (t *Task) giveBackAll(by string) (err error) {
+	for _, leg := range slices.Clone(t.Call.Legs) {
+		for _, c := range slices.Backward(slices.Clone(leg.claims)) {
+			if c.By == by {
+				err = errors.Join(err, t.GiveBack(leg, c.Facet, by))
+			}
+		}
+	}
+	return err
+}
+
+// SettleClaims undoes what a process before this one has claimed of the call's legs, but for what was taken up by Take.
+func (t *Task) SettleClaims() {
+	for _, leg := range slices.Clone(t.Call.Legs) {
+		for _, facet := range leg.giveUpAll(func(c claim) bool { return c.found }) {
+			_ = t.bring(leg, facet) // logged
+		}
+	}
+}
+
+// Unclaim undoes what is claimed of a leg that leaves the call, and its bridge, and lives on.
+func (t *Task) Unclaim(leg *Leg) {
+	for _, facet := range leg.giveUpAll(func(claim) bool { return true }) {
+		if facet != Apart {
+			_ = t.bring(leg, facet) // logged
+		}
+	}
+}
+
+// bring lets a facet be as it is claimed now.
+func (t *Task) bring(leg *Leg, facet Facet) error {
+	value, claimed := leg.InForce(facet)
+	bring := t.Call.calls.cfg.Bring
+	if bring == nil {
+		return nil
+	}
+	err := bring(t, leg, facet, value, claimed)
+	if err == nil && !claimed {
+		leg.forget(facet, "")
+	}
+	return err
+}
+
+// InForce is the value of a facet for who has claimed it last, and whether somebody claims it.
+func (l *Leg) InForce(facet Facet) (value string, claimed bool) {
+	if i := l.last(facet); i >= 0 {
+		return l.claims[i].Value, true
+	}
+	return "", false
+}
+
+func (l *Leg) last(facet Facet) int {
+	for i, c := range slices.Backward(l.claims) {
+		if c.Facet == facet && c.By != "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// claim notes a claim, and says whether it is to be asked for: another value is in force by it, or it was found and nobody knows
+// what is. It comes last, unless it was there with that value.
+func (l *Leg) claim(facet Facet, by, value string) (asks bool) {
+	was, claimed := l.InForce(facet)
+	if i := l.claimed(facet, by); i >= 0 && l.claims[i].Value == value {
+		found := l.claims[i].found
+		l.claims[i].found = false
+		return found && i == l.last(facet)
+	}
+	l.forget(facet, by)
+	l.claims = append(l.claims, claim{Facet: facet, By: by, Value: value})
+	return !claimed || was != value
+}
+
+// giveUp ends a claim, and says whether another value is in force by that, or none any more. Where nobody claims the facet any
+// more that is noted until it is undone.
+func (l *Leg) giveUp(facet Facet, by string) (asks bool) {
+	was, claimed := l.InForce(facet)
+	if by == "" || l.claimed(facet, by) < 0 {
+		return false
+	}
+	l.forget(facet, by)
+	now, still := l.InForce(facet)
+	if !still {
+		l.claims = append(l.claims, claim{Facet: facet})
+	}
+	return claimed != still || was != now
+}
+
+// giveUpAll is giveUp for some, and names the facets that are to be asked for: those too that were given up before and are not
+// known to be undone.
+func (l *Leg) giveUpAll(which func(claim) bool) (ask []Facet) {
+	for _, c := range slices.Clone(l.claims) {
+		if changes := which(c) && l.giveUp(c.Facet, c.By); (changes || c.By == "") && !slices.Contains(ask, c.Facet) {
+			ask = append(ask, c.Facet)
+		}
+	}
+	return ask
+}
+
+func (l *Leg) claimed(facet Facet, by string) int {
+	return slices.IndexFunc(l.claims, func(c claim) bool { return c.Facet == facet && c.By == by })
+}
+
+// forget takes a claim off, and what is not known to be undone where it is claimed again or is undone.
+func (l *Leg) forget(facet Facet, by string) {
+	l.claims = slices.DeleteFunc(l.claims, func(c claim) bool { return c.Facet == facet && (c.By == by || c.By == "") })
+}
