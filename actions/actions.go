@@ -33,6 +33,7 @@ func (s *Set) Modules() calls.Modules {
 	modules := calls.Modules{}
 	for _, m := range []calls.Module{
 		s.hangup(),
+		s.mute(),
 		s.none(),
 		s.recordCall(),
 		s.transfer(),

@@ -189,6 +189,8 @@ func TestChannelActions(t *testing.T) {
 			`{"module":"transfer","data":{"target":"1234","transfer_type":"blind","moh":"m","takeback_dtmf":"*1","timeout":5}}`, `"data":"transfer initiated"`, 202},
 		{"hangup", `{"action":"hangup"}`, `{"module":"hangup","data":{}}`, `"data":"hangup initiated"`, 202},
 		{"start_record", `{"action":"start_record"}`, `{"module":"record_call","data":{"action":"start"}}`, `"data":"recording started"`, 202},
+		{"mute", `{"action":"mute"}`, `{"module":"mute","data":{"action":"mute"}}`, `"data":"mute initiated"`, 202},
+		{"unmute", `{"action":"unmute"}`, `{"module":"mute","data":{"action":"unmute"}}`, `"data":"unmute initiated"`, 202},
 		{"stop_record", `{"action":"stop_record"}`, `{"module":"record_call","data":{"action":"stop"}}`, `"data":"recording stopped"`, 202},
 		{"no target", `{"action":"transfer"}`, "", `"data":{"target":{"required":{"message":"No target destination specified"}}}`, 400},
 		{"a wrong type", `{"action":"transfer","target":"1","transfer-type":"warm"}`, "", `"data.transfer_type":{"enum"`, 400},
