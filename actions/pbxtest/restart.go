@@ -13,18 +13,20 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"metaflows/actions"
+	"metaflows/flows/calls"
 )
 
 // Restarts plays a scenario again and again, each time with the process killed before another of its commands and a new
 // one begun after down. The lines of the call say what must be so all the same. Nothing may be done twice: no phone rings
-// and no recording begins more often than without, and no subroutine runs twice on the caller's channel.
-func Restarts(t *testing.T, file *txtar.Archive, down time.Duration) {
+// and no recording begins more often than without, and no subroutine runs twice on the caller's channel. extra are
+// modules that package actions does not have.
+func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...calls.Module) {
 	t.Helper()
-	want := replay(t, file, 0, down)
+	want := replay(t, file, 0, down, extra)
 	for n := 1; n <= want.sent; n++ {
 		name := fmt.Sprintf("killed before request %d of %d", n, want.sent)
 		if !t.Run(name, func(t *testing.T) {
-			got := replay(t, file, n, down)
+			got := replay(t, file, n, down, extra)
 			for phone, times := range got.rung {
 				if times > want.rung[phone] {
 					t.Errorf("%s rang %d times, without a restart %d times", phone, times, want.rung[phone])
@@ -53,11 +55,11 @@ type replayed struct {
 	recordings int
 }
 
-func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration) (r replayed) {
+func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration, extra []calls.Module) (r replayed) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
-		s.killAt, s.down = killAt, down
+		s.killAt, s.down, s.extra = killAt, down, extra
 		if err := s.play(); err != nil {
 			s.finishEarly()
 			t.Errorf("%v\n%s", err, s.tr.text())
