@@ -19,17 +19,18 @@ type adoption struct {
 	inBridge map[*calls.Leg]bool
 	partners map[*calls.Leg]string // METAFLOWS_PARTNER
 	nameless []*calls.Leg          // without a state of their own: in the place of another leg
-	extra    []*calls.Leg          // that were there for others, or whose place another channel has: they end
+	extras   []calls.Found         // that were there for others, or whose place another channel has: they end
 	refused  error                 // what parseDial says of the caller's arguments
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.
 func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 	a := &adoption{dialling: &dialling{Set: s, t: t, call: t.Call}, inBridge: map[*calls.Leg]bool{}, partners: map[*calls.Leg]string{}}
+	found = a.withoutExtras(found)
 	if err := a.read(found); err != nil {
 		return a.notUnderstood(found, err)
 	}
-	a.call.TakeUp(a.legs)
+	a.call.TakeUp(a.legs)       // before the first question: what happens to them meanwhile is seen
 	if !a.answeredAt.IsZero() { // before that nothing is absorbed
 		a.giveKeys()
 	}
@@ -47,13 +48,43 @@ func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 	case a.caller != nil && a.caller.Answered.IsZero():
 		return a.goOnDialling()
 	case a.answeredAt.IsZero(): // callees without a caller
+		a.endExtras()
 		for _, leg := range a.call.Peers(nil) {
-			a.drop(a.t, leg.ID, "ending a callee without a caller")
+			a.Set.hangUp(a.t, leg, "ending a callee without a caller")
 		}
 		a.close(reasons[statusCancel])
 		return nil
 	}
 	return a.goOnTalking()
+}
+
+// withoutExtras are those of the channels that may be legs.
+func (a *adoption) withoutExtras(found []calls.Found) (legs []calls.Found) {
+	for _, f := range found {
+		if f.Vars[calls.VarRole] != roleExtra {
+			legs = append(legs, f)
+			continue
+		}
+		a.extras = append(a.extras, f)
+		a.answeredAt = cmp.Or(a.answeredAt, formerly(f).Answered)
+	}
+	return legs
+}
+
+// formerly is the leg that such a channel was, if it was one.
+func formerly(f calls.Found) *calls.Leg {
+	state, _, _ := calls.ParseState(f.State, f.ID)
+	return state.Leg(f.Channel, roleExtra)
+}
+
+// endExtras ends the others; a subroutine that one was there for goes on.
+func (a *adoption) endExtras() {
+	for _, f := range a.extras {
+		a.drop(a.t, f.ID, "ending a channel that was there for others")
+		if f.Bridge != "" && f.Bridge != a.call.Bridge {
+			a.deleteBridge(a.t, f.Bridge, "removing the bridge of a subroutine")
+		}
+	}
 }
 
 // read makes legs of the channels.
@@ -64,15 +95,6 @@ func (a *adoption) read(found []calls.Found) error {
 			continue
 		}
 		state, ok, err := calls.ParseState(f.State, f.ID)
-		if f.Vars[calls.VarRole] == roleExtra {
-			former := state.Leg(f.Channel, roleExtra)
-			a.extra, a.answeredAt = append(a.extra, former), cmp.Or(a.answeredAt, former.Answered)
-			a.drop(a.t, f.ID, "ending a channel that was there for others")
-			if f.Bridge != "" && f.Bridge != a.call.Bridge { // the subroutine goes on
-				a.quietly(func() error { return a.pbx.DeleteBridge(f.Bridge) }, "removing the bridge of a subroutine")
-			}
-			continue
-		}
 		if err != nil {
 			return err
 		}
@@ -122,8 +144,12 @@ func (a *adoption) identifyNameless() error {
 // succeed gives a leg without a state what is noted on the one whose place it has taken, where the process before this one has
 // not come to that: a flow does not go on with a phone that has transferred its call.
 func (a *adoption) succeed() error {
+	var left []*calls.Leg
+	for _, f := range a.extras {
+		left = append(left, formerly(f))
+	}
+	left = append(left, a.legs...)
 	for _, leg := range a.nameless {
-		left := slices.Concat(a.extra, a.legs)
 		i := slices.IndexFunc(left, func(former *calls.Leg) bool {
 			return a.inBridge[leg] && !a.inBridge[former] && leg.Succeed(former)
 		})
@@ -136,6 +162,7 @@ func (a *adoption) succeed() error {
 		}
 		a.call.Release(former)
 		a.legs = slices.DeleteFunc(a.legs, func(l *calls.Leg) bool { return l == former })
+		a.extras = slices.DeleteFunc(a.extras, func(f calls.Found) bool { return f.ID == former.ID })
 		if err := a.moveOut(a.t, leg, former.ID); err != nil {
 			return err
 		}
@@ -166,6 +193,7 @@ func (a *adoption) notUnderstood(found []calls.Found, err error) error {
 	if len(found) > 1 { // to add who is alone there ends a recording, and nobody knows whether there is one
 		a.giveKeys()
 	}
+	a.endExtras()
 	a.t.PublishAll("call.abandoned", func(n *calls.Notice) { n.Reason = "not_understood" })
 	if err := a.t.Until(0, func() bool { return len(a.call.Legs) == 0 }); err != nil {
 		return err
@@ -213,10 +241,11 @@ func (a *adoption) goOnDialling() error {
 			a.call.Joined(leg) // nothing is absorbed before the answer
 		}
 	}
+	a.endExtras()
 	callees := a.call.Peers(a.caller)
 	if slices.ContainsFunc(callees, (*calls.Leg).Up) {
 		// Before all else: the guard would cut a call that was answered meanwhile.
-		if err := a.insist(a.t, func() error { return a.pbx.SetVariables(a.caller.ID, a.restore()) }, "clearing the limit of the dialling"); err != nil {
+		if err := a.insist(a.t, func() error { return a.set(a.t, a.caller, a.restore()) }, "clearing the limit of the dialling"); err != nil {
 			return a.abandon(err)
 		}
 	}
@@ -233,7 +262,7 @@ func (a *adoption) goOnDialling() error {
 		return a.conclude(a.ringThem(callees, a.hush))
 	}
 	for _, leg := range callees { // nobody was dialled yet
-		a.drop(a.t, leg.ID, "ending a callee that was not dialled")
+		a.Set.hangUp(a.t, leg, "ending a callee that was not dialled")
 		a.call.Drop(leg)
 	}
 	if err := a.runCallerPredial(); err != nil {
@@ -263,7 +292,7 @@ func (a *adoption) missedAll() error {
 	a.answeredAt = time.Now()
 	a.caller.Answered, a.caller.Goes = a.answeredAt, a.args.goOn
 	a.t.PublishAll("call.answered", func(*calls.Notice) {})
-	if err := a.tellAnswer(a.partners[a.caller]); err != nil {
+	if err := a.tellAnswer(a.partners[a.caller], func() bool { return true }); err != nil {
 		return a.abandon(err)
 	}
 	return a.hangUp(a.answeredAt)
@@ -279,7 +308,8 @@ func (a *adoption) goOnAlone() error {
 		}
 		return a.lone()
 	}
-	if err := a.takeUpTalk(); err != nil {
+	a.call.Open()
+	if err := a.t.KeepOn(); err != nil {
 		return err
 	}
 	a.t.SettleClaims()
@@ -287,17 +317,20 @@ func (a *adoption) goOnAlone() error {
 }
 
 // goOnTalking goes on with a call that was answered: every leg starts unarmed, what lasts and what was under way are taken up.
+// What must be before anybody begins something else is asked for before the first answer is waited for.
 func (a *adoption) goOnTalking() error {
-	release := a.call.Hold()
-	if err := a.takeUpTalk(); err != nil {
+	a.call.Open()
+	theirs := a.theirs(a.call.Resume())
+	left, named := a.outside(theirs), a.namePartners(theirs)
+	if err := a.t.KeepOn(); err != nil {
 		return err
 	}
-	resumed := a.call.Resume()
 	a.t.SettleClaims()
-	if !resumed {
-		a.settle()
+	for _, wait := range named {
+		a.quietly(wait, "naming the partner")
 	}
-	release()
+	a.endOutside(append(left, a.outside(theirs)...)) // those too who could not be brought back
+	a.endExtras()
 	if callee := a.call.Peer(a.caller); a.caller != nil && callee != nil && !callee.Answered.IsZero() {
 		a.limitTo(callee)
 		a.tellLimit(callee, a.soundsOfLimit(), false)
@@ -310,30 +343,52 @@ func (a *adoption) giveKeys() {
 	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *calls.Leg) bool { return !a.inBridge[l] }))
 }
 
-// takeUpTalk lets codes work again, and goes on with what lasts. An error is only the call's end, or the process's.
-func (a *adoption) takeUpTalk() error {
-	a.call.Open()
-	return a.t.KeepOn()
+// theirs are the legs that flows which go on have business with: those that they are about, and who is being rung.
+func (a *adoption) theirs(about []*calls.Leg) []*calls.Leg {
+	if len(about) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(a.call.Peers(nil), func(l *calls.Leg) bool {
+		return !l.Answered.IsZero() && !slices.Contains(about, l)
+	})
 }
 
-// settle puts in order what no action takes up: who was about to join or to leave goes, who talks ends with the other.
-func (a *adoption) settle() {
+// outside takes from the call who was about to join or to leave, and is no flow's. Who is apart by a claim is not among them.
+func (a *adoption) outside(theirs []*calls.Leg) (left []*calls.Leg) {
 	for _, leg := range a.legs {
-		if _, apart := leg.InForce(calls.Apart); !leg.Bridged() && !apart && !leg.Gone {
-			if a.partners[leg] != "" { // those who talk must not end with it
-				_ = a.insist(a.t, func() error {
-					return a.pbx.SetVariables(leg.ID, map[string]string{calls.VarPartner: ""})
-				}, "untying a leg that takes part in nothing")
-			}
-			a.drop(a.t, leg.ID, "ending a leg that takes part in nothing")
+		_, apart := leg.InForce(calls.Apart)
+		in := a.inBridge[leg] || leg.Bridged() || apart
+		if !in && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
+			left = append(left, leg)
 			a.call.Release(leg)
 		}
 	}
+	return left
+}
+
+// endOutside ends those. Who talks must not end with them.
+func (a *adoption) endOutside(left []*calls.Leg) {
+	for _, leg := range left {
+		if a.partners[leg] != "" {
+			_ = a.insist(a.t, func() error {
+				return a.set(a.t, leg, map[string]string{calls.VarPartner: ""})
+			}, "untying a leg that takes part in nothing")
+		}
+		a.Set.hangUp(a.t, leg, "ending a leg that takes part in nothing")
+	}
+}
+
+// namePartners lets who talks end with the other, but for those of flows, which see to that.
+func (a *adoption) namePartners(theirs []*calls.Leg) (named []func() error) {
 	for _, leg := range a.call.Peers(nil) {
+		if slices.Contains(theirs, leg) {
+			continue
+		}
 		partner := ""
 		if peer := a.call.Peer(leg); peer != nil && !peer.Goes {
 			partner = peer.Name
 		}
-		a.quietly(func() error { return a.Set.tell(a.t, leg, map[string]string{calls.VarPartner: partner}) }, "naming the partner")
+		named = append(named, a.t.Beside(leg.Lane(), a.Set.telling(a.t, leg, map[string]string{calls.VarPartner: partner})))
 	}
+	return named
 }

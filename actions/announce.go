@@ -26,7 +26,7 @@ func (d *dialling) introduce(callee *calls.Leg) error {
 	if d.args.answer > 0 { // the guards of the dialling would cut a long one
 		for _, leg := range []*calls.Leg{d.caller, callee} {
 			d.quietly(func() error {
-				return d.pbx.SetVariables(leg.ID, map[string]string{"TIMEOUT(absolute)": d.guard(longestSound)})
+				return d.set(d.t, leg, map[string]string{"TIMEOUT(absolute)": d.guard(longestSound)})
 			}, "making room for an announcement")
 		}
 	}

@@ -179,8 +179,8 @@ func (d *dialling) warn() {
 // if we die meanwhile (actions/README.md, Dialling).
 func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	callee, err := d.callee(d.args.targets[0])
-	if callee == nil {
-		return nil, statusUnavailable, err
+	if callee == nil || d.caller.Gone {
+		return nil, d.unreached(), err
 	}
 	connect := d.connectCaller
 	if d.args.callerID != nil || !callee.Phone() { // else its subroutine would see the caller
@@ -188,9 +188,17 @@ func (d *dialling) ringOne() (*calls.Leg, string, error) {
 	}
 	ready, err := d.runCalleePredials(connect, callee)
 	if err != nil || len(ready) == 0 {
-		return nil, statusUnavailable, err
+		return nil, d.unreached(), err
 	}
 	return d.ringIn(callee)
+}
+
+// unreached is the DIALSTATUS of a callee that was not dialled.
+func (d *dialling) unreached() string {
+	if d.caller.Gone {
+		return statusCancel
+	}
+	return statusUnavailable
 }
 
 // ringIn dials the callee, unless that was done, and brings it together with the caller.
@@ -222,7 +230,7 @@ func (d *dialling) ringIn(callee *calls.Leg) (*calls.Leg, string, error) {
 
 // ringInside puts the callee into the caller's bridge, dials it there, unless that was done, and waits for what comes of it.
 func (d *dialling) ringInside(callee *calls.Leg) error {
-	if err := d.bridge(d.caller, callee); err != nil {
+	if err := d.bridge(d.caller, callee); err != nil || d.caller.Gone {
 		return err
 	}
 	if err := d.dialOne(callee); err != nil {
@@ -240,16 +248,7 @@ func (d *dialling) dialOne(callee *calls.Leg) error {
 	if d.made = d.args.elsewhere; !d.made {
 		vars[calls.VarPartner] = callee.Name
 	}
-	if err := d.tell(vars); err != nil {
-		return err
-	}
-	if err := d.present(callee); err != nil && !gone(err) {
-		return err
-	}
-	if err := d.Set.ring(callee, d.caller, d.rings()); err != nil && !gone(err) {
-		return err
-	}
-	return nil
+	return d.t.Do(d.caller.Lane(), d.telling(vars), calls.Then(callee.Lane(), d.calling(callee)))
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
@@ -257,26 +256,42 @@ func (d *dialling) awaitCause(leg *calls.Leg) {
 	_ = d.t.Until(time.Second, func() bool { return leg.Cause != 0 })
 }
 
-func (d *dialling) bridge(legs ...*calls.Leg) error { return d.bridgeLegs(d.call, legs...) }
+func (d *dialling) bridge(legs ...*calls.Leg) error { return d.bridgeLegs(d.t, legs...) }
 
-// answered tells both channels what the dialplan and a restart must know, and lets codes work.
+// answered tells both channels what the dialplan and a restart must know, and lets codes work. They do from the first moment,
+// however long Asterisk takes, so that the two may be parted before it has been told of them.
 func (d *dialling) answered(callee *calls.Leg) error {
 	now := time.Now()
 	d.t.Announce(d.caller, callee) // before the answer can be seen there
 	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
 	d.caller.Goes = d.args.goOn
 	d.call.Open()
+	told := func() {
+		d.t.PublishAll("call.answered", func(n *calls.Notice) { n.Time, n.Duration = now, now.Sub(d.began).Milliseconds() })
+	}
+	d.t.First(told) // before anything that a code does
 	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing
 	// (ari/ASTERISK.md, Create and dial).
-	err := d.insist(d.t, func() error { return d.pbx.Answer(d.caller.ID) }, "answering the caller")
-	d.t.PublishAll("call.answered", func(n *calls.Notice) { n.Duration = now.Sub(d.began).Milliseconds() })
+	err := d.insist(d.t, func() error { return ask(d.t, d.caller, d.pbx.Answer) }, "answering the caller")
+	d.t.First(nil)
+	told()
 	if err != nil {
 		return err
 	}
 	sounds := d.soundsOfLimit()
 	d.limitTo(callee)
+	if err := d.insist(d.t, func() error { return d.save(d.t, callee, d.calleeAnswered(callee, sounds)) }, "telling the callee's channel of the answer"); err != nil {
+		return err
+	}
+	d.tellLimit(callee, sounds, true)
+	d.sendDigits(callee)
+	return d.tellAnswer(callee.Name, func() bool { return d.together(callee) })
+}
+
+// calleeAnswered is what a callee's channel is told of its answer.
+func (d *dialling) calleeAnswered(callee *calls.Leg, sounds limitSounds) map[string]string {
 	vars := map[string]string{}
-	if !d.args.goOn {
+	if !d.args.goOn && d.together(callee) {
 		vars[calls.VarPartner] = d.caller.Name
 	}
 	if d.args.elsewhere || d.args.calledSound+d.args.callingSound != "" {
@@ -288,23 +303,28 @@ func (d *dialling) answered(callee *calls.Leg) error {
 		}
 		vars["TIMEOUT(absolute)"] = seconds(lasts)
 	}
-	if err := d.insist(d.t, func() error { return d.Set.tell(d.t, callee, vars) }, "telling the callee's channel of the answer"); err != nil {
-		return err
-	}
-	d.tellLimit(callee, sounds, true)
-	d.sendDigits(callee)
-	return d.tellAnswer(callee.Name)
+	return vars
 }
 
-// tellAnswer tells the caller's channel that a callee has answered.
-func (d *dialling) tellAnswer(callee string) error {
+// tellAnswer tells the caller's channel that a callee has answered, with which it ends if the two are together then.
+func (d *dialling) tellAnswer(callee string, together func() bool) error {
 	vars := d.restore()
 	d.own = nil
-	vars[calls.VarPartner] = callee
 	vars["DIALSTATUS"] = statusAnswer
 	vars["DIALEDPEERNAME"] = callee
 	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(d.answeredAt.Unix(), 10)
-	return d.insist(d.t, func() error { return d.tell(vars) }, "telling the caller's channel of the answer")
+	return d.insist(d.t, func() error {
+		if delete(vars, calls.VarPartner); together() {
+			vars[calls.VarPartner] = callee
+		}
+		return d.tell(vars)
+	}, "telling the caller's channel of the answer")
+}
+
+// together says that the callee talks to the caller. If not, an action is parting them, or has: with whom they end then is
+// said by that.
+func (d *dialling) together(callee *calls.Leg) bool {
+	return d.call.Peer(d.caller) == callee && callee.Bridged() && d.caller.Bridged()
 }
 
 func firstOf(words ...string) string {

@@ -3,8 +3,6 @@ package actions
 import (
 	"errors"
 	"strings"
-
-	"metaflows/flows/calls"
 )
 
 // callerID is a name and a number that somebody is shown.
@@ -33,14 +31,15 @@ func parseCallerID(s string) (*callerID, error) {
 	return &id, nil
 }
 
-// present lets a callee's channel show what f(x) says, before it is dialled. That is private to the channel: what the dial
-// copies from the caller does not replace it, but what two channels tell each other when they come into a bridge does.
-func (d *dialling) present(callee *calls.Leg) error {
+// shownVars let a callee's channel show what f(x) says, before it is dialled; nil without that. It is private to the channel:
+// what the dial copies from the caller does not replace it, but what two channels tell each other when they come into a bridge
+// does.
+func (d *dialling) shownVars() map[string]string {
 	id := d.args.callerID
 	if id == nil {
 		return nil
 	}
-	return d.pbx.SetVariables(callee.ID, map[string]string{
+	return map[string]string{
 		"CONNECTEDLINE(priv-name,i)": id.name, "CONNECTEDLINE(priv-num,i)": id.number, "CONNECTEDLINE(priv-num-pres,i)": "allowed_passed_screen",
-	})
+	}
 }

@@ -34,9 +34,7 @@ func (d *dialling) giveBack(status string) error {
 		cause = calls.CauseAnsweredElsewhere
 	}
 	learned := d.hangupCause()
-	for _, leg := range d.call.Peers(d.caller) {
-		d.dropWith(d.t, leg.ID, cause, "ending a callee that was not reached")
-	}
+	d.each(d.caller, func(leg *calls.Leg) { d.hangUpWith(d.t, leg, cause, "ending a callee that was not reached") })
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
@@ -57,22 +55,22 @@ func (d *dialling) giveBack(status string) error {
 // hangUp ends an answered call: who is left is hung up, a caller with option g goes on in the dialplan.
 func (d *dialling) hangUp(ended time.Time) error {
 	d.t.EndOthers()
+	left := d.call.Left()
 	d.untie()
-	for _, leg := range d.call.Peers(nil) {
-		if leg.Goes {
+	d.each(nil, func(leg *calls.Leg) {
+		switch {
+		case leg.Goes:
 			d.leave(leg, map[string]string{
 				"DIALSTATUS":            statusAnswer,
 				"DIALEDTIME":            strconv.Itoa(int(ended.Sub(d.began).Seconds())),
 				"ANSWEREDTIME":          strconv.Itoa(int(ended.Sub(leg.Answered).Seconds())),
-				"METAFLOWS_HANGUPCAUSE": strconv.Itoa(d.lastCause()),
+				"METAFLOWS_HANGUPCAUSE": strconv.Itoa(d.causeOf(left)),
 			})
-			continue
+		case leg.Ending && d.t.Until(time.Second, func() bool { return leg.Gone }) == nil:
+		default:
+			d.Set.hangUp(d.t, leg, "hanging up who is left")
 		}
-		if leg.Ending && d.t.Until(time.Second, func() bool { return leg.Gone }) == nil {
-			continue
-		}
-		d.drop(d.t, leg.ID, "hanging up who is left")
-	}
+	})
 	if d.call.Overdue() {
 		d.close("time_limit")
 	} else {
@@ -81,15 +79,30 @@ func (d *dialling) hangUp(ended time.Time) error {
 	return nil
 }
 
+// each does something once with every leg that is on the call, but one; and again where another channel takes the leg's place
+// meanwhile.
+func (d *dialling) each(but *calls.Leg, do func(*calls.Leg)) {
+	done := map[string]bool{}
+	for {
+		n := slices.IndexFunc(d.call.Legs, func(l *calls.Leg) bool { return l != but && !done[l.ID] })
+		if n < 0 {
+			return
+		}
+		leg := d.call.Legs[n]
+		done[leg.ID] = true
+		do(leg)
+	}
+}
+
 // untie sees to it that who has left the application and lives, since somebody has redirected it, does not end with those
 // who are left here: their hangup handlers would end it.
 func (d *dialling) untie() {
 	if !d.takenAway && !slices.ContainsFunc(d.call.Left(), d.lives) {
 		return
 	}
-	for _, leg := range d.call.Peers(nil) {
-		d.quietly(func() error { return d.pbx.SetVariables(leg.ID, map[string]string{calls.VarPartner: ""}) }, "untying who is left")
-	}
+	d.each(nil, func(leg *calls.Leg) {
+		d.quietly(func() error { return d.set(d.t, leg, map[string]string{calls.VarPartner: ""}) }, "untying who is left")
+	})
 }
 
 // lives says whether a leg that has left the application has a channel still.
@@ -97,13 +110,13 @@ func (d *dialling) lives(leg *calls.Leg) bool {
 	if leg.Cause != 0 || leg.Ending {
 		return false
 	}
-	_, err := d.pbx.Variables(leg.ID, calls.VarPartner)
+	_, err := d.variables(d.t, leg, calls.VarPartner)
 	return err == nil || errors.Is(err, calls.ErrConflict)
 }
 
-// lastCause is the Q.850 cause of the leg that hung up.
-func (d *dialling) lastCause() int {
-	if left := d.call.Left(); len(left) > 0 {
+// causeOf is the Q.850 cause of the leg that has left last.
+func (d *dialling) causeOf(left []*calls.Leg) int {
+	if len(left) > 0 {
 		leg := left[len(left)-1]
 		if d.awaitCause(leg); leg.Cause != 0 {
 			return leg.Cause
@@ -124,12 +137,12 @@ func (d *dialling) leave(leg *calls.Leg, vars map[string]string) {
 	}
 	maps.Copy(vars, d.unsetPredial())
 	vars[calls.VarReturning] = calls.Returning
-	err := d.insist(d.t, func() error { return d.pbx.SetVariables(leg.ID, vars) }, "preparing the caller for the dialplan")
+	err := d.insist(d.t, func() error { return d.set(d.t, leg, vars) }, "preparing the caller for the dialplan")
 	if err == nil {
-		err = d.insist(d.t, func() error { return d.pbx.Continue(leg.ID) }, "giving the caller back to the dialplan")
+		err = d.insist(d.t, func() error { return ask(d.t, leg, d.pbx.Continue) }, "giving the caller back to the dialplan")
 	}
 	if err != nil {
-		d.drop(d.t, leg.ID, "hanging up a caller that cannot go on")
+		d.Set.hangUp(d.t, leg, "hanging up a caller that cannot go on")
 	}
 }
 
@@ -164,14 +177,14 @@ func (d *dialling) kept() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	vars, err := d.pbx.Variables(d.caller.ID, calls.VarState)
+	vars, err := d.variables(d.t, d.caller, calls.VarState)
 	return vars[calls.VarState] == state, err
 }
 
 // close removes the bridge and tells that the call is over.
 func (d *dialling) close(reason string) {
 	d.t.Quiet()
-	d.quietly(func() error { return d.pbx.DeleteBridge(d.call.Bridge) }, "removing the bridge")
+	d.deleteBridge(d.t, d.call.Bridge, "removing the bridge")
 	var talked time.Duration
 	if !d.answeredAt.IsZero() {
 		talked = time.Since(d.answeredAt)
@@ -206,7 +219,7 @@ func (d *dialling) keep() error {
 
 // lone answers and keeps a channel that is prepared.
 func (d *dialling) lone() error {
-	err := d.pbx.Answer(d.caller.ID)
+	err := ask(d.t, d.caller, d.pbx.Answer)
 	if err == nil {
 		err = d.bridge(d.caller)
 	}

@@ -16,11 +16,12 @@ import (
 func (d *dialling) ringApart(callee *calls.Leg) error {
 	if !callee.Called { // in no bridge the cause with which it ends at once would often be lost
 		aside := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
-		if err := d.pbx.CreateBridge(aside); err != nil {
+		if err := d.createBridge(d.t, aside); err != nil {
 			return err
 		}
-		defer d.quietly(func() error { return d.pbx.DeleteBridge(aside) }, "removing the bridge of a callee that is alone")
-		if err := d.pbx.AddToBridge(aside, callee.ID, false); err != nil && !gone(err) {
+		defer d.deleteBridge(d.t, aside, "removing the bridge of a callee that is alone")
+		err := ask(d.t, callee, func(channel string) error { return d.pbx.AddToBridge(aside, channel, false) })
+		if err != nil && !gone(err) {
 			return err
 		}
 	}
@@ -46,7 +47,7 @@ func (d *dialling) hearApart(callee *calls.Leg) error {
 		if err := d.ringCaller(callee, over); err != nil || d.verdict != "" || over() {
 			return err
 		}
-		if err := d.pbx.Progress(d.caller.ID); err != nil {
+		if err := ask(d.t, d.caller, d.pbx.Progress); err != nil {
 			return err
 		}
 	}
@@ -59,7 +60,7 @@ func (d *dialling) ringCaller(callee *calls.Leg, over func() bool) error {
 		return nil
 	}
 	defer d.hush()
-	if err := d.pbx.Ring(d.caller.ID); err != nil {
+	if err := ask(d.t, d.caller, d.pbx.Ring); err != nil {
 		return err
 	}
 	return d.await([]*calls.Leg{callee}, func() bool { return over() || callee.Early })
@@ -78,7 +79,7 @@ func (d *dialling) hearEarly(callee *calls.Leg, over func() bool) error {
 		if err := d.bridge(); err != nil {
 			return err
 		}
-		if err := d.pbx.AddToBridge(d.call.Bridge, third.ID, false); err != nil {
+		if err := d.addToBridge(d.t, d.call.Bridge, third.ID); err != nil {
 			return err
 		}
 		mixes = true

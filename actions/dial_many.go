@@ -23,6 +23,10 @@ func (d *dialling) ringAll() (*calls.Leg, string, error) {
 			stop()
 			return nil, "", err
 		}
+		if d.caller.Gone {
+			stop()
+			return nil, statusCancel, nil
+		}
 		if callee == nil {
 			continue
 		}
@@ -50,6 +54,9 @@ func (d *dialling) ringThem(rung []*calls.Leg, stop func()) (*calls.Leg, string,
 	stop = sync.OnceFunc(stop)
 	defer stop()
 	for _, callee := range rung {
+		if d.caller.Gone || slices.ContainsFunc(rung, (*calls.Leg).Up) { // meanwhile
+			break
+		}
 		if err := d.ringBeside(callee); err != nil {
 			return nil, "", err
 		}
@@ -107,11 +114,8 @@ func (d *dialling) ringBeside(callee *calls.Leg) error {
 	if callee.Called {
 		return nil
 	}
-	err := d.present(callee)
+	err := d.t.Do(callee.Lane(), d.calling(callee))
 	if err == nil {
-		err = d.Set.ring(callee, d.caller, d.rings())
-	}
-	if err == nil || gone(err) {
 		return nil
 	}
 	if d.t.Ending() != nil || errors.Is(err, calls.ErrDetached) {
@@ -119,8 +123,21 @@ func (d *dialling) ringBeside(callee *calls.Leg) error {
 	}
 	d.call.Log.Error("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err,
 		"do", "see what Asterisk's own log says at this time; the others ring")
-	d.quietly(func() error { return d.pbx.Hangup(callee.ID, causeNormal) }, "ending a callee that cannot be dialled")
+	d.quietly(func() error { return d.t.Do(callee.Lane(), d.hangingUp(callee)) }, "ending a callee that cannot be dialled")
 	return nil
+}
+
+// calling is the request that dials a callee. That it is gone is an outcome of the dial.
+func (d *dialling) calling(callee *calls.Leg) func() error {
+	channel, shown, ring := callee.ID, d.shownVars(), d.Set.ringing(callee, d.caller, d.rings())
+	return unlessGone(func() error {
+		if shown != nil {
+			if err := d.pbx.SetVariables(channel, shown); err != nil {
+				return err
+			}
+		}
+		return ring()
+	})
 }
 
 // awaitFirst waits until one of the callees answers, all have failed or the caller has gone; nil but for an answer. Who is
@@ -168,7 +185,9 @@ func (d *dialling) awaitFirst(rung []*calls.Leg) (first *calls.Leg, err error) {
 // dismiss cancels a callee that another one was faster than. An account that had nobody else on the call learns it.
 func (d *dialling) dismiss(callee *calls.Leg) {
 	if !callee.Gone {
-		d.quietly(func() error { return d.pbx.Hangup(callee.ID, d.args.others) }, "cancelling another callee")
+		d.quietly(func() error {
+			return ask(d.t, callee, func(channel string) error { return d.pbx.Hangup(channel, d.args.others) })
+		}, "cancelling another callee")
 	}
 	n := d.call.NoticeAbout(callee, "call.ended")
 	n.Reason = "answered_elsewhere"
@@ -181,23 +200,22 @@ func (d *dialling) dismiss(callee *calls.Leg) {
 
 // entertain lets the caller hear ringing or music while it waits; the result ends it.
 func (d *dialling) entertain() (stop func(), err error) {
-	id := d.caller.ID
 	if !d.args.music {
-		return d.hush, d.pbx.Ring(id)
+		return d.hush, ask(d.t, d.caller, d.pbx.Ring)
 	}
-	if err := d.pbx.Progress(id); err != nil {
+	if err := ask(d.t, d.caller, d.pbx.Progress); err != nil {
 		return nil, err
 	}
-	return d.hush, d.pbx.StartMOH(id, d.args.class)
+	return d.hush, ask(d.t, d.caller, func(channel string) error { return d.pbx.StartMOH(channel, d.args.class) })
 }
 
 // hush ends what the caller hears while it waits.
 func (d *dialling) hush() {
 	if d.args.music {
-		d.quietly(func() error { return d.pbx.StopMOH(d.caller.ID) }, "ending the music")
+		d.quietly(func() error { return ask(d.t, d.caller, d.pbx.StopMOH) }, "ending the music")
 		return
 	}
-	d.quietly(func() error { return d.pbx.StopRinging(d.caller.ID) }, "ending the ringing")
+	d.quietly(func() error { return ask(d.t, d.caller, d.pbx.StopRinging) }, "ending the ringing")
 }
 
 // worst is the DIALSTATUS when none of the callees was reached.

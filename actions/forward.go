@@ -146,24 +146,24 @@ func (d *dialling) forward(from *calls.Leg) (target string, variables map[string
 // caller, else the endpoint's own.
 func (d *dialling) forwardContext(from *calls.Leg) string {
 	context := ""
-	ask := func(made *calls.Channel) error {
-		own, err := d.pbx.Variables(made.ID, forwardTo)
+	look := func(channel *calls.Channel) error {
+		own, err := d.variablesOf(d.t, channel.ID, forwardTo)
 		context = own[forwardTo]
 		return err
 	}
-	_, err := d.sampleOf(d.t, from, firstOf(from.Dialled, from.Endpoint()), ask)
+	_, err := d.sampleOf(d.t, from, firstOf(from.Dialled, from.Endpoint()), look)
 	if err != nil && !errors.Is(err, errAnotherTechnology) && d.t.Ending() == nil {
 		d.call.Log.Warn("the endpoint of a callee that redirects cannot be asked for its FORWARD_CONTEXT", "dialstring", from.Dialled, "error", err)
 	}
 	if context == "" {
-		_ = ask(&d.caller.Channel)
+		_ = look(&d.caller.Channel)
 	}
 	return firstOf(context, from.Channel.Context)
 }
 
 // answers says whether a function of the dialplan is true; also where nobody tells.
 func (d *dialling) answers(function string) bool {
-	answer, err := d.pbx.Variables(d.caller.ID, function)
+	answer, err := d.variables(d.t, d.caller, function)
 	return err != nil || answer[function] == "1"
 }
 
@@ -171,7 +171,7 @@ func (d *dialling) answers(function string) bool {
 // callee and caller are in one bridge.
 func (d *dialling) divert(from *calls.Leg) {
 	d.quietly(func() error {
-		return d.pbx.SetVariables(d.caller.ID, map[string]string{
+		return d.set(d.t, d.caller, map[string]string{
 			"REDIRECTING(from-num,i)":  firstOf(from.CallerNum, resource(from.Dialled)),
 			"REDIRECTING(from-name,i)": from.CallerNam,
 			"REDIRECTING(count,i)":     strconv.Itoa(len(d.sent)),

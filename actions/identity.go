@@ -35,12 +35,15 @@ func (d *dialling) meet() error {
 	if !d.caller.Phone() {
 		names = append(names, forwardedBy)
 	}
-	own, err := d.pbx.Variables(d.caller.ID, names...)
-	brought := err == nil && (own[broughtBy] != "" || calls && own[invited] == "")
-	if brought {
-		d.caller.Owner, d.caller.Context = flows.Owner{}, ""
-	}
+	channel := d.caller.ID
+	d.caller.Owner, d.caller.Context, d.caller.Asked = flows.Owner{}, "", true // nobody's until that is known
 	d.call.Add(d.caller)
+	own, err := d.variables(d.t, d.caller, names...)
+	d.caller.Asked = false
+	brought := err == nil && (own[broughtBy] != "" || calls && own[invited] == "")
+	if !brought && d.caller.ID == channel {
+		d.call.Identify(d.caller, d.caller.Channel)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func (s *Set) sample(t *calls.Task, leg *calls.Leg) (made calls.Channel, err err
 		if made.Vars["METAFLOWS_ACCOUNT"] == "" || made.Vars["METAFLOWS_CONTEXT"] != "" {
 			return nil
 		}
-		own, err := s.pbx.Variables(made.ID, "TRANSFER_CONTEXT")
+		own, err := s.variablesOf(t, made.ID, "TRANSFER_CONTEXT")
 		made.Vars = maps.Clone(made.Vars)
 		made.Vars["METAFLOWS_CONTEXT"] = own["TRANSFER_CONTEXT"]
 		return err
@@ -119,34 +122,11 @@ func (s *Set) sampleOf(t *calls.Task, leg *calls.Leg, dialstring string, ask fun
 
 // borrow makes a channel that is never dialled and is no leg, and ends it when use has returned.
 func (s *Set) borrow(t *calls.Task, spec calls.ChannelSpec, use func(made *calls.Channel) error) (made calls.Channel, err error) {
-	id := spec.ID
 	spec.Args = []string{t.Call.ID}
-	if err := s.pbx.CreateChannel(spec); err != nil {
-		if errors.Is(err, calls.ErrUnavailable) { // it may be there all the same
-			s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that may have been made")
-		}
+	if made, err = s.create(t, spec); err != nil {
 		return made, err
 	}
-	entered := false
-	err = t.AwaitFor(enterWait, func(ev calls.Event) bool {
-		switch ev := ev.(type) {
-		case calls.Started:
-			if ev.Channel.ID == id {
-				entered, made = true, ev.Channel
-			}
-		case calls.Destroyed:
-			return ev.Channel == id
-		}
-		return entered
-	})
-	if entered {
-		err = use(&made)
-	}
-	if !errors.Is(err, calls.ErrDetached) {
-		s.quietly(func() error { return s.pbx.Hangup(id, 0) }, "ending a channel that is never dialled")
-	}
-	if err == nil && !entered {
-		err = calls.ErrGone
-	}
+	defer s.quietly(s.ending(t, spec.ID), "ending a channel that is never dialled")
+	err = use(&made)
 	return made, err
 }

@@ -32,7 +32,7 @@ func (d *dialling) soundsOfLimit() limitSounds {
 	}
 	vars := map[string]string{}
 	d.quietly(func() (err error) {
-		vars, err = d.pbx.Variables(d.caller.ID, varPlayToCaller, varPlayToCallee, varWarningFile, varTimeoutFile, varConnectFile)
+		vars, err = d.variables(d.t, d.caller, varPlayToCaller, varPlayToCallee, varWarningFile, varTimeoutFile, varConnectFile)
 		return err
 	}, "asking what is heard of a call's limit")
 	sound := func(name string) string {
@@ -101,7 +101,7 @@ func (d *dialling) tellLimit(callee *calls.Leg, s limitSounds, begins bool) {
 			return err
 		}
 		d.announceLimit(t, callee, s, s.timeout)
-		d.drop(t, callee.ID, "ending a call whose time is over")
+		d.Set.hangUp(t, callee, "ending a call whose time is over")
 		return nil
 	})
 }

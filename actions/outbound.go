@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -39,35 +40,11 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 			maps.Copy(spec.Variables, unrecorded)
 		}
 	}
-	var entered *calls.Started
-	over := t.Expect(func(ev calls.Event) bool {
-		switch ev := ev.(type) {
-		case calls.Started:
-			if ev.Channel.ID == id {
-				entered = &ev
-			}
-		case calls.Destroyed:
-			return ev.Channel == id
-		}
-		return entered != nil
-	})
-	lane := t.Call.Lane(id)
-	end := func() error { return t.Do(lane, func() error { return s.pbx.Hangup(id, 0) }) }
-	if err := t.Do(lane, func() error { return s.pbx.CreateChannel(spec) }); err != nil {
-		if errors.Is(err, calls.ErrUnavailable) || errors.Is(err, calls.ErrCallEnded) { // it may be there all the same, or come yet: then it is a stray
-			s.quietly(end, "ending a channel that may have been made")
-		}
+	made, err := s.create(t, spec)
+	if err != nil {
 		return nil, err
 	}
-	err = t.Until(enterWait, over)
-	if entered == nil {
-		s.quietly(end, "ending a channel that never entered")
-		if err == nil {
-			err = calls.ErrGone
-		}
-		return nil, fmt.Errorf("%s did not enter the application: %w", id, err)
-	}
-	leg := calls.NewLeg(entered.Channel, role)
+	leg := calls.NewLeg(made, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
 	t.Call.Add(leg)
 	if err := s.identify(t, leg, number); err != nil {
@@ -76,6 +53,43 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 		return nil, err
 	}
 	return leg, nil
+}
+
+// create makes a channel and waits until it is in the application. Where that fails there is none.
+func (s *Set) create(t *calls.Task, spec calls.ChannelSpec) (calls.Channel, error) {
+	id, lane := spec.ID, t.Call.Lane(spec.ID)
+	var entered *calls.Started
+	given := false // up: who enters then is a stray
+	over := t.Expect(func(ev calls.Event) bool {
+		switch ev := ev.(type) {
+		case calls.Started:
+			if ev.Channel.ID == id && !given {
+				entered = &ev
+			}
+		case calls.Destroyed:
+			return ev.Channel == id
+		}
+		return entered != nil
+	})
+	err := t.Do(lane, func() error { return s.pbx.CreateChannel(spec) })
+	asked := err == nil || errors.Is(err, calls.ErrUnavailable) || errors.Is(err, calls.ErrCallEnded) // else it was not made for sure
+	if err == nil {
+		if err = t.Until(enterWait, over); entered != nil {
+			return entered.Channel, nil
+		}
+		err = fmt.Errorf("%s did not enter the application: %w", id, cmp.Or(err, calls.ErrGone))
+	}
+	if given = true; asked {
+		s.quietly(s.ending(t, id), "ending a channel that may have been made")
+	}
+	return calls.Channel{}, err
+}
+
+// ending ends a channel that is no leg.
+func (s *Set) ending(t *calls.Task, channel string) func() error {
+	return func() error {
+		return t.Do(t.Call.Lane(channel), func() error { return s.pbx.Hangup(channel, 0) })
+	}
 }
 
 // identify completes whose leg it is and by which number, and keeps that on its channel where a dial could give it more: it
@@ -103,12 +117,8 @@ func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
 	return nil
 }
 
-// ring dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its own again.
-func (s *Set) ring(leg, caller *calls.Leg, timeout time.Duration) error {
-	return s.ringing(leg, caller, timeout)()
-}
-
-// ringing is the request of ring.
+// ringing is the request that dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its
+// own again.
 func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() error {
 	channel, from, own := leg.ID, caller.ID, map[string]string{"CHANNEL(language)": leg.Language}
 	differs := leg.Phone() && leg.Language != caller.Language
@@ -122,16 +132,17 @@ func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() erro
 }
 
 // bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.
-func (s *Set) bridgeLegs(call *calls.Call, legs ...*calls.Leg) error {
-	call.Register(call.Bridge)
-	if err := s.pbx.CreateBridge(call.Bridge); err != nil && !errors.Is(err, calls.ErrConflict) {
+func (s *Set) bridgeLegs(t *calls.Task, legs ...*calls.Leg) error {
+	bridge := t.Call.Bridge
+	t.Call.Register(bridge)
+	if err := s.createBridge(t, bridge); err != nil && !errors.Is(err, calls.ErrConflict) {
 		return err
 	}
 	for _, leg := range legs {
 		if leg.Bridged() {
 			continue
 		}
-		if err := call.Join(leg); err != nil && !gone(err) {
+		if err := t.Join(leg); err != nil && !gone(err) {
 			return err
 		}
 	}

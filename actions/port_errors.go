@@ -41,24 +41,65 @@ func (s *Set) insist(t *calls.Task, command func() error, doing string) error {
 	return err
 }
 
-// drop hangs a channel up.
-func (s *Set) drop(t *calls.Task, channel, doing string) { s.dropWith(t, channel, causeNormal, doing) }
-
-// dropWith hangs a channel up with a cause.
-func (s *Set) dropWith(t *calls.Task, channel string, cause int, doing string) {
-	_ = s.insist(t, func() error { return s.pbx.Hangup(channel, cause) }, doing)
-}
-
-// hangUp hangs a leg's channel up, while the call goes on.
-func (s *Set) hangUp(t *calls.Task, leg *calls.Leg, doing string) {
-	_ = s.insist(t, func() error { return t.Do(leg.Lane(), s.hangingUp(leg)) }, doing)
-}
-
-// variables reads variables of a leg's channel, while the call goes on. That waits for nothing in Asterisk, and so for
-// nothing in the leg's lane.
-func (s *Set) variables(t *calls.Task, leg *calls.Leg, names ...string) (map[string]string, error) {
-	var values map[string]string
+// ask sends a request about a leg's channel in the leg's lane, while the call goes on.
+func ask(t *calls.Task, leg *calls.Leg, request func(channel string) error) error {
 	channel := leg.ID
+	return t.Do(leg.Lane(), func() error { return request(channel) })
+}
+
+// set writes variables of a leg's channel, but not its state.
+func (s *Set) set(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
+	return ask(t, leg, func(channel string) error { return s.pbx.SetVariables(channel, vars) })
+}
+
+// hangUp hangs a leg's channel up.
+func (s *Set) hangUp(t *calls.Task, leg *calls.Leg, doing string) {
+	s.hangUpWith(t, leg, causeNormal, doing)
+}
+
+// hangUpWith hangs a leg's channel up with a cause. It does not wait for what is under way for the leg: that ends by it.
+func (s *Set) hangUpWith(t *calls.Task, leg *calls.Leg, cause int, doing string) {
+	_ = s.insist(t, func() error {
+		if leg.Gone {
+			return nil
+		}
+		channel := leg.ID
+		return t.Do(new(calls.Lane), func() error { return s.pbx.Hangup(channel, cause) })
+	}, doing)
+}
+
+// drop hangs a channel up that is no leg.
+func (s *Set) drop(t *calls.Task, channel, doing string) {
+	_ = s.insist(t, func() error {
+		return t.Do(t.Call.Lane(channel), func() error { return s.pbx.Hangup(channel, causeNormal) })
+	}, doing)
+}
+
+// createBridge makes a bridge.
+func (s *Set) createBridge(t *calls.Task, bridge string) error {
+	return t.Do(t.Call.Lane(bridge), func() error { return s.pbx.CreateBridge(bridge) })
+}
+
+// deleteBridge removes a bridge that is not needed any more.
+func (s *Set) deleteBridge(t *calls.Task, bridge, doing string) {
+	s.quietly(func() error {
+		return t.Do(t.Call.Lane(bridge), func() error { return s.pbx.DeleteBridge(bridge) })
+	}, doing)
+}
+
+// addToBridge puts a channel that is no leg into a bridge.
+func (s *Set) addToBridge(t *calls.Task, bridge, channel string) error {
+	return t.Do(t.Call.Lane(channel), func() error { return s.pbx.AddToBridge(bridge, channel, false) })
+}
+
+// variables reads variables of a leg's channel.
+func (s *Set) variables(t *calls.Task, leg *calls.Leg, names ...string) (map[string]string, error) {
+	return s.variablesOf(t, leg.ID, names...)
+}
+
+// variablesOf reads variables of a channel. That waits for nothing in Asterisk, and so for nothing in a lane.
+func (s *Set) variablesOf(t *calls.Task, channel string, names ...string) (map[string]string, error) {
+	var values map[string]string
 	if err := t.Do(new(calls.Lane), func() (err error) {
 		values, err = s.pbx.Variables(channel, names...)
 		return err
@@ -66,6 +107,16 @@ func (s *Set) variables(t *calls.Task, leg *calls.Leg, names ...string) (map[str
 		return nil, err
 	}
 	return values, nil
+}
+
+// unlessGone is a request for which it is no error that the thing is not there any more.
+func unlessGone(request func() error) func() error {
+	return func() error {
+		if err := request(); !gone(err) {
+			return err
+		}
+		return nil
+	}
 }
 
 // gone says whether err means that the thing is not there any more.

@@ -47,7 +47,7 @@ func (d *dialling) refusePredial() (refused bool, err error) {
 	if !d.args.predials() {
 		return false, nil
 	}
-	there, err := d.pbx.Variables(d.caller.ID, predialThere)
+	there, err := d.variables(d.t, d.caller, predialThere)
 	if err != nil {
 		return true, d.abandon(err)
 	}
@@ -65,7 +65,7 @@ func (d *dialling) runCallerPredial() error {
 	if err := d.predial(d.caller, d.args.callerPredial, d.connectAside); err != nil {
 		return err
 	}
-	now, err := d.pbx.Variables(d.caller.ID, callerNumber, callerName)
+	now, err := d.variables(d.t, d.caller, callerNumber, callerName)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (d *dialling) runCalleePredials(connect connecting, callees ...*calls.Leg) 
 func (d *dialling) predial(leg *calls.Leg, routine string, connect connecting) error {
 	began := time.Now()
 	defer func() { d.spent += time.Since(began) }()
-	now, err := d.pbx.Variables(leg.ID, standing)
+	now, err := d.variables(d.t, leg, standing)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (d *dialling) predial(leg *calls.Leg, routine string, connect connecting) e
 	vars := map[string]string{sendSub: predialStarts, predialRoutine: d.routine(routine)}
 	switch {
 	case leg != d.caller:
-		err = d.pbx.SetVariables(leg.ID, vars)
+		err = d.set(d.t, leg, vars)
 	case d.running == nil:
 		d.running = &predialNote{Args: d.words, Standing: before}
 		err = d.tell(vars)
@@ -152,14 +152,15 @@ func (d *dialling) connectAside(leg *calls.Leg, wait func() error) error {
 	}
 	_, err = d.borrow(d.t, spec, func(other *calls.Channel) error {
 		bridge := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
-		if err := d.pbx.CreateBridge(bridge); err != nil {
+		if err := d.createBridge(d.t, bridge); err != nil {
 			return err
 		}
-		defer d.quietly(func() error { return d.pbx.DeleteBridge(bridge) }, "removing the bridge of a subroutine")
-		for _, channel := range []string{other.ID, leg.ID} {
-			if err := d.pbx.AddToBridge(bridge, channel, false); err != nil {
-				return err
-			}
+		defer d.deleteBridge(d.t, bridge, "removing the bridge of a subroutine")
+		if err := d.addToBridge(d.t, bridge, other.ID); err != nil {
+			return err
+		}
+		if err := ask(d.t, leg, func(channel string) error { return d.pbx.AddToBridge(bridge, channel, false) }); err != nil {
+			return err
 		}
 		return wait()
 	})
@@ -173,7 +174,7 @@ func (d *dialling) awaitPredial(leg *calls.Leg, before string) error {
 	over := func() bool { return leg.Gone || d.caller.Gone }
 	began := time.Now()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		now, err := d.pbx.Variables(leg.ID, standing)
+		now, err := d.variables(d.t, leg, standing)
 		switch {
 		case gone(err):
 			return d.t.Until(time.Second, over)
@@ -186,7 +187,7 @@ func (d *dialling) awaitPredial(leg *calls.Leg, before string) error {
 		}
 		if err := d.t.Until(pause, over); !errors.Is(err, calls.ErrTimeout) {
 			if err == nil && !leg.Gone {
-				d.drop(d.t, leg.ID, "ending a callee whose caller has gone")
+				d.Set.hangUp(d.t, leg, "ending a callee whose caller has gone")
 			}
 			return err
 		}

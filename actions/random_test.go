@@ -19,6 +19,12 @@ const randomDocument = `{"listen_on":"both","numbers":{"9":{"module":"record_cal
 "0":{"module":"hangup"},"5":{"module":"transfer","data":{"target":"1999","timeout":3},"children":{"failed":{"module":"record_call"}}}},
 "patterns":{"2(\\d{4})":{"module":"transfer","data":{"timeout":3,"allow_peer":true}},"3(\\d*)":{"module":"none"}}}`
 
+// slowVerbs are what Asterisk may take its time for.
+var slowVerbs = []string{
+	"AddToBridge", "Answer", "Continue", "CreateBridge", "CreateChannel", "DeleteBridge", "DialChannel", "Hangup", "Record", "RemoveFromBridge",
+	"Ring", "SetVariables", "Snoop", "StopRinging", "Variables",
+}
+
 // randomCall makes up a call: what people press, when they hang up, what goes wrong in Asterisk. Nothing of that may leave
 // a channel, a bridge, a recording, a goroutine or a call behind, or put digits into events and logs.
 func randomCall(r *rand.Rand) string {
@@ -31,6 +37,9 @@ func randomCall(r *rand.Rand) string {
 	}
 	if r.IntN(4) == 0 {
 		say("absorb off")
+	}
+	for range r.IntN(3) { // while it dials
+		say("asterisk is slow with %s: %s", pick(slowVerbs...), pick("300ms", "2s"))
 	}
 	say("%s dials PJSIP/%s,%s%s", pick("alice", "mallory", "outside"), pick("bob", "bob", "bob&PJSIP/carol", "outside"), pick("5", "30"),
 		pick("", "", ",g", ",r", ",m(x)"))
@@ -46,8 +55,8 @@ func randomCall(r *rand.Rand) string {
 		case 2:
 			say("asterisk %s", pick("refuses AddToBridge: unavailable", "refuses DialChannel: unavailable", "refuses CreateChannel: unavailable",
 				"refuses Record: unavailable", "refuses SendDigits: unavailable", "refuses Snoop: unavailable", "refuses Play: gone",
-				"refuses Variables: unavailable", "loses the answer of AddToBridge", "loses the answer of Record", "is slow with Record: 3s",
-				"is slow with AddToBridge: 2s", "is slow with CreateChannel: 2s", "is slow with Snoop: 1s", "refuses CreateBridge: unavailable"))
+				"refuses Variables: unavailable", "loses the answer of AddToBridge", "loses the answer of Record", "refuses CreateBridge: unavailable",
+				"loses the answer of CreateChannel", "is slow with "+pick(slowVerbs...)+": 2s"))
 		case 3:
 			if r.IntN(2) == 0 {
 				say("wait %s", pick("1ms", "30ms", "120ms", "333ms", "1200ms"))
@@ -121,9 +130,11 @@ func replacedCall(r *rand.Rand) string {
 	case 1:
 		lines = append(lines, caller+" brings METAFLOWS_ACCOUNT=acme", caller+" brings METAFLOWS_CONTEXT=acme", caller+" brings BLINDTRANSFER=PJSIP/dave-00000001")
 	}
-	lines = append(lines, fmt.Sprintf("%s dials PJSIP/%s,30%s", caller, callee, pick("", ",g")), "wait 2s")
+	lines = append(lines, fmt.Sprintf("%s dials PJSIP/%s,30%s", caller, callee, pick("", ",g")), pick("wait 2s", "wait 1005ms"))
 	for range 3 + r.IntN(6) {
-		switch r.IntN(5) {
+		switch r.IntN(6) {
+		case 5:
+			lines = append(lines, "asterisk is slow with "+pick(slowVerbs...)+": "+pick("300ms", "2s"))
 		case 0:
 			lines = append(lines, fmt.Sprintf("%s transfers to %s", pick(caller, callee), pick("carol", "mallory", "outside", "dave")), pick("wait 10ms", "wait 3s"))
 		case 1:

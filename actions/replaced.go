@@ -15,10 +15,11 @@ const partingTime = 5 * time.Second
 // application, and what is set before can end on the wrong one. A phone that has sent the others elsewhere (REFER) is there
 // until it hangs up: it must not end them by that, and what its channel tells of the call holds for it no more.
 func (s *Set) Replaced(t *calls.Task, leg *calls.Leg, left string) error {
+	parted := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.Left{Channel: left}) })
 	if leg.Phone() {
 		leg.Asked = true
 		defer func() { leg.Asked = false }()
-		if err := awaitLeft(t, left, time.Second); err != nil && !errors.Is(err, calls.ErrTimeout) {
+		if err := t.Until(time.Second, parted); err != nil && !errors.Is(err, calls.ErrTimeout) {
 			return err
 		}
 		if _, err := s.askOwner(t, leg); err != nil {
@@ -30,7 +31,7 @@ func (s *Set) Replaced(t *calls.Task, leg *calls.Leg, left string) error {
 	if errors.Is(err, calls.ErrDetached) {
 		return err
 	}
-	err = errors.Join(err, awaitLeft(t, left, partingTime))
+	err = errors.Join(err, t.Until(partingTime, parted))
 	if errors.Is(err, calls.ErrTimeout) || errors.Is(err, calls.ErrCallEnded) {
 		s.drop(t, left, "hanging up a phone that has transferred its call")
 	}
@@ -39,20 +40,14 @@ func (s *Set) Replaced(t *calls.Task, leg *calls.Leg, left string) error {
 
 // moveOut lets what the channel of a phone that has transferred its call says of that hold for the one that has its place.
 func (s *Set) moveOut(t *calls.Task, leg *calls.Leg, left string) error {
+	vars := map[string]string{calls.VarPartner: "", calls.VarRole: roleExtra}
 	err := s.insist(t, func() error {
-		return s.pbx.SetVariables(left, map[string]string{calls.VarPartner: "", calls.VarRole: roleExtra})
+		return t.Do(t.Call.Lane(left), func() error { return s.pbx.SetVariables(left, vars) })
 	}, "untying a phone that has transferred its call")
 	if err == nil {
 		err = s.tieReplaced(t, leg)
 	}
 	return err
-}
-
-func awaitLeft(t *calls.Task, channel string, d time.Duration) error {
-	return t.AwaitFor(d, func(ev calls.Event) bool {
-		gone, ok := ev.(calls.Left)
-		return ok && gone.Channel == channel
-	})
 }
 
 // tieReplaced tells the channel of a leg that was replaced whose it is and with whom it ends, and the other party's.
@@ -62,7 +57,7 @@ func (s *Set) tieReplaced(t *calls.Task, leg *calls.Leg) error {
 	if peer != nil && t.Call.Answered() && !peer.Goes {
 		vars[calls.VarPartner] = peer.Name
 	}
-	if err := s.insist(t, func() error { return s.tell(t, leg, vars) }, "telling a channel whose place it has taken"); err != nil {
+	if err := s.insist(t, func() error { return s.save(t, leg, vars) }, "telling a channel whose place it has taken"); err != nil {
 		return err
 	}
 	rung := peer != nil && !peer.Up() && peer.Role != calls.RoleCaller // it does not end who waits for it
@@ -70,6 +65,6 @@ func (s *Set) tieReplaced(t *calls.Task, leg *calls.Leg) error {
 		return nil
 	}
 	return s.insist(t, func() error {
-		return s.tell(t, peer, map[string]string{calls.VarPartner: leg.Name})
+		return s.save(t, peer, map[string]string{calls.VarPartner: leg.Name})
 	}, "naming the partner")
 }

@@ -63,9 +63,8 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 		err = x.t.Join(leg)
 	}
 	if err == nil && !leg.Called {
-		if err = x.save(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"}); err == nil {
-			err = x.t.Do(leg.Lane(), x.ringing(leg, x.transferee, x.ring))
-		}
+		save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"})
+		err = x.t.Do(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringing(leg, x.transferee, x.ring)))
 	}
 	if errors.Is(err, calls.ErrDetached) {
 		return nil, err

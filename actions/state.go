@@ -7,13 +7,7 @@ import (
 	"metaflows/flows/calls"
 )
 
-// tell writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE). The call waits
-// for it.
-func (s *Set) tell(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
-	return t.Block(leg.Lane(), s.telling(t, leg, vars))
-}
-
-// save is tell, while the call goes on.
+// save writes variables of a leg's channel, and with them what a restart must know of it (METAFLOWS_STATE).
 func (s *Set) save(t *calls.Task, leg *calls.Leg, vars map[string]string) error {
 	return t.Do(leg.Lane(), s.telling(t, leg, vars))
 }
@@ -52,8 +46,13 @@ type dialNote struct {
 	Spent   int64        `json:"s,omitempty"` // ms
 }
 
-// tell is Set.tell of the caller, with how far the dialling is.
+// tell is save of the caller, with how far the dialling is.
 func (d *dialling) tell(vars map[string]string) error {
+	return d.t.Do(d.caller.Lane(), d.telling(vars))
+}
+
+// telling is the request of tell.
+func (d *dialling) telling(vars map[string]string) func() error {
 	note := dialNote{
 		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made, Up: d.wasUp,
 		Hides: d.caller.Withheld, Running: d.running, Ran: d.ran, Spent: d.spent.Milliseconds(),
@@ -62,7 +61,7 @@ func (d *dialling) tell(vars map[string]string) error {
 		note.Limit = d.own["TIMEOUT(absolute)"]
 	}
 	d.caller.SetNote(dialName, note)
-	return d.Set.tell(d.t, d.caller, vars)
+	return d.Set.telling(d.t, d.caller, vars)
 }
 
 // takeUp restores what the caller's note says.

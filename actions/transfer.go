@@ -208,13 +208,11 @@ func (x *blindTransfer) exchange(target *calls.Leg) error {
 	}
 	// Before anybody moves, the transferee's channel learns what a restart must know.
 	x.checkpoint(stageRing, "")
-	err := x.save(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
-	if err != nil && !gone(err) {
-		x.dropLeg(target)
-		return err
-	}
+	save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
 	bridge, leaving := x.call.Bridge, x.transferor.ID
-	err = x.t.Do(x.transferor.Lane(), func() error { return x.pbx.RemoveFromBridge(bridge, leaving) })
+	err := x.t.Do(x.transferee.Lane(), unlessGone(save), calls.Then(x.transferor.Lane(), func() error {
+		return x.pbx.RemoveFromBridge(bridge, leaving)
+	}))
 	if err == nil || gone(err) || x.resumed && errors.Is(err, calls.ErrConflict) { // it was out of the bridge already
 		err = nil
 		if !target.Bridged() {

@@ -51,7 +51,7 @@ type PBX struct {
 	sent       int             // commands so far
 	verbs      map[string]bool // those of them
 	takenAlong []string        // what altered channels that have gone on in the dialplan
-	held       map[string]bool // verbs that were asked for on a call's goroutine, which waits for the answer; true where it may not
+	holding    []string        // verbs that were asked for on a call's goroutine, which waits for the answer
 	before     func()          // called before each command, without the lock; may be nil
 }
 
@@ -61,7 +61,7 @@ var _ actions.PBX = (*PBX)(nil)
 func New() *PBX {
 	p := &PBX{
 		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
-		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, held: map[string]bool{}, verbs: map[string]bool{},
+		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, verbs: map[string]bool{},
 	}
 	p.furnish()
 	return p
@@ -142,12 +142,12 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	if p.before != nil {
 		p.before()
 	}
-	held, module := onCall()
+	holds := onCall()
 	p.mu.Lock()
 	p.sent++
 	p.verbs[verb] = true
-	if held {
-		p.held[verb] = p.held[verb] || module || slices.Contains(neverHeld, verb)
+	if holds && !slices.Contains(p.holding, verb) {
+		p.holding = append(p.holding, verb)
 	}
 	var fault Fault
 	if waiting := p.faults[verb]; len(waiting) > 0 {
@@ -189,34 +189,26 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	return <-answer
 }
 
-// neverHeld are the verbs that no call's goroutine may ask for, since what asks for them does so by Task.Do: recordings and
-// sounds.
-var neverHeld = []string{"Record", "StopRecording", "MaskRecording", "UnmaskRecording", "Recording", "Snoop", "Play", "StopPlayback"}
-
-// onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for, and whether a module
-// runs there that asks for everything by Task.Do.
-func onCall() (held, module bool) {
+// onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for.
+func onCall() bool {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
-	for more := true; more; {
-		var frame runtime.Frame
-		frame, more = frames.Next()
-		held = held || strings.Contains(frame.Function, "calls.(*Call).run") || strings.Contains(frame.Function, "calls.(*Task).start")
-		module = module || strings.Contains(frame.Function, "actions.(*blindTransfer)") || strings.Contains(frame.Function, "actions.(*Set).hangup")
-	}
-	return held, module
-}
-
-// wronglyHeld are the verbs for whose answer a call has waited that goes on without it by Task.Do.
-func (p *PBX) wronglyHeld() (verbs []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for verb, wrongly := range p.held {
-		if wrongly {
-			verbs = append(verbs, verb)
+	for {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "calls.(*Call).run") || strings.Contains(frame.Function, "calls.(*Task).start") {
+			return true
+		}
+		if !more {
+			return false
 		}
 	}
-	return verbs
+}
+
+// heldBy are the verbs for whose answer a call has waited instead of going on.
+func (p *PBX) heldBy() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.holding)
 }
 
 // atOnce is the effect of a request that is answered as soon as it is carried out.

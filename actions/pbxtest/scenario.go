@@ -282,7 +282,7 @@ func (s *scenario) finish() {
 	if live := s.pbx.Live(); len(live) > 0 && !s.stopped {
 		s.t.Errorf("left over in the telephone system: %s", strings.Join(live, ", "))
 	}
-	if verbs := s.pbx.wronglyHeld(); verbs != nil {
+	if verbs := s.pbx.heldBy(); verbs != nil {
 		s.t.Errorf("a call waited for the answers to %v: they are to be asked for by Task.Do", verbs)
 	}
 	if n := s.now().calls.Len(); n > 0 {

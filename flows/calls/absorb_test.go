@@ -18,7 +18,7 @@ func TestTorn(t *testing.T) {
 		leg := NewLeg(rigChannel("c", "acme"), RoleTarget)
 		task.Call.Register("c")
 		task.Call.Add(leg)
-		if err := task.Call.Join(leg); err != nil {
+		if err := task.Join(leg); err != nil {
 			r.t.Error(err)
 		}
 	}

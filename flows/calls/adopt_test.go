@@ -226,7 +226,7 @@ func TestResyncTransferred(t *testing.T) {
 				task.Call.Register("b")
 				for _, leg := range legs {
 					task.Call.Add(leg)
-					if err := task.Call.Join(leg); err != nil {
+					if err := task.Join(leg); err != nil {
 						return err
 					}
 				}

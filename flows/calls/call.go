@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"metaflows/flows"
@@ -44,12 +45,15 @@ type Call struct {
 	matched      []matched
 	holders      []*string                // modules that change who is on the call, "" for what takes it up again
 	over         error                    // its tasks have been ended; no other begins
+	last         []*Leg                   // on the call at that moment: of those its last notices tell
 	open         bool                     // answered: collectors work
 	up           bool                     // answered
 	commands     map[string]*knownCommand // commands by their run
 	commandOrder []string
 	stamp        time.Time     // of the digit that is looked at
 	handed       func()        // called when all keys pass again, before the process stops
+	refusals     []giveUp      // who asks for that
+	givenUp      bool          // no wait of the first task works any more, but for an answer to what it has asked
 	hurried      bool          // that waits for no pause any more
 	offset       time.Duration // our clock less Asterisk's
 
@@ -69,15 +73,20 @@ type matched struct {
 }
 
 // run is the call's goroutine, until its first task has returned.
-// shown is called when it has told for the first time how it stands.
+// shown is called when it has told for the first time how it stands, and whose its legs are.
 func (c *Call) run(enter func(*Task) error, shown func()) {
 	var rest []Event // that came together with the one that ended it
-	defer func() { c.finish(rest) }()
+	shown = sync.OnceFunc(shown)
+	defer func() { c.finish(rest); shown() }()
+	show := func() {
+		if c.show(); !slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l.Asked }) {
+			shown()
+		}
+	}
 	main := c.spawn("enter", nil, nil, enter)
 	c.main = main
 	c.settle()
-	c.show()
-	shown()
+	show()
 	for !main.done {
 		events, over := c.mail.take()
 		if over {
@@ -95,7 +104,7 @@ func (c *Call) run(enter func(*Task) error, shown func()) {
 				return
 			}
 		}
-		c.show()
+		show()
 	}
 }
 
@@ -123,11 +132,7 @@ func (c *Call) handle(ev Event) {
 		c.handBack(ev.done)
 		return
 	case giveUp:
-		if c.up {
-			ev.not()
-		} else if c.main.want != nil || c.main.until != nil {
-			c.main.step(errRefused)
-		}
+		c.refusals, c.givenUp = append(c.refusals, ev), c.over == nil // else it ends already
 		return
 	case hurryUp:
 		c.hurried = true
@@ -224,6 +229,7 @@ func (c *Call) settle() {
 				again = true
 			}
 		}
+		again = c.refuse() || again
 	}
 	c.tasks = slices.DeleteFunc(c.tasks, func(t *Task) bool {
 		if t.done && t.err != nil && !errors.Is(t.err, ErrCallEnded) && !errors.Is(t.err, ErrDetached) {
@@ -252,9 +258,15 @@ func (c *Call) spawn(name string, leg *Leg, flow *Flow, body func(*Task) error) 
 
 // EndOthers ends every other task of the call with ErrCallEnded: their defers run and may still use the PBX. No new one
 // begins.
-func (t *Task) EndOthers() { t.Call.endTasks(t, ErrCallEnded) }
+func (t *Task) EndOthers() {
+	t.Call.givenUp = false // it ends
+	t.Call.endTasks(t, ErrCallEnded)
+}
 
 func (c *Call) endTasks(except *Task, why error) {
+	if c.over == nil {
+		c.last = slices.Clone(c.Legs)
+	}
 	c.over = why
 	c.fresh, c.matched = nil, nil
 	for _, t := range c.tasks {

@@ -49,14 +49,15 @@ func newCallRig(t *testing.T, body func(*Task)) *callRig {
 		Enter: func(task *Task, started Started) error {
 			c := task.Call
 			for _, ch := range []Channel{started.Channel, rigChannel("b", "acme")} {
-				leg := NewLeg(ch, RoleCaller)
 				c.Register(ch.ID)
-				c.Add(leg)
-				if err := c.Join(leg); err != nil {
+				c.Add(NewLeg(ch, RoleCaller))
+			}
+			c.Open()
+			for _, leg := range c.Legs {
+				if err := task.Join(leg); err != nil {
 					return err
 				}
 			}
-			c.Open()
 			if body != nil {
 				body(task)
 			}

@@ -26,7 +26,7 @@
 // leg, bridge and recording, and their answers come back as events: the relay of digits, the switching of absorb, and what
 // tasks ask by Task.Do, which wait for the answer while the call goes on. A request about a recording is in the recording's
 // lane alone, so that nothing else on the call waits behind it. What is no request to the telephone system, and may take long,
-// is Task.Off. A task that asks without either blocks its call, and only its call.
+// is Task.Off. A task that asks without either would block its call: none does.
 //
 // A Rehearsal is a call without any of these: it has a time of its own and plays on the goroutine that runs it.
 //

@@ -45,3 +45,21 @@ func (cs *Registry) GiveUp(ctx context.Context) (int, error) {
 type giveUp struct{ not func() }
 
 func (giveUp) event() {}
+
+// refuse ends the wait of the first task of a call that is given up, and says whether it has done something. An answer that it
+// waits for comes: what was asked for must not be left behind.
+func (c *Call) refuse() bool {
+	switch main := c.main; {
+	case c.up:
+		refusals := c.refusals
+		c.refusals, c.givenUp = nil, false
+		for _, refusal := range refusals {
+			refusal.not()
+		}
+		return len(refusals) > 0
+	case c.givenUp && (main.want != nil || main.until != nil) && main.asked == nil:
+		main.step(errRefused)
+		return true
+	}
+	return false
+}

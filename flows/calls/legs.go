@@ -96,11 +96,9 @@ func (c *Call) Drop(leg *Leg) {
 	c.knowing = slices.DeleteFunc(c.knowing, func(account string) bool { return !slices.Contains(c.Accounts(), account) })
 }
 
-// Join puts a leg into the call's bridge, and returns when it has been asked for.
-func (c *Call) Join(leg *Leg) error {
-	leg.joins = []bool{false}
-	leg.asked, leg.unknown, leg.torn = false, false, false
-	if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
+// Join puts a leg into the call's bridge, and returns when it has been asked for; the call goes on meanwhile.
+func (t *Task) Join(leg *Leg) error {
+	if err := t.Do(leg.Lane(), t.Call.joining(leg)); err != nil {
 		leg.joins = nil
 		return err
 	}
@@ -108,41 +106,26 @@ func (c *Call) Join(leg *Leg) error {
 	return nil
 }
 
-// Join is Call.Join, and the call goes on until it has been asked for.
-func (t *Task) Join(leg *Leg) error {
+// joining is the request that puts a leg into the call's bridge.
+func (c *Call) joining(leg *Leg) func() error {
 	leg.joins = []bool{false}
 	leg.asked, leg.unknown, leg.torn = false, false, false
-	line, bridge, channel := t.Call.calls.cfg.Line, t.Call.Bridge, leg.ID
-	if err := t.Do(leg.Lane(), func() error { return line.AddToBridge(bridge, channel, false) }); err != nil {
-		leg.joins = nil
-		return err
-	}
-	leg.bridged = true
-	return nil
+	line, bridge, channel := c.calls.cfg.Line, c.Bridge, leg.ID
+	return func() error { return line.AddToBridge(bridge, channel, false) }
 }
 
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
 func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 
 // Rejoin says of legs that were found that they are in the call's bridge. A process that was killed may have left their
-// digits absorbed, so they are added again, before it returns; where that fails or cannot be, as soon as it can.
+// digits absorbed, so that they are added again is the first that is asked for them now; where that fails or cannot be, it is
+// as soon as it can. It does not wait for that.
 func (c *Call) Rejoin(legs []*Leg) {
 	for _, leg := range legs {
 		leg.bridged, leg.asked, leg.unknown = true, false, leg.Phone()
 	}
-	if len(legs) < 2 { // nobody hears it, and see turn
-		return
-	}
 	for _, leg := range legs {
-		if !leg.unknown {
-			continue
-		}
-		leg.joins = []bool{false}
-		if err := c.calls.cfg.Line.AddToBridge(c.Bridge, leg.ID, false); err != nil {
-			leg.joins = nil
-			continue
-		}
-		leg.unknown = false
+		c.turn(leg)
 	}
 }
 
@@ -175,14 +158,18 @@ func (t *Task) Quiet() {
 const quietTime = 2 * time.Second
 
 // Peers are the other legs on the call.
-func (c *Call) Peers(of *Leg) []*Leg {
-	return slices.DeleteFunc(slices.Clone(c.Legs), func(l *Leg) bool { return l == of })
-}
+func (c *Call) Peers(of *Leg) []*Leg { return others(c.Legs, of) }
 
 // Peer is the other leg of a call of two, nil when there is none or there are several.
-func (c *Call) Peer(of *Leg) *Leg {
-	if peers := c.Peers(of); len(peers) == 1 {
-		return peers[0]
+func (c *Call) Peer(of *Leg) *Leg { return only(others(c.Legs, of)) }
+
+func others(legs []*Leg, one *Leg) []*Leg {
+	return slices.DeleteFunc(slices.Clone(legs), func(l *Leg) bool { return l == one })
+}
+
+func only(legs []*Leg) *Leg {
+	if len(legs) == 1 {
+		return legs[0]
 	}
 	return nil
 }
@@ -293,7 +280,11 @@ func (l *Leg) notice(kind string) Notice {
 func (c *Call) NoticeAbout(leg *Leg, kind string) Notice {
 	n := leg.notice(kind)
 	n.ID = strings.Join([]string{c.ID, leg.ID, kind}, ":")
-	if peer := c.Peer(leg); peer != nil {
+	legs := c.Legs
+	if c.over != nil { // who was on it is hung up one after the other
+		legs = c.last
+	}
+	if peer := only(others(legs, leg)); peer != nil {
 		n.OtherChannel = peer.ID
 	}
 	return n

@@ -231,8 +231,9 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// TestGiveUp: a call that nobody has answered ends, its task may still give its caller back; one that is answered goes on, and
-// its tasks notice nothing.
+// TestGiveUp: a call that nobody has answered ends, its task may still give its caller back, and an answer that it waits for
+// comes before it learns of that, by the next wait and all that follow; one that is answered goes on, and its tasks notice
+// nothing.
 func TestGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -243,9 +244,20 @@ func TestGiveUp(t *testing.T) {
 				if started.Channel.ID == "answered" {
 					task.Call.Open()
 				}
+				asks := func(takes time.Duration) {
+					if err := task.Do(new(Lane), func() error { time.Sleep(takes); return nil }); err != nil {
+						t.Error(err)
+					}
+				}
+				if started.Channel.ID == "asking" {
+					asks(500 * time.Millisecond)
+					if err := task.Sleep(time.Minute); !errors.Is(err, ErrUnavailable) {
+						t.Errorf("the wait after the answer ends with %v", err)
+					}
+				}
 				err := task.Await(func(Event) bool { return false })
 				if started.Channel.ID == "slow" {
-					_ = task.Sleep(time.Minute)
+					asks(time.Minute)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -253,21 +265,21 @@ func TestGiveUp(t *testing.T) {
 				return err
 			},
 		})
-		for _, id := range []string{"answered", "ringing", "slow"} {
+		for _, id := range []string{"answered", "ringing", "slow", "asking"} {
 			calls.Deliver(id, Started{Channel: Channel{ID: id}})
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		n, err := calls.GiveUp(ctx)
-		if n > 1 || !errors.Is(err, context.DeadlineExceeded) {
+		if n > 2 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("GiveUp = %d, %v while one is slow", n, err)
 		}
 		time.Sleep(2 * time.Minute)
 		if calls.Len() != 1 || !calls.Has("answered") {
 			t.Errorf("%d calls are left, want the answered one", calls.Len())
 		}
-		for _, id := range []string{"ringing", "slow"} {
+		for _, id := range []string{"ringing", "slow", "asking"} {
 			if !errors.Is(said[id], ErrUnavailable) {
 				t.Errorf("the wait of %s ends with %v", id, said[id])
 			}

@@ -34,9 +34,10 @@ func NewRehearsal(cfg Config, at time.Time, legs ...*Leg) (*Rehearsal, error) {
 		r.call.Add(leg)
 	}
 	for _, leg := range legs {
-		if err := r.call.Join(leg); err != nil {
+		if err := r.call.joining(leg)(); err != nil {
 			return nil, fmt.Errorf("rehearse a call: %w", err)
 		}
+		leg.bridged = true
 	}
 	r.call.Open()
 	return r, nil

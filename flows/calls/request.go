@@ -11,13 +11,39 @@ import (
 // a leg for itself claims it before the first question, and looks again after each answer. request runs outside of the call's
 // goroutine: what it needs of the call is copied before, what it learns is read when Do has returned without an ending.
 //
+// What must go out together is one step: a state, and then the acts that it announces, each in its own lane. They are sent in
+// their order, and none after one that has failed. Nobody looks at the call in between.
+//
 // It returns what the request has returned, or why the answer is not waited for any more: ErrCallEnded or ErrDetached. Then
 // the request is not sent if its turn had not come yet; else nobody knows. In what the task has deferred, and wherever it
 // learns later of the call's end, Do still works after ErrCallEnded, behind what is under way in the lane, and then holds the
 // ending of the call up until the answer is there. After ErrDetached nothing is sent.
-func (t *Task) Do(lane *Lane, request func() error) error {
-	if t.ending != nil {
-		return t.Block(lane, request)
+func (t *Task) Do(lane *Lane, request func() error, then ...Request) error {
+	err := t.do(lane, request)
+	for _, next := range then {
+		if err != nil {
+			break
+		}
+		err = t.do(next.lane, next.send)
+	}
+	return err
+}
+
+// Request is one that follows another in its step.
+type Request struct {
+	lane *Lane
+	send func() error
+}
+
+// Then makes a request that follows another.
+func Then(lane *Lane, request func() error) Request { return Request{lane, request} }
+
+func (t *Task) do(lane *Lane, request func() error) error {
+	switch {
+	case errors.Is(t.ending, ErrDetached):
+		return t.ending
+	case t.ending != nil:
+		return t.Call.clock.carryOut(t.Call.current(lane), t.guard(request))
 	}
 	withdrawn := new(atomic.Bool)
 	t.asked = withdrawn
@@ -35,14 +61,6 @@ func (t *Task) withdraw() {
 	if t.asked != nil {
 		t.asked.Store(true)
 	}
-}
-
-// Block is Do that holds the call up, too: for a task whose next step must see the call as it was.
-func (t *Task) Block(lane *Lane, request func() error) error {
-	if errors.Is(t.ending, ErrDetached) {
-		return t.ending
-	}
-	return t.Call.clock.carryOut(t.Call.current(lane), t.guard(request))
 }
 
 // Beside is Do without waiting: the function that it returns waits, and gives what the request has returned, or why it could

@@ -88,10 +88,10 @@ func (l *Leg) Succeed(former *Leg) bool {
 // Settle ends the module's checkpoint on a leg; its next State lacks it.
 func (t *Task) Settle(on *Leg) { on.DropNote(t.Flow.module) }
 
-// Resume goes on with the flows of which the legs have notes, and says whether there are any. Each holds the call until its
-// module returns.
-func (c *Call) Resume() bool {
-	found := false
+// Resume goes on with the flows of which the legs have notes; they run when the task that calls it awaits. It returns the legs
+// that they are about: those with the notes, and their pressers and owners as far as these are there. Each holds the call until
+// its module returns.
+func (c *Call) Resume() (about []*Leg) {
 	for _, leg := range slices.Clone(c.Legs) {
 		for name, note := range leg.notes {
 			if note.Flow == nil {
@@ -104,14 +104,14 @@ func (c *Call) Resume() bool {
 				delete(leg.notes, name)
 				continue
 			}
-			found = true
-			c.resume(module, leg, note)
+			f := c.resume(module, leg, note)
+			about = append(about, leg, f.Presser, f.Owner)
 		}
 	}
-	return found
+	return about
 }
 
-func (c *Call) resume(module Module, noted *Leg, note Note) {
+func (c *Call) resume(module Module, noted *Leg, note Note) *Flow {
 	f := c.restore(noted, note.Flow, module.Name)
 	release := c.hold(module.Name) // also until it runs
 	c.begin(f, func(t *Task) error {
@@ -122,6 +122,7 @@ func (c *Call) resume(module Module, noted *Leg, note Note) {
 		}
 		return t.runFlow()
 	})
+	return f
 }
 
 // restore makes the flow of a note.

@@ -133,8 +133,11 @@ func (t *Task) Done() bool { return t.done }
 func (t *Task) Ending() error { return t.ending }
 
 func (t *Task) wait(d time.Duration, want func(Event) bool, until func() bool) error {
-	if t.ending != nil {
+	switch c := t.Call; {
+	case t.ending != nil:
 		return t.ending
+	case c.givenUp && t == c.main && t.asked == nil:
+		return errRefused
 	}
 	t.want, t.until = want, until
 	t.tick++
