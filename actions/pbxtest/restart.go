@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -152,7 +153,32 @@ func (s *scenario) beginAgain() {
 	}
 	p.calls.Connected(inv)
 	p.janitor.Sweep(inv)
+	s.tellLost(p)
 	s.pbx.Listen(knowing{p.calls, s})
+}
+
+// tellLost tells of the actions that a process before this one has begun and none goes on with, as app/server does.
+func (s *scenario) tellLost(p process) {
+	for _, n := range s.tr.unfinishedActions() {
+		p.calls.Lost(n)
+	}
+}
+
+// unfinishedActions are those that have begun, or were to, and have no end told, in the order of their ids.
+func (tr *transcript) unfinishedActions() (open []calls.Notice) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	unfinished := calls.Unfinished{}
+	for _, n := range tr.notices {
+		unfinished.See(n)
+	}
+	for _, n := range unfinished {
+		if strings.HasPrefix(n.Type, "action.") {
+			open = append(open, n)
+		}
+	}
+	slices.SortFunc(open, func(a, b calls.Notice) int { return strings.Compare(a.Action, b.Action) })
+	return open
 }
 
 // tidyUp lets the janitor look around for a while.
@@ -169,15 +195,20 @@ func (s *scenario) tidyUp() {
 }
 
 // finishRestarted looks at what must hold after a restart: every recording that Asterisk has kept has one end in the
-// stream, and a beginning, no event comes twice, and nobody told digits. The end of a call that was over before the new process began is
+// stream, and a beginning, every action that has begun, or was to run next, has one end, no event comes twice, and nobody told
+// digits. The end of a call that was over before the new process began is
 // told by app/server, from the stream.
 func (s *scenario) finishRestarted() {
-	stored, ids, started := map[string]int{}, map[string]int{}, map[string]bool{}
+	stored, ids, started, ended := map[string]int{}, map[string]int{}, map[string]bool{}, map[string]int{}
 	for _, n := range s.tr.notices {
 		if ids[n.ID]++; ids[n.ID] > 1 {
 			s.t.Errorf("an event is there %d times: %s", ids[n.ID], s.tr.words(n))
 		}
 		switch n.Type {
+		case "action.finished", "action.failed":
+			if ended[n.Action]++; ended[n.Action] > 1 {
+				s.t.Errorf("an action has %d ends: %s", ended[n.Action], s.tr.words(n))
+			}
 		case "recording.started":
 			started[n.Recording] = true
 		case "recording.stored":
@@ -185,6 +216,9 @@ func (s *scenario) finishRestarted() {
 				s.t.Errorf("nobody was told of the beginning of recording %s", n.Recording)
 			}
 		}
+	}
+	for _, n := range s.tr.unfinishedActions() {
+		s.t.Errorf("an action has no end: %s", s.tr.words(n))
 	}
 	for _, r := range s.pbx.Recordings() {
 		meanwhile := !r.Ended.Before(s.killed) && r.Ended.Before(s.again)

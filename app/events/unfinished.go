@@ -16,14 +16,11 @@ import (
 	"metaflows/flows/calls"
 )
 
-// beginnings are the types of events that have an end, and the types of those.
-var beginnings = map[string]string{"call.started": "call.ended", "recording.started": "recording.stored"}
-
 // readAhead is how many events are asked for at once.
 const readAhead = 1000
 
-// Unfinished reads from the stream which calls and recordings of an Asterisk node have begun in a span of time and have no
-// end told: their first events, in no order. It fails where the stream cannot be read now.
+// Unfinished reads from the stream what of an Asterisk node has begun in a span of time and has no end told
+// (calls.Unfinished): by what event, in no order. It fails where the stream cannot be read now.
 func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
 	if !conn.IsConnected() {
 		return nil, errors.New("NATS is not connected")
@@ -33,8 +30,8 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 		return nil, err
 	}
 	var subjects []string
-	for begin, end := range beginnings {
-		subjects = append(subjects, "metaflows.v1.event.*.*."+begin, "metaflows.v1.event.*.*."+end)
+	for _, kind := range calls.UnfinishedTypes() {
+		subjects = append(subjects, "metaflows.v1.event.*.*."+kind)
 	}
 	consumer, err := js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
 		NamePrefix: broker.OwnConsumer + rand.Text(), FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from,
@@ -48,7 +45,7 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 	}
 	defer messages.Stop()
-	open := map[string]calls.Notice{}
+	open := calls.Unfinished{}
 	for pending > 0 {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -68,26 +65,17 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 	return unfinished, nil
 }
 
-// note takes a beginning among those that are open, or an end out of them.
-func note(open map[string]calls.Notice, m jetstream.Msg, node string, to time.Time) {
+// note shows what is open an event. One that comes later than the span may end something, and begins nothing.
+func note(open calls.Unfinished, m jetstream.Msg, node string, to time.Time) {
 	var n calls.Notice
 	if json.Unmarshal(m.Data(), &n) != nil || n.Node != node { // somebody else's
 		return
 	}
 	n.Type = strings.TrimPrefix(m.Headers().Get("ce-type"), "metaflows.v1.")
 	n.Time, _ = time.Parse(time.RFC3339, m.Headers().Get("ce-time"))
-	end, begins := beginnings[n.Type]
-	if !begins {
-		delete(open, thing(n, n.Type))
-	} else if n.Time.Before(to) {
-		open[thing(n, end)] = n
+	if n.Time.Before(to) {
+		open.See(n)
+	} else {
+		open.End(n)
 	}
-}
-
-// thing is what has an end of that type: a call under an account, or a recording.
-func thing(n calls.Notice, end string) string {
-	if n.Recording != "" {
-		return end + ":" + n.Recording
-	}
-	return end + ":" + n.Call + ":" + n.Account
 }

@@ -24,6 +24,11 @@ func TestUnfinished(t *testing.T) {
 		{Type: "call.answered", Account: "acme", Call: "open"},
 		{Type: "recording.started", Account: "acme", Call: "open", Recording: "acme/open/1"},
 		{Type: "call.ended", Account: "evil", Call: "open"},
+		{Type: "action.started", Account: "acme", Call: "open", Action: "1.5.0"},
+		{Type: "action.finished", Account: "acme", Call: "open", Action: "1.5.0", Next: "numbers.9.children._", NextModule: "none"},
+		{Type: "action.started", Account: "acme", Call: "open", Action: "1.6.0"},
+		{Type: "action.failed", Account: "acme", Call: "open", Action: "1.7.0"},
+		{Type: "action.finished", Account: "acme", Call: "open", Action: "1.6.0", Time: began.Add(time.Hour), Next: "later"},
 		{Type: "call.started", Account: "acme", Call: "new", Time: began.Add(time.Hour)},
 	} {
 		if n.Time.IsZero() {
@@ -31,13 +36,13 @@ func TestUnfinished(t *testing.T) {
 		}
 		p.Publish(n)
 	}
-	stored(t, b, 10)
+	stored(t, b, 15)
 	for _, tt := range []struct {
 		node string
 		from time.Time
 		want []string
 	}{
-		{"n1", began.Add(-time.Hour), []string{"call.started acme open ", "recording.started acme open acme/open/1"}},
+		{"n1", began.Add(-time.Hour), []string{"action.finished acme open ", "call.started acme open ", "recording.started acme open acme/open/1"}},
 		{"n2", began.Add(-time.Hour), nil},
 		{"n1", began.Add(time.Hour), nil},
 	} {

@@ -8,12 +8,12 @@ import (
 	"metaflows/flows/calls"
 )
 
-// missedAge is how far back calls and recordings are looked for that nobody has told the end of: longer than they last.
+// missedAge is how far back is looked for what nobody has told the end of: longer than calls and recordings last.
 const missedAge = 24 * time.Hour
 
-// tellMissedEnds tells the ends of calls and recordings that were over before this process could hear of it: what a process
-// before it, or one that had the application for a while, has begun by the event stream, and no call of this one goes on
-// with. It ends with ctx.
+// tellMissedEnds tells the ends of calls, recordings and actions that were over before this process could hear of it: what a
+// process before it, or one that had the application for a while, has begun by the event stream, and no call of this one goes
+// on with. It ends with ctx.
 func (s *process) tellMissedEnds(ctx context.Context) {
 	for {
 		select {
@@ -51,12 +51,18 @@ func (s *process) tellEndsBefore(ctx context.Context, began time.Time) {
 	}
 }
 
-// tellEnd tells the end of a call or recording, unless it goes on. A call that ends just now tells it by the same id.
+// tellEnd tells the end of something unfinished, unless it goes on. A call that ends just now tells it by the same id.
 func (s *process) tellEnd(begun calls.Notice) {
-	if s.telephony.calls.Has(calls.BridgePrefix+begun.Call) || s.telephony.client.Status().Replaced { // or another's again
+	switch {
+	case s.telephony.client.Status().Replaced: // it may be another's again
+		return
+	case begun.Type != "call.started" && begun.Type != "recording.started":
+		s.telephony.calls.Lost(begun)
+		return
+	case s.telephony.calls.Has(calls.BridgePrefix + begun.Call):
 		return
 	}
-	n := endOf(begun)
+	n := calls.EndedUnseen(begun)
 	if begun.Type == "recording.started" {
 		live, stored, err := s.telephony.client.Recording(begun.Recording)
 		if err != nil || live {
@@ -69,21 +75,4 @@ func (s *process) tellEnd(begun calls.Notice) {
 	}
 	s.log.Info("something has ended while nobody looked", "call", begun.Call, "event", n.Type)
 	s.events.Publish(n)
-}
-
-// endOf is the event of the end that belongs to that of a beginning, of which it has what an end has, too.
-func endOf(begun calls.Notice) calls.Notice {
-	n := calls.Notice{
-		Time: time.Now(), Reason: "ended_while_away", Account: begun.Account, Call: begun.Call, Recording: begun.Recording,
-		Channel: begun.Channel, Endpoint: begun.Endpoint, User: begun.User, Device: begun.Device,
-		OtherChannel: begun.OtherChannel, OtherEndpoint: begun.OtherEndpoint, OtherUser: begun.OtherUser, OtherDevice: begun.OtherDevice,
-		UniqueID: begun.UniqueID, LinkedID: begun.LinkedID, SIPCallID: begun.SIPCallID,
-		Action: begun.Action, Module: begun.Module, Path: begun.Path, Document: begun.Document, Digits: begun.Digits,
-	}
-	if begun.Type == "recording.started" {
-		n.Type, n.ID = "recording.stored", calls.RecordingEventID(begun.Recording, "recording.stored")
-	} else {
-		n.Type, n.ID = "call.ended", calls.CallEventID(begun.Call, "call.ended", begun.Account)
-	}
-	return n
 }

@@ -21,7 +21,9 @@ func TestEndOf(t *testing.T) {
 		Type: "recording.started", ID: "acme/c/1:recording.started", Time: time.Now(), Account: "acme", Call: "c", Channel: "1.1",
 		Endpoint: "PJSIP/alice", User: "alice", Device: "alice-desk", UniqueID: "1.1", LinkedID: "1.1", Action: "c-1", Recording: "acme/c/1", Path: "numbers.9", Module: "record_call", Document: "account", Digits: 1,
 	}
-	for _, begun := range []calls.Notice{call, recording} {
+	action := recording
+	action.Type, action.ID, action.Recording, action.Collected = "action.started", "1.1.5.0:action.started", "", "9"
+	for _, begun := range []calls.Notice{call, recording, action} {
 		check := func(n calls.Notice) {
 			t.Helper()
 			m, err := events.Message(n, "lab")
@@ -33,12 +35,12 @@ func TestEndOf(t *testing.T) {
 			}
 		}
 		check(begun)
-		n := endOf(begun)
+		n := calls.EndedUnseen(begun)
 		if n.Recording != "" {
 			n.Result = "stored"
 		}
 		check(n)
-		if n.Reason != "ended_while_away" || n.Call != "c" || n.Channel != "1.1" || n.User != "alice" {
+		if n.Reason != map[bool]string{false: "ended_while_away", true: "lost"}[n.Type == "action.failed"] || n.Call != "c" || n.Channel != "1.1" || n.User != "alice" {
 			t.Errorf("%+v", n)
 		}
 	}

@@ -57,8 +57,10 @@ type Call struct {
 	hurried      bool          // that waits for no pause any more
 	offset       time.Duration // our clock less Asterisk's
 
-	lasting  []*Kept   // what lasts
-	recorded time.Time // when the last recording ended
+	lost     []Notice        // what has begun the actions that a process before this one has left, and that may be repeated
+	repeated map[string]bool // actions that were
+	lasting  []*Kept         // what lasts
+	recorded time.Time       // when the last recording ended
 
 	shown, sight View // as it was told last; where the next one is made
 }
@@ -127,6 +129,9 @@ func (c *Call) handle(ev Event) {
 		return
 	case resync:
 		c.resync(ev)
+		return
+	case lostAction:
+		c.lostAction(ev.begun)
 		return
 	case handBack:
 		c.handBack(ev.done)
@@ -268,6 +273,9 @@ func (c *Call) endTasks(except *Task, why error) {
 		c.last = slices.Clone(c.Legs)
 	}
 	c.over = why
+	if !errors.Is(why, ErrDetached) {
+		c.tellLost()
+	}
 	c.fresh, c.matched = nil, nil
 	for _, t := range c.tasks {
 		if t != except {
@@ -300,6 +308,10 @@ func (c *Call) finish(rest []Event) {
 			late.told(Report{Call: c.ID, Over: true, Err: why})
 		case handBack:
 			late.done()
+		case lostAction:
+			if !detached {
+				c.publish(EndedUnseen(late.begun))
+			}
 		}
 	}
 	if c.handed != nil {

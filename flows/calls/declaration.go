@@ -35,8 +35,11 @@ var common = Reasons{
 	"forbidden": WrongRequest, "invalid_data": WrongRequest, "unsupported": WrongRequest,
 	"no_captures": WrongMoment, "not_answered": WrongMoment, "too_many": WrongMoment,
 	"call_ended": Others, "gone": Others,
-	"error": Asterisk, "unavailable": Asterisk,
+	"error": Asterisk, "unavailable": Asterisk, ReasonLost: Asterisk,
 }
+
+// ReasonLost: a restart has come between, and nobody knows whether it was done, or how much of it.
+const ReasonLost = "lost"
 
 // Kind is of what kind a reason is for which the module has failed; 0: it cannot fail for it.
 func (m Module) Kind(reason string) Kind {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"metaflows/flows"
@@ -19,23 +21,24 @@ type Flow struct {
 	// Action is the id of the run of that node; deterministic.
 	Action string
 
-	whose    flows.Owner // the owner when the flow began: another may take the owner's place (pickup, REFER), not its rights
-	context  string      // where that one may dial
-	channel  string      // the presser's when it became that
-	run      string      // begins the ids of the flow's actions
-	depth    int         // of the node that runs: its number in the flow
-	account  string      // of the command that it is run by, "" for a code
-	command  *knownCommand
-	outcome  Outcome // of the node that has ended last
-	since    time.Time
-	document flows.Scope
-	digits   int
-	lost     bool // the code had captures, which went with the process before this one
-	node     *flows.Node
-	module   string
-	accepted bool
-	target   string
-	began    time.Time
+	whose     flows.Owner // the owner when the flow began: another may take the owner's place (pickup, REFER), not its rights
+	context   string      // where that one may dial
+	channel   string      // the presser's when it became that
+	run       string      // begins the ids of the flow's actions
+	depth     int         // of the node that runs: its number in the flow
+	account   string      // of the command that it is run by, "" for a code
+	command   *knownCommand
+	outcome   Outcome // of the node that has ended last
+	since     time.Time
+	document  flows.Scope
+	digits    int
+	lost      bool // the code had captures, which went with the process before this one
+	forgotten bool // and so did the nodes that are to run
+	node      *flows.Node
+	module    string
+	accepted  bool
+	target    string
+	began     time.Time
 }
 
 // Accept says that the action has taken its input: from here on its events may name the digits and the target. Until
@@ -135,7 +138,10 @@ func (t *Task) runFlow() error {
 		if f.left() || t.ending != nil { // no further node runs
 			return nil
 		}
-		f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
+		f.Action = actionID(f.run, f.depth)
+		if f.command != nil {
+			t.Call.repeats(f.Action)
+		}
 		f.accepted, f.target, f.began, f.module = false, "", t.Call.clock.now(), f.node.Module
 		next, err := t.runNode()
 		if !t.goOn(next, err) {
@@ -143,6 +149,23 @@ func (t *Task) runFlow() error {
 		}
 	}
 	return nil
+}
+
+// actionID is the id of the run of a flow's node; nextAction is that of the node that runs after it.
+func actionID(run string, depth int) string { return fmt.Sprintf("%s.%d", run, depth) }
+
+func nextAction(action string) string {
+	run, depth := splitAction(action)
+	return actionID(run, depth+1)
+}
+
+func splitAction(action string) (run string, depth int) {
+	i := strings.LastIndexByte(action, '.')
+	if i <= 0 {
+		return action, 0
+	}
+	depth, _ = strconv.Atoi(action[i+1:])
+	return action[:i], depth
 }
 
 // goOn takes the flow from a node that has ended to the one that runs next, and says whether there is one.
@@ -167,6 +190,8 @@ func (t *Task) runNode() (Next, error) {
 	ends := f.account != "" && modules.ends(f.node) // what the program's account has begun, and nothing else
 	module, err := modules.permit(f.node, f.Presser.Outsider() && !ends)
 	switch {
+	case f.forgotten:
+		return Stop, errLost
 	case err != nil:
 		return Stop, err
 	case f.foreign() && !ends:
@@ -221,10 +246,13 @@ func (t *Task) conclude(next Next, err error) string {
 	}
 	n := t.notice(kind)
 	n.Result, n.Reason, n.Duration = out.String(), out.reason, t.Call.clock.now().Sub(f.began).Milliseconds()
+	key := out.child(f.node)
+	if key != "" && !f.left() && t.ending == nil { // who looks for what is unfinished knows by it that the flow goes on
+		n.Next, n.NextModule = f.Path+".children."+key, f.node.Child(key).Module
+	}
 	t.Call.publish(n)
 	f.outcome = f.concluded(out, err)
 	t.Call.calls.cfg.Meter.Ended(f.module, out.kind())
-	key := out.child(f.node)
 	if err == nil {
 		t.Call.Log.Info("an action has ended", action(n)...)
 	} else {

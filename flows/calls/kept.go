@@ -128,9 +128,9 @@ func (c *Call) saved(leg *Leg, account string) (saved []savedKept) {
 			continue
 		}
 		s := savedKept{Module: k.Module, ID: strings.TrimPrefix(k.Name, keptName(k.Account, c.ID, "")), Leg: k.Leg != nil, Changes: k.changes, Data: k.noted}
-		switch {
-		case k.Account == account:
-		case k.Account == "":
+		switch k.Account {
+		case account:
+		case "":
 			s.Account = nobody
 		default:
 			s.Account = k.Account

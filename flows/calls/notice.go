@@ -36,8 +36,10 @@ type Notice struct {
 	Result        string   `json:"result,omitempty"`
 	Reason        string   `json:"reason,omitempty"`
 	Duration      int64    `json:"duration_ms,omitempty"`
-	Count         int64    `json:"count,omitempty"`    // of what was lost
-	Warnings      []string `json:"warnings,omitempty"` // what the dialplan asks for and does not get
+	Next          string   `json:"next,omitempty"`        // path of the node that runs next, of an action that has ended
+	NextModule    string   `json:"next_module,omitempty"` // and its module
+	Count         int64    `json:"count,omitempty"`       // of what was lost
+	Warnings      []string `json:"warnings,omitempty"`    // what the dialplan asks for and does not get
 	// Who called: of call.started and call.answered.
 	CallerName    string `json:"caller_id_name,omitempty"`
 	CallerNumber  string `json:"caller_id_number,omitempty"`

@@ -2,9 +2,9 @@ package calls
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/json"
+	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"metaflows/flows"
@@ -28,6 +28,7 @@ type FlowNote struct {
 	Dialled  string      `json:"d,omitempty"`
 	Owner    string      `json:"w,omitempty"` // channel of the owner, where that is not the presser
 	Rights   string      `json:"h,omitempty"` // and its account, which it may have left
+	Children [][2]string `json:"b,omitempty"` // keys and modules of the node's children, which a program's node has nowhere else
 }
 
 // nobody stands for no account.
@@ -41,6 +42,11 @@ func (t *Task) Checkpoint(on *Leg, data any) {
 		Path: f.Path, Document: f.document, Digits: f.digits, Run: strings.TrimPrefix(f.Action, f.Presser.ID+"."),
 		Presser: f.Presser.ID, Name: f.Presser.Name, Role: f.Presser.Role, Dialled: f.Presser.Dialled,
 		Captured: f.lost || f.Match != nil && len(f.Match.Captures) > 0,
+	}
+	if f.node != nil {
+		for _, child := range f.node.Children {
+			note.Children = append(note.Children, [2]string{child.Key, child.Node.Module})
+		}
 	}
 	if note.Account = f.Presser.Owner.Account; note.Account == on.Owner.Account {
 		note.Account = ""
@@ -102,6 +108,7 @@ func (c *Call) Resume() (about []*Leg) {
 				c.Log.Error("a process before this one ran something on the call that is not known here", "module", name,
 					"do", "nothing: it is left as it stands; before a change of version, wait for calls to end")
 				delete(leg.notes, name)
+				c.resume(Module{Name: name, Resume: func(*Task, *Leg, json.RawMessage) (Next, error) { return Stop, errLost }}, leg, note)
 				continue
 			}
 			f := c.resume(module, leg, note)
@@ -110,6 +117,9 @@ func (c *Call) Resume() (about []*Leg) {
 	}
 	return about
 }
+
+// errLost is why a node has failed of which a restart knows too little.
+var errLost = Fail(ReasonLost, errors.New("metaflows was restarted meanwhile"))
 
 func (c *Call) resume(module Module, noted *Leg, note Note) *Flow {
 	f := c.restore(noted, note.Flow, module.Name)
@@ -141,12 +151,8 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 		f.Owner = &Leg{Channel: Channel{ID: note.Owner}, Gone: true, Owner: flows.Owner{Account: note.Rights}, LinkedID: noted.LinkedID}
 	}
 	f.lost = note.Captured
-	f.run = note.Presser + "." + note.Run
-	if i := strings.LastIndexByte(f.run, '.'); i > 0 {
-		f.depth, _ = strconv.Atoi(f.run[i+1:])
-		f.run = f.run[:i]
-	}
-	f.Action = fmt.Sprintf("%s.%d", f.run, f.depth)
+	f.Action = note.action()
+	f.run, f.depth = splitAction(f.Action)
 	c.recall(f)
 	if note.Path != "" {
 		whose := flows.Owner{Account: f.Owner.Owner.Account}
@@ -158,7 +164,38 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 		}
 		f.node = c.calls.cfg.Effective(whose).Node(note.Path)
 	}
+	if f.node == nil {
+		f.node, f.forgotten = note.node(module), true
+	}
 	return f
+}
+
+// action is the id of the action.
+func (n *FlowNote) action() string { return n.Presser + "." + n.Run }
+
+// node is as much of the flow's node as the note has: its children are lost, and told to be.
+func (n *FlowNote) node(module string) *flows.Node {
+	node := &flows.Node{Module: module}
+	for _, child := range n.Children {
+		node.Children = append(node.Children, flows.Child{Key: child[0], Node: &flows.Node{Module: child[1]}})
+	}
+	return node
+}
+
+// resumed are the actions that a restart goes on with by what was found; none where that is not understood.
+func resumed(found []Found) (actions []string) {
+	for _, f := range found {
+		s, _, err := ParseState(f.State, f.ID)
+		if err != nil {
+			return nil
+		}
+		for _, note := range s.Notes {
+			if note.Flow != nil {
+				actions = append(actions, note.Flow.action())
+			}
+		}
+	}
+	return actions
 }
 
 // ghost is a presser that has left.
