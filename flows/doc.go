@@ -6,8 +6,10 @@
 //
 //	Keypad.Press           -> the leg's keys, in order, with the time at which each was released
 //	Collectors             -> Effective.Start, Run.Press: decided, open or dead
-//	KeypadReport           -> armed, matched, unmatched
+//	KeypadReport           -> armed, matched, unmatched, awaited (by what runs on the call)
 //	Keypad.Absorb, Relay   -> whether keys are to be kept from the others, and which were no code
+//
+// How Asterisk reads a phone's keys before all that is a Reading, for who has no Asterisk: simulations and tests.
 //
 // # Sources
 //

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"metaflows/flows"
 	"metaflows/flows/calls"
 )
 
@@ -37,14 +38,14 @@ type channel struct {
 	at       string   // where the dialplan stands while a subroutine runs, as "routine,s,1"
 	back     []func() // what waits for its end
 
-	bridge *bridge
-	absorb bool
-	reader reader
-	heard  []byte // digits
-	passes bool   // a digit of it has begun for the others, and has not ended
-	stuck  bool   // it is being sent a digit whose end was lost: it hears nothing else
-	music  bool   // it hears that, and nobody else
-	muted  bool   // nobody hears it
+	bridge  *bridge
+	absorb  bool
+	reading flows.Reading
+	heard   []byte // digits
+	passes  bool   // a digit of it has begun for the others, and has not ended
+	stuck   bool   // it is being sent a digit whose end was lost: it hears nothing else
+	music   bool   // it hears that, and nobody else
+	muted   bool   // nobody hears it
 
 	blocked int      // things that every other command for it waits for
 	waiting []func() // those

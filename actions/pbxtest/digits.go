@@ -7,31 +7,10 @@ import (
 	"metaflows/flows/calls"
 )
 
-// How Asterisk treats the digits of a phone (main/channel.c, res_rtp_asterisk.c; what came of it was observed at real
-// phones, see package calls' echo).
-const (
-	minDigit = 80 * time.Millisecond  // a shorter one is stretched for the bridge (mindtmfduration)
-	minGap   = 45 * time.Millisecond  // one that begins sooner after the last has no beginning of its own
-	deafTime = 500 * time.Millisecond // so long after it was sent digits a phone's beginnings are taken for their echo
-)
-
-// reader is Asterisk's reading of one channel's digits.
-type reader struct {
-	free    time.Time // when the last digit has ended for the bridge, stretched as it may be
-	begun   bool      // a digit's beginning was read
-	since   time.Time // when that was
-	keys    int       // beginnings and ends so far
-	putBack bool      // a digit's end waits for its turn: nothing behind it is read
-	behind  []keyFrame
-	deaf    time.Time
-}
-
-// keyFrame is the beginning or the end of a digit.
-type keyFrame struct {
-	key   byte
-	hold  time.Duration
-	end   bool
-	again bool // it was put back, and its turn has come
+// bridgeOf is where a channel's digits go (flows.Reading).
+type bridgeOf struct {
+	p *PBX
+	c *channel
 }
 
 // Report is a key of a phone that the application was told of.
@@ -54,117 +33,73 @@ func (p *PBX) Reports() []Report {
 func (p *PBX) Press(name, keys string, hold, gap time.Duration) time.Duration {
 	at := time.Duration(0)
 	for i := range len(keys) {
-		f := keyFrame{key: keys[i], hold: hold}
+		key := keys[i]
 		p.do(at+toEvent, name, func() {
 			c := p.newest(name)
-			if c == nil {
+			if c == nil || c.dead {
 				return
 			}
-			p.readKey(c, f)
-			f.end = true
-			p.do(hold, c.id, func() { p.readKey(c, f) })
+			c.reading.Bridge = bridgeOf{p, c}
+			c.reading.Down(key)
+			p.do(hold, c.id, func() {
+				if !c.dead {
+					c.reading.Up(key, hold)
+				}
+			})
 		})
 		at += hold + gap
 	}
 	return at - gap
 }
 
-// readKey takes what a phone sends, unless something put back is to be read first.
-func (p *PBX) readKey(c *channel, f keyFrame) {
-	if c.reader.putBack {
-		c.reader.behind = append(c.reader.behind, f)
-		return
-	}
-	p.take(c, f)
-}
+// Now is flows.ReadingBridge.
+func (b bridgeOf) Now() time.Time { return time.Now() }
 
-// take reads one frame.
-func (p *PBX) take(c *channel, f keyFrame) {
-	r, now := &c.reader, time.Now()
-	open := r.free.Add(minGap)
-	switch {
-	case c.dead:
-	case !f.end && now.Before(r.deaf): // before all else: the phone repeats it while the key is down
-		r.keys++
-		nth := r.keys
-		p.do(r.deaf.Sub(now), c.id, func() {
-			if r.keys == nth {
-				p.take(c, f)
-			}
-		})
-	case !f.end:
-		if r.keys++; now.Before(open) {
-			return // its beginning is ignored
+// At is flows.ReadingBridge.
+func (b bridgeOf) At(at time.Time, happen func()) {
+	b.p.do(time.Until(at), b.c.id, func() {
+		if !b.c.dead {
+			happen()
 		}
-		r.begun, r.since = true, now
-		p.passOn(c, f.key)
-	default:
-		r.keys++
-		p.takeEnd(c, f, open)
+	})
+}
+
+// Reported is flows.ReadingBridge: there is one event for each (ari/ASTERISK.md, Digits).
+func (b bridgeOf) Reported(key byte, held time.Duration, again bool) {
+	if through := b.c.inner(); through.entered {
+		b.p.event(through.id, calls.Digit{Channel: through.id, Key: key, Duration: held, Stamp: stamp()})
+	}
+	if !again {
+		b.p.reports = append(b.p.reports, Report{b.c.party, key, held, time.Now().Add(toEvent)})
 	}
 }
 
-// takeEnd reads the end of a digit: there is one event for each
-// (ari/ASTERISK.md, Digits). One that comes too soon is put back when
-// it has been reported, and reported again when its turn has come.
-func (p *PBX) takeEnd(c *channel, f keyFrame, open time.Time) {
-	r, now := &c.reader, time.Now()
-	through := c.inner()
-	if through.entered {
-		p.event(through.id, calls.Digit{Channel: through.id, Key: f.key, Duration: f.hold, Stamp: stamp()})
-	}
-	if !f.again {
-		p.reports = append(p.reports, Report{c.party, f.key, f.hold, now.Add(toEvent)})
-	}
-	switch {
-	case r.begun:
-		r.begun = false
-		r.free = now.Add(max(0, minDigit-now.Sub(r.since)))
-		p.passEnd(c)
-	case now.Before(open):
-		r.putBack = true
-		p.do(open.Sub(now), c.id, func() {
-			r.putBack, f.again = false, true
-			p.take(c, f)
-			for len(r.behind) > 0 && !r.putBack {
-				next := r.behind[0]
-				r.behind = r.behind[1:]
-				p.take(c, next)
-			}
-		})
-	default: // its beginning was ignored: it begins where it ends
-		r.free = now.Add(max(f.hold, minDigit))
-		p.passOn(c, f.key)
-		p.passEnd(c)
-	}
-}
-
-// passOn lets the others in the bridge hear a digit from its beginning, unless it is absorbed then
+// Begins is flows.ReadingBridge: the others in the bridge hear a digit from its beginning, unless it is absorbed then
 // (ari/ASTERISK.md, Absorb and relay).
-func (p *PBX) passOn(c *channel, key byte) {
-	through := c.inner()
+func (b bridgeOf) Begins(key byte) {
+	through := b.c.inner()
 	if through.absorb {
 		return
 	}
 	through.passes = true
 	for _, other := range through.bridge.others(through) {
-		p.hears(other, string(key))
-		p.deafen(other, 0)
+		b.p.hears(other, string(key))
+		b.p.deafen(other, 0)
 	}
 }
 
-// passEnd lets the others hear the end of a digit when the bridge has it, unless that is absorbed then. Whatever they were
-// being sent ends with it.
-func (p *PBX) passEnd(c *channel) {
-	p.do(time.Until(c.reader.free), c.id, func() {
-		through := c.inner()
-		if c.dead || through.absorb {
+// Ends is flows.ReadingBridge: the others hear the end of a digit, unless that is absorbed then. Whatever they were being sent
+// ends with it.
+func (b bridgeOf) Ends(at time.Time) {
+	b.p.do(time.Until(at), b.c.id, func() {
+		through := b.c.inner()
+		if b.c.dead || through.absorb {
 			return
 		}
 		through.passes = false
 		for _, other := range through.bridge.others(through) {
 			other.stuck = false
-			p.deafen(other, 0)
+			b.p.deafen(other, 0)
 		}
 	})
 }
@@ -175,9 +110,7 @@ func (p *PBX) deafen(c *channel, lasts time.Duration) {
 	if c.far != nil && c.far.phone != nil {
 		c = c.far.phone
 	}
-	if until := time.Now().Add(lasts + deafTime); until.After(c.reader.deaf) {
-		c.reader.deaf = until
-	}
+	c.reading.Sent(time.Now().Add(lasts))
 }
 
 // SendDigits is POST channels/{id}/dtmf and a command behind it: 100 ms of quiet, then 100 ms each with 100 ms between.

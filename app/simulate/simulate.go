@@ -100,7 +100,9 @@ func (s Simulator) play(req Request, rec *record, presses []Press, absorb bool) 
 	line := &asterisk{record: rec, phones: map[string]*phone{}}
 	var legs []*calls.Leg
 	for _, id := range []string{legA, legB} {
-		line.phones[id] = &phone{id: id}
+		p := &phone{id: id, of: line}
+		p.reading.Bridge = p
+		line.phones[id] = p
 		ch := calls.Channel{ID: id, Name: "PJSIP/" + id + "-1", State: "Up"}
 		if rec.merged[id] != nil {
 			ch.Vars = map[string]string{"METAFLOWS_ACCOUNT": account, "METAFLOWS_DEVICE": id}

@@ -34,7 +34,7 @@ func (c *Call) turn(leg *Leg) {
 // keeps says that a leg's keys are to be kept from the others: its keypad wants it, or the last key of a code was put back and
 // begins for the bridge in a moment.
 func (c *Call) keeps(leg *Leg) bool {
-	return leg.keypad.Absorb() || leg.echo.putBack && leg.keypad.Swallowed() && c.clock.now().Before(leg.calm)
+	return leg.keypad.Absorb() || leg.timeline.putBack && leg.keypad.Swallowed() && c.clock.now().Before(leg.calm)
 }
 
 // Asterisk tells of a key when it is released, so that one that is down is not known of. Right after the report of a key no
@@ -60,10 +60,10 @@ func (c *Call) keysUp(added *Leg) (at time.Time) {
 }
 
 // mayKeep is from when a leg's keys may be kept from the others; what is past is now. A code goes on at once, so that this
-// waits for the end of the leg's own digit alone, as early as that may be: its next one does not begin for minGap after that,
+// waits for the end of the leg's own digit alone, as early as that may be: its next one does not begin for flows.MinGap after that,
 // for the bridge. Only another whose keys pass, and of whom one has just passed, is waited for: the leg would hear its digit twice.
 func (c *Call) mayKeep(leg *Leg) (at time.Time) {
-	at = leg.echo.ends()
+	at = leg.timeline.ends()
 	for _, peer := range c.Peers(leg) {
 		if kept := peer.asked && len(peer.joins) == 0; !kept {
 			at = later(at, later(peer.calm, c.paused(peer.passed, typingPause)))

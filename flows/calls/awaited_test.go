@@ -75,7 +75,7 @@ func TestAwaitKeys(t *testing.T) {
 }
 
 // TestAwaitKeysOnce: a digit that Asterisk puts back and reports a second time counts once. The reports are those of
-// TestEchoOfAFastTypist.
+// TestTimelineOfAFastTypist.
 func TestAwaitKeysOnce(t *testing.T) {
 	for _, awaited := range []string{"1", "5", "#"} {
 		runTasks(t, func(s *taskStory, task *Task) {

@@ -5,7 +5,7 @@
 // # From a key to an action
 //
 //	ari reads a frame      -> Registry.Deliver: one map lookup, append to the call's mailbox (never blocks)
-//	the call's goroutine   -> echo: is it a key, or Asterisk's second report of one?
+//	the call's goroutine   -> timeline: is it a key, or Asterisk's second report of one?
 //	                       -> the leg's flows.Keypad: is it part of a code, or awaited by a Task?
 //	a match                -> Flow: a Task that runs the node's Module, then its children
 //

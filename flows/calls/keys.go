@@ -12,9 +12,9 @@ func (c *Call) press(ev Digit) {
 	if leg == nil || !c.open && len(leg.awaited) == 0 {
 		return
 	}
-	again := leg.echo.hear(ev)
+	again := leg.timeline.hear(ev)
 	c.offset = ev.Arrived.Sub(ev.Stamp)
-	kept := leg.bridged && leg.absorbed(leg.echo.begun)
+	kept := leg.bridged && leg.absorbed(leg.timeline.begun)
 	if again {
 		leg.keypad.Correct(kept)
 	} else {
@@ -27,17 +27,17 @@ func (c *Call) press(ev Digit) {
 // heard notes what the last key of a leg is for the bridge: until when Asterisk is at it, and that the others' phones are
 // sent it, unless it is kept from them.
 func (c *Call) heard(leg *Leg) {
-	e := &leg.echo
-	if busy := e.busy(); busy > 0 {
-		leg.calm = later(leg.calm, e.last.Arrived.Add(busy))
+	tl := &leg.timeline
+	if busy := tl.busy(); busy > 0 {
+		leg.calm = later(leg.calm, tl.last.Arrived.Add(busy))
 	}
-	if leg.absorbed(e.begun) {
+	if leg.absorbed(tl.begun) {
 		return
 	}
-	leg.passed = e.last.Arrived
-	end := later(e.last.Stamp, e.free)
+	leg.passed = tl.last.Arrived
+	end := later(tl.last.Stamp, tl.free)
 	for _, peer := range c.Peers(leg) {
-		c.sent(peer, e.begun, e.begun)
+		c.sent(peer, tl.begun, tl.begun)
 		c.sent(peer, end, end) // between the two, of a key that is held, the other's phone is believed
 	}
 }
@@ -45,8 +45,8 @@ func (c *Call) heard(leg *Leg) {
 // sent notes that a leg's phone is or was sent digits. Of another's key this is known when that is released, and by then
 // the leg's own last key may have been taken for one that was heard from its beginning.
 func (c *Call) sent(to *Leg, begin, end time.Time) {
-	if to.echo.sent(begin, end) {
-		to.keypad.Correct(to.absorbed(to.echo.begun))
+	if to.timeline.sent(begin, end) {
+		to.keypad.Correct(to.absorbed(to.timeline.begun))
 		c.heard(to)
 	}
 }

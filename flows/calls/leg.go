@@ -61,7 +61,7 @@ type Leg struct {
 	keypad    *flows.Keypad
 	listeners []*listener // who looks for codes in its keys
 	awaited   []*awaited  // what tasks await of its keys, the last to begin first
-	echo      echo
+	timeline  timeline
 	released  time.Time // when its last key was reported
 	passed    time.Time // when the last one that the others heard was reported
 	calm      time.Time // before that Asterisk may still be at its last key
@@ -114,7 +114,7 @@ func (l *Leg) identify(ch Channel) {
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.Until, l.claims = time.Time{}, nil
-	l.bridged, l.asked, l.refused, l.joins, l.since, l.echo = false, false, false, nil, nil, echo{}
+	l.bridged, l.asked, l.refused, l.joins, l.since, l.timeline = false, false, false, nil, nil, timeline{}
 	l.away, l.left, l.unknown, l.torn, l.former = false, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }

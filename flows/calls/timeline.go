@@ -3,17 +3,11 @@ package calls
 import (
 	"slices"
 	"time"
+
+	"metaflows/flows"
 )
 
-// Asterisk's own times for digits (main/channel.c): a digit that begins sooner than minGap after the last one has no
-// beginning of its own, and one shorter than minDigit is stretched (mindtmfduration in asterisk.conf).
 const (
-	minGap   = 45 * time.Millisecond
-	minDigit = 80 * time.Millisecond
-	// deafTime is how long Asterisk takes the beginning of a digit for an echo of what it has sent to that phone, the beginning
-	// or the end of another (res_rtp_asterisk.c, dtmfmute). A phone repeats the beginning while the key is down; and the end of
-	// it counts.
-	deafTime = 500 * time.Millisecond
 	// deafMemory is longer than a key is held, which may have begun while its phone was deaf.
 	deafMemory = 10 * time.Second
 	// oneFrame is how exact these times are: Asterisk looks at the clock with every frame of audio.
@@ -26,8 +20,9 @@ const (
 	lateness = 200 * time.Millisecond
 )
 
-// echo tells a key that was pressed from one that Asterisk reports a second time. Observed on 22.10: a digit that ends
-// while the one before it is still being stretched, or less than minGap after that, is reported at once, put back, and
+// timeline is when a leg's digits begin and end for the bridge, as far as Asterisk's reports tell. It tells a key that was
+// pressed from one that Asterisk reports a second time (flows.Reading is what it reads from). Observed on 22.10: a digit that ends
+// while the one before it is still being stretched, or less than flows.MinGap after that, is reported at once, put back, and
 // reported again when its turn has come; only then does it begin for the bridge. No other key of the leg is read in
 // between. A fast typist (60 ms digits with 40 ms between) has every digit from the third on reported twice.
 //
@@ -35,7 +30,7 @@ const (
 // Asterisk's clock: free is when the last digit has ended for the bridge. When a deaf phone's keys are heard again is known
 // to a packet only, and a beginning that comes a packet too soon moves the next digits, one after the other, by their whole
 // length: late is when the last digit has ended at the latest.
-type echo struct {
+type timeline struct {
 	free     time.Time
 	late     time.Time
 	deaf     spans // digits were sent to the phone
@@ -47,95 +42,95 @@ type echo struct {
 }
 
 // hear takes a reported digit. again says that it is the second report of the last one.
-func (e *echo) hear(d Digit) (again bool) {
-	again = e.again(d)
-	e.last, e.repeated = d, again
+func (t *timeline) hear(d Digit) (again bool) {
+	again = t.again(d)
+	t.last, t.repeated = d, again
 	if again {
-		e.putBack, e.begun = false, d.Stamp
-		e.free = d.Stamp.Add(max(d.Duration, minDigit))
-		e.late = later(e.late, e.free)
+		t.putBack, t.begun = false, d.Stamp
+		t.free = d.Stamp.Add(max(d.Duration, flows.MinDigit))
+		t.late = later(t.late, t.free)
 		return true
 	}
-	e.before.free, e.before.late = e.free, e.late
-	e.judge()
+	t.before.free, t.before.late = t.free, t.late
+	t.judge()
 	return false
 }
 
 // judge finds out when the last digit has begun for the bridge, and when it will have ended.
-func (e *echo) judge() {
-	d, begin := e.last, e.last.Stamp.Add(-e.last.Duration)
-	e.free, e.late, e.putBack = e.before.free, e.before.late, false
-	open := e.free.Add(minGap)
-	heard := e.deaf.over(begin) // the key that is still down then is heard from then on
-	deaf := e.deaf.near(begin) && (d.Stamp.Sub(heard) < surelyHeard || heard.Before(e.late.Add(minGap+oneFrame)))
-	unsure := deaf || begin.Before(e.late.Add(minGap))
+func (t *timeline) judge() {
+	d, begin := t.last, t.last.Stamp.Add(-t.last.Duration)
+	t.free, t.late, t.putBack = t.before.free, t.before.late, false
+	open := t.free.Add(flows.MinGap)
+	heard := t.deaf.over(begin) // the key that is still down then is heard from then on
+	deaf := t.deaf.near(begin) && (d.Stamp.Sub(heard) < surelyHeard || heard.Before(t.late.Add(flows.MinGap+oneFrame)))
+	unsure := deaf || begin.Before(t.late.Add(flows.MinGap))
 	begin = heard
 	switch {
 	case !begin.Before(open) && begin.Before(d.Stamp):
-		e.begun, e.free = begin, later(d.Stamp, begin.Add(minDigit))
+		t.begun, t.free = begin, later(d.Stamp, begin.Add(flows.MinDigit))
 	case !d.Stamp.Before(open): // its beginning was ignored: it begins where it has ended
-		e.begun, e.free = d.Stamp, d.Stamp.Add(max(d.Duration, minDigit))
+		t.begun, t.free = d.Stamp, d.Stamp.Add(max(d.Duration, flows.MinDigit))
 	default:
-		e.begun, e.putBack = d.Stamp, true
+		t.begun, t.putBack = d.Stamp, true
 	}
-	switch e.late = later(e.late, e.free); {
+	switch t.late = later(t.late, t.free); {
 	case !unsure:
-		e.late = e.free
-	case !e.putBack:
-		e.late = later(e.late, d.Stamp.Add(max(d.Duration, minDigit)))
+		t.late = t.free
+	case !t.putBack:
+		t.late = later(t.late, d.Stamp.Add(max(d.Duration, flows.MinDigit)))
 	}
 }
 
 // busy is how long after its last report Asterisk may still be at a digit: stretching it, or waiting for its turn. Where the
 // last digit may have begun at its end, so may one that is down now, and whether it is absorbed would not be known: then until
 // a pause.
-func (e *echo) busy() time.Duration {
-	free := e.late
-	if e.late.After(e.free) && !e.putBack {
-		free = later(free, e.last.Stamp.Add(typingPause-oneFrame))
+func (t *timeline) busy() time.Duration {
+	free := t.late
+	if t.late.After(t.free) && !t.putBack {
+		free = later(free, t.last.Stamp.Add(typingPause-oneFrame))
 	}
-	if e.putBack {
-		free = free.Add(minGap + max(e.last.Duration, minDigit))
+	if t.putBack {
+		free = free.Add(flows.MinGap + max(t.last.Duration, flows.MinDigit))
 	}
-	if !free.After(e.last.Stamp) {
+	if !free.After(t.last.Stamp) {
 		return 0
 	}
-	return free.Sub(e.last.Stamp) + oneFrame
+	return free.Sub(t.last.Stamp) + oneFrame
 }
 
-// ends is when the last digit has ended for the bridge at the earliest, by our clock. The next one does not begin for minGap
+// ends is when the last digit has ended for the bridge at the earliest, by our clock. The next one does not begin for flows.MinGap
 // after that.
-func (e *echo) ends() time.Time {
-	if !e.free.After(e.last.Stamp) {
-		return e.last.Arrived
+func (t *timeline) ends() time.Time {
+	if !t.free.After(t.last.Stamp) {
+		return t.last.Arrived
 	}
-	return e.last.Arrived.Add(e.free.Sub(e.last.Stamp) + oneFrame)
+	return t.last.Arrived.Add(t.free.Sub(t.last.Stamp) + oneFrame)
 }
 
 // again: nobody presses a key twice with hardly a gap, and Asterisk would report that once more; and a digit that was put
 // back comes again when its turn has.
-func (e *echo) again(d Digit) bool {
-	if e.repeated || d.Key != e.last.Key || d.Duration != e.last.Duration {
+func (t *timeline) again(d Digit) bool {
+	if t.repeated || d.Key != t.last.Key || d.Duration != t.last.Duration {
 		return false
 	}
-	if d.Stamp.Sub(e.last.Stamp) < d.Duration+minGap-jitter {
+	if d.Stamp.Sub(t.last.Stamp) < d.Duration+flows.MinGap-jitter {
 		return true
 	}
-	due := e.free.Add(minGap)
-	return e.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(lateness))
+	due := t.free.Add(flows.MinGap)
+	return t.putBack && !d.Stamp.Before(due.Add(-oneFrame)) && d.Stamp.Before(due.Add(lateness))
 }
 
 // sent notes that the phone is or was sent digits from begin to end, with hardly a pause between. changed says that the last
 // digit, which was reported before this was known, begins at another time than it seemed, or may do so.
-func (e *echo) sent(begin, end time.Time) (changed bool) {
-	now := span{begin, end.Add(deafTime)}
-	e.deaf = e.deaf.with(now)
-	if e.repeated || e.putBack || !now.near(e.last.Stamp.Add(-e.last.Duration)) {
+func (t *timeline) sent(begin, end time.Time) (changed bool) {
+	now := span{begin, end.Add(flows.DeafTime)}
+	t.deaf = t.deaf.with(now)
+	if t.repeated || t.putBack || !now.near(t.last.Stamp.Add(-t.last.Duration)) {
 		return false
 	}
-	begun, late := e.begun, e.late
-	e.judge()
-	return !e.begun.Equal(begun) || e.late.After(late)
+	begun, late := t.begun, t.late
+	t.judge()
+	return !t.begun.Equal(begun) || t.late.After(late)
 }
 
 // span is a time with a begin and an end.
