@@ -108,7 +108,7 @@ func New(cfg Config) (*API, error) {
 	a.mux.HandleFunc("/", a.nowhere)
 	routes := a.routes()
 	a.mount(routes)
-	description, err := describeAPI(routes, cfg.Schemas, cfg.Version)
+	description, err := describeAPI(routes, cfg.Schemas, a.actions, cfg.Version)
 	if err != nil {
 		return nil, err
 	}

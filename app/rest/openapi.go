@@ -23,8 +23,8 @@ type object map[string]any
 var never = object{"not": object{}}
 
 // describeAPI is /openapi.json (OpenAPI 3.1): what is written by hand in openapi.json, and in it the schemas of documents
-// and events and the given routes.
-func describeAPI(routes []route, schemas *schema.Schemas, version string) ([]byte, error) {
+// and events, the given routes and the names of the actions on a channel.
+func describeAPI(routes []route, schemas *schema.Schemas, actions map[string]channelAction, version string) ([]byte, error) {
 	var doc struct {
 		OpenAPI    string            `json:"openapi"`
 		Info       object            `json:"info"`
@@ -49,6 +49,7 @@ func describeAPI(routes []route, schemas *schema.Schemas, version string) ([]byt
 		return nil, fmt.Errorf("schema of events: %w", err)
 	}
 	doc.Components.Schemas["event"] = component(event)
+	doc.Components.Schemas["channel_action_name"] = object{"type": "string", "enum": slices.Sorted(maps.Keys(actions))}
 	for _, r := range routes {
 		for method := range strings.FieldsSeq(r.methods) {
 			path := doc.Paths[r.pattern]
