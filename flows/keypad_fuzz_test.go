@@ -95,7 +95,7 @@ func (l *padLedger) press(key byte, absorbed bool, from time.Time) {
 	twice := -1
 	l.idle = true
 	for i, c := range l.collectors {
-		l.idle = l.idle && !c.armed && !(c.lapsed && from.Before(c.deadline))
+		l.idle = l.idle && !c.armed && (!c.lapsed || !from.Before(c.deadline))
 		if (c.armed || c.lapsed && from.Before(c.deadline)) && c.run.Len() == 0 && key == c.eff.BindingDigit && !c.run.CanUse(key) && twice < 0 {
 			twice = i
 		}
