@@ -45,7 +45,7 @@ build: ## the program, bin/metaflows
 
 .PHONY: check
 check: cc format vet ## what needs no Asterisk: format, vet, arrows, unit tests
-	CGO_ENABLED=1 $(GO) test -race $(off_asterisk)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(off_asterisk)
 	@echo "make check: all passed in $$(($$(date +%s) - $(BEGAN))) s: format, vet, unit tests"
 
 .PHONY: test
@@ -54,7 +54,7 @@ test: cc asterisk format vet lint unit end-to-end fuzz-some ## everything: check
 
 .PHONY: unit
 unit: cc ## all tests that need no Asterisk, in a random order, nothing taken from the cache
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(off_asterisk)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $(off_asterisk)
 
 # One package at a time: they measure sound and time. Tests with an Asterisk of their own wait most of the time, four at once.
 # Where no more than three fail, those are run once more, alone, and named if they pass then: on a machine that stands still
