@@ -28,6 +28,7 @@ func (s *process) tellMissedEnds(ctx context.Context) {
 // tellEndsBefore tells the ends from before this process took up the calls. It waits for NATS, until ctx ends.
 func (s *process) tellEndsBefore(ctx context.Context, began time.Time) {
 	for tries := 1; ctx.Err() == nil; {
+		drained(ctx, s.events.Backlog, drainTime)
 		reading, cancel := context.WithTimeout(ctx, 30*time.Second)
 		unfinished, err := events.Unfinished(reading, s.broker.Events(), s.cfg.Node, began.Add(-missedAge), began)
 		cancel()
@@ -46,6 +47,22 @@ func (s *process) tellEndsBefore(ctx context.Context, began time.Time) {
 		}
 		select {
 		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// drainTime is how long what waits to be published may take, once NATS is there.
+const drainTime = 10 * time.Second
+
+// drained waits until nothing waits to be published, most is over or ctx ends: the end of what has begun by the stream may be
+// among what a process before this one has left to be published, and would be told twice, the second time as lost.
+func drained(ctx context.Context, backlog func() int, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for backlog() > 0 && ctx.Err() == nil {
+		select {
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 		}
 	}

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"metaflows/app/events"
@@ -44,4 +46,26 @@ func TestEndOf(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 	}
+}
+
+// What is unfinished is looked for when all is published that waits, or not in a reasonable time.
+func TestDrained(t *testing.T) {
+	for name, tt := range map[string]struct{ empties, want time.Duration }{
+		"nothing waits":     {0, 0},
+		"soon published":    {3 * time.Second, 3 * time.Second},
+		"NATS does not let": {time.Hour, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				drained(t.Context(), func() int { return int(max(0, tt.empties-time.Since(began))) }, 10*time.Second)
+				if took := time.Since(began); took < tt.want || took > tt.want+50*time.Millisecond {
+					t.Errorf("after %s, want %s", took, tt.want)
+				}
+			})
+		})
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	drained(ended, func() int { return 1 }, time.Hour)
 }
