@@ -118,7 +118,7 @@ func absorb(tr *trial) {
 	tr.eventually("the talk goes on", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
 }
 
-// tornDigits: somebody is added to the bridge again while a digit of his passes, and his digits are absorbed from then on. A
+// tornDigits: somebody is added to the bridge again while a digit of its passes, and its digits are absorbed from then on. A
 // bridge of two ends the digit for the others. One that mixes does not: they are sent it until another ends, and hear
 // nothing else, unless they are added again, too.
 func tornDigits(tr *trial) {

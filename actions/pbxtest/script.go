@@ -20,19 +20,19 @@ var errLine = errors.New("this is no line of a scenario")
 //
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234 | bob redirects untold
-//	alice has X=y              a variable of her endpoint (set_var=); "alice has no X"
+//	alice has X=y              a variable of its endpoint (set_var=); "alice has no X"
 //	the dialplan has no s@metaflows-predial
 //	alice-desk belongs to ann  whose a device is that the directory knows
-//	alice brings X=y           a variable of her next call
-//	alice was sent acme        her next call is one to her, by Dial(), which somebody has sent on to the context acme; she
-//	                           inherits what she brings
-//	alice speaks IAX2          her channels are of another technology than PJSIP
-//	alice calls bob            dials him and waits until they talk; the transcript begins after that
-//	alice then dials PJSIP/carol,5     when her next call goes on in the dialplan, it is handed over once more
+//	alice brings X=y           a variable of its next call
+//	alice was sent acme        its next call is one to it, by Dial(), which somebody has sent on to the context acme; it
+//	                           inherits what alice brings
+//	alice speaks IAX2          its channels are of another technology than PJSIP
+//	alice calls bob            dials it and waits until they talk; the transcript begins after that
+//	alice then dials PJSIP/carol,5     when its next call goes on in the dialplan, it is handed over once more
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
-//	bob transfers to 1234              by his phone's own means (REFER)
+//	bob transfers to 1234              by its phone's own means (REFER)
 //	bob hangs up | bob dies with cause 38
 //	wait 3s
 //	api runs {"module":"hangup"} on alice      see program.go
@@ -42,9 +42,9 @@ var errLine = errors.New("this is no line of a scenario")
 //	the application gives up   Asterisk will take no more requests: the calls that nobody has answered end
 //	the application is killed for 300ms     and then another process begins
 //	alice talks to bob | alice does not talk to bob      must be so now; a party may be an extension, 1234@acme
-//	alice goes on | alice is gone                        she has gone on in the dialplan; she has no call
+//	alice goes on | alice is gone                        it has gone on in the dialplan; it has no call
 //	alice hears bob | alice does not hear bob | alice hears music | alice hears no music
-//	bob is muted | bob is not muted                      nobody hears him
+//	bob is muted | bob is not muted                      nobody hears it
 //	alice talks to bob or alice talks to 1234@acme       one of them must be so
 //	at least once carol rings                            a line of the story so far says so
 //	from Record on alice hears bob                       the line holds unless the application was killed before it asked for that
@@ -301,7 +301,7 @@ func (s *scenario) stands(who, text string) (so, is bool) {
 		return s.pbx.Altered(who, "music") == (text == "hears music"), true
 	case "is muted", "is not muted":
 		return s.pbx.Altered(who, "mute") == (text == "is muted"), s.pbx.Has(who)
-	case "is gone": // she has no call
+	case "is gone": // it has no call
 		return !s.pbx.Has(who), true
 	case "goes on": // in the dialplan, by now
 		return s.pbx.WentOn(who), true

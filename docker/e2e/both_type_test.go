@@ -96,8 +96,8 @@ func (p *typing) judge(side string, exact bool) (wrong error) {
 	return wrong
 }
 
-// Bob holds his first key, which nobody knows of yet, and alice presses the binding digit: as she is added to the bridge again
-// Asterisk ends his key for her, and sends its end once more at the release. No more than that is doubled, and nothing lost.
+// Bob holds its first key, which nobody knows of yet, and alice presses the binding digit: as it is added to the bridge again
+// Asterisk ends the key for alice, and sends its end once more at the release. No more than that is doubled, and nothing lost.
 func TestKeyIsDownAsItsHearerPressesACode(t *testing.T) {
 	l := newLab(t)
 	l.document("acme", twoCodes)

@@ -84,7 +84,7 @@ func (d *demo) talk(ctx context.Context) (err error) {
 	return d.d.WaitTone(ctx, callerTone)
 }
 
-// press lets dave press a code, after which he hears a tone.
+// press lets dave press a code, after which it hears a tone.
 func (d *demo) press(ctx context.Context, keys string, tone float64) error {
 	d.c.ForgetDigits()
 	if _, err := d.d.Press(ctx, keys); err != nil {
