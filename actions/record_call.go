@@ -111,7 +111,7 @@ func (s *Set) stopRecording(t *calls.Task, k *calls.Kept) error {
 	if err != nil {
 		return err
 	}
-	return untilOver(t, recordingIn(k))
+	return awaitOver(t, k.Over) // who asks for another one then gets it
 }
 
 // mask silences every recording of the call, or ends that.

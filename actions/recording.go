@@ -193,7 +193,7 @@ func (s *Set) endRecording(t *calls.Task, k *calls.Kept, rec *recording, took ti
 	if s.insist(t, func() error { return s.recorded(t, k, s.pbx.StopRecording) }, "stopping a recording") != nil {
 		rec.failed = true
 	}
-	if err := untilOver(t, rec); err != nil {
+	if err := awaitOver(t, func() bool { return rec.over }); err != nil {
 		return err
 	}
 	s.recordingStored(t, k, rec, took, reason)
@@ -210,10 +210,10 @@ func known(t *calls.Task, k *calls.Kept) error {
 	return t.Until(0, func() bool { return !k.Starting() })
 }
 
-// untilOver waits, for a while at most, until Asterisk has told that a recording which was stopped is over. An error is only
-// the process's end.
-func untilOver(t *calls.Task, rec *recording) error {
-	if err := t.Until(2*time.Second, func() bool { return rec.over }); errors.Is(err, calls.ErrDetached) {
+// awaitOver waits, for a while at most, until a recording which was stopped is over, as Asterisk tells. An error is only the
+// process's end.
+func awaitOver(t *calls.Task, over func() bool) error {
+	if err := t.Until(2*time.Second, over); errors.Is(err, calls.ErrDetached) {
 		return err
 	}
 	return nil

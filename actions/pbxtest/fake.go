@@ -53,6 +53,7 @@ type PBX struct {
 	takenAlong []string        // what altered channels that have gone on in the dialplan
 	holding    []string        // verbs that were asked for on a call's goroutine, which waits for the answer
 	before     func()          // called before each command, without the lock; may be nil
+	toAnswer   time.Duration   // see AnswersFirst
 }
 
 var _ actions.PBX = (*PBX)(nil)
@@ -62,10 +63,14 @@ func New() *PBX {
 	p := &PBX{
 		phones: map[string]*phone{}, extensions: map[string]extension{}, channels: map[string]*channel{}, parties: map[string]string{}, bridges: map[string]*bridge{},
 		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, verbs: map[string]bool{},
+		toAnswer: toAnswer,
 	}
 	p.furnish()
 	return p
 }
+
+// AnswersFirst lets every answer come before the event of what was asked for. It is called before the first command.
+func (p *PBX) AnswersFirst() { p.toAnswer = toEvent / 2 }
 
 // Listen says who is told of events; nil for nobody.
 func (p *PBX) Listen(h Handler) {
@@ -165,7 +170,7 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 			if err != nil {
 				err = fmt.Errorf("%s %s: %w", verb, id, err)
 			}
-			p.clock.after(toAnswer, key, func() { answer <- err })
+			p.clock.after(p.toAnswer, key, func() { answer <- err })
 		}
 		if fault.Err != nil && !fault.Lost {
 			p.say(Request, "%s: refused, %v", text, fault.Err)

@@ -19,6 +19,7 @@ var errLine = errors.New("this is no line of a scenario")
 // line carries out one line:
 //
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
+//	asterisk answers first     and tells of what was asked for after that; before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234 | bob redirects untold
 //	alice has X=y              a variable of its endpoint (set_var=); "alice has no X"
 //	the dialplan has no s@metaflows-predial
@@ -111,31 +112,6 @@ func (s *scenario) line(text string) error {
 	return nil
 }
 
-// ofStory is a line about what there was so far.
-func (s *scenario) ofStory(text string) (done bool, err error) {
-	if words, ok := strings.CutPrefix(text, "at least once "); ok {
-		synctest.Wait()
-		if !s.tr.tells(words) {
-			return true, errors.New("it was not once so")
-		}
-		return true, nil
-	}
-	rest, ok := strings.CutPrefix(text, "from ")
-	if !ok {
-		return false, nil
-	}
-	verb, line, ok := strings.Cut(rest, " on ")
-	switch {
-	case !ok:
-		return true, errLine
-	case s.restarts == 0 && !s.pbx.Asked(verb):
-		return true, fmt.Errorf("nobody has asked for %s", verb)
-	case s.restarts > 0 && !s.asked[verb]:
-		return true, nil
-	}
-	return true, s.line(line)
-}
-
 // talk brings two phones together, without a word about it.
 func (s *scenario) talk(a, b string) error {
 	s.pbx.Call(a, "s", s.brings[a], "dial", "PJSIP/"+b)
@@ -154,6 +130,8 @@ func (s *scenario) setting(text string) (done bool, err error) {
 	switch {
 	case text == "absorb off":
 		s.absorb = false
+	case text == "asterisk answers first":
+		s.pbx.AnswersFirst()
 	case strings.HasPrefix(text, "the dialplan has no "):
 		s.pbx.Without(words[4])
 	case strings.HasPrefix(text, "recordings last at most "):
@@ -278,35 +256,6 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		}
 	}
 	return 0, errLine
-}
-
-// stands says whether it is with a phone as a line has it, and whether the line is one of these.
-func (s *scenario) stands(who, text string) (so, is bool) {
-	words := strings.Fields(text)
-	other := words[len(words)-1]
-	switch strings.Join(words[:len(words)-1], " ") {
-	case "talks to":
-		return s.pbx.Talking(who, other), true
-	case "does not talk to":
-		return !s.pbx.Talking(who, other), true
-	case "does not hear":
-		return !s.pbx.Hears(who, other), true
-	case "hears":
-		if other != "music" {
-			return s.pbx.Hears(who, other), true
-		}
-	}
-	switch text {
-	case "hears music", "hears no music":
-		return s.pbx.Altered(who, "music") == (text == "hears music"), true
-	case "is muted", "is not muted":
-		return s.pbx.Altered(who, "mute") == (text == "is muted"), s.pbx.Has(who)
-	case "is gone": // it has no call
-		return !s.pbx.Has(who), true
-	case "goes on": // in the dialplan, by now
-		return s.pbx.WentOn(who), true
-	}
-	return false, false
 }
 
 // fault lets the next command of a verb go wrong.

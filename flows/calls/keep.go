@@ -152,6 +152,9 @@ func (k *Kept) Ending() bool {
 // Starting says that nobody knows yet whether it has begun.
 func (k *Kept) Starting() bool { return !k.begun && !k.over }
 
+// Over says that its Keep has returned: it does not last on the call any more.
+func (k *Kept) Over() bool { return k.over }
+
 // Kept are the things of a module that last on the call, those too that are only beginning, in the order of their beginning.
 func (c *Call) Kept(module string) (kept []*Kept) {
 	for _, k := range c.lasting {
