@@ -43,8 +43,9 @@ func labOn(t *testing.T, s *system) *lab {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	l := &lab{T: t, system: s, ctx: ctx, start: s.lastRead(), lines: len(s.Server.Log()), logged: len(s.log.String())}
+	began := l.start // of the whole test, also where it is tried again (steadily)
 	t.Cleanup(func() {
-		for _, e := range s.wrong(l.start) {
+		for _, e := range s.wrong(began) {
 			t.Errorf("an event is not as its schema says: %v", e.Wrong)
 		}
 		for _, line := range s.complaints(l.lines) {
