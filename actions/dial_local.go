@@ -14,21 +14,33 @@ import (
 // ringApart dials a callee in a bridge of its own, unless that was done, waits for what comes of it, and brings the
 // two together at the answer.
 func (d *dialling) ringApart(callee *calls.Leg) error {
-	if !callee.Called { // in no bridge the cause with which it ends at once would often be lost
-		aside := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
-		if err := d.createBridge(d.t, aside); err != nil {
+	ring := func() error {
+		if err := d.hearApart(callee); err != nil || d.verdict != "" || d.caller.Gone || !callee.Up() || callee.Bridged() {
 			return err
 		}
-		defer d.deleteBridge(d.t, aside, "removing the bridge of a callee that is alone")
-		err := ask(d.t, callee, func(channel string) error { return d.pbx.AddToBridge(aside, channel, false) })
+		return d.bridge(d.caller, callee)
+	}
+	if callee.Called {
+		return ring()
+	}
+	// In no bridge the cause with which it ends at once would often be lost.
+	return d.aside("removing the bridge of a callee that is alone", func(bridge string) error {
+		err := ask(d.t, callee, func(channel string) error { return d.pbx.AddToBridge(bridge, channel, false) })
 		if err != nil && !gone(err) {
 			return err
 		}
-	}
-	if err := d.hearApart(callee); err != nil || d.verdict != "" || d.caller.Gone || !callee.Up() || callee.Bridged() {
+		return ring()
+	})
+}
+
+// aside uses a bridge that is not the call's, and removes it when use has returned.
+func (d *dialling) aside(removing string, use func(bridge string) error) error {
+	bridge := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
+	if err := d.createBridge(d.t, bridge); err != nil {
 		return err
 	}
-	return d.bridge(d.caller, callee)
+	defer d.deleteBridge(d.t, bridge, removing)
+	return use(bridge)
 }
 
 // hearApart is ringApart until the answer.

@@ -135,7 +135,7 @@ func (d *dialling) forward(from *calls.Leg) (target string, variables map[string
 	if !contextForm.MatchString(context) {
 		return "", nil, "there is no context to dial it in"
 	}
-	if exists := "DIALPLAN_EXISTS(" + context + "," + from.Forward + ",1)"; !d.answers(exists) {
+	if !d.answers(extensionExists(context, from.Forward)) {
 		d.nowhere[from] = true
 		return "", nil, "its context has no such extension"
 	}

@@ -151,18 +151,15 @@ func (d *dialling) connectAside(leg *calls.Leg, wait func() error) error {
 		spec.Variables[callerNumber], spec.Variables[callerName] = shown.number, shown.name
 	}
 	_, err = d.borrow(d.t, spec, func(other *calls.Channel) error {
-		bridge := d.call.Name(strings.TrimSuffix(calls.BridgePrefix, "-"))
-		if err := d.createBridge(d.t, bridge); err != nil {
-			return err
-		}
-		defer d.deleteBridge(d.t, bridge, "removing the bridge of a subroutine")
-		if err := d.addToBridge(d.t, bridge, other.ID); err != nil {
-			return err
-		}
-		if err := ask(d.t, leg, func(channel string) error { return d.pbx.AddToBridge(bridge, channel, false) }); err != nil {
-			return err
-		}
-		return wait()
+		return d.aside("removing the bridge of a subroutine", func(bridge string) error {
+			if err := d.addToBridge(d.t, bridge, other.ID); err != nil {
+				return err
+			}
+			if err := ask(d.t, leg, func(channel string) error { return d.pbx.AddToBridge(bridge, channel, false) }); err != nil {
+				return err
+			}
+			return wait()
+		})
 	})
 	return err
 }

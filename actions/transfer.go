@@ -122,9 +122,14 @@ func (x *blindTransfer) check() error {
 	return nil
 }
 
+// extensionExists is the dialplan's function that is 1 where a context has an extension.
+func extensionExists(context, extension string) string {
+	return "DIALPLAN_EXISTS(" + context + "," + extension + ",1)"
+}
+
 // ask refuses an extension that does not exist, before anything is touched.
 func (x *blindTransfer) ask() error {
-	question := "DIALPLAN_EXISTS(" + x.context + "," + x.extension + ",1)"
+	question := extensionExists(x.context, x.extension)
 	answer, err := x.variables(x.t, x.transferor, question)
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func ours(started Started) bool {
 
 // Ours says by its id that a channel was made by metaflows. The far half of a Local channel, ;2, is the dialplan's.
 func Ours(channel string) bool {
-	if strings.HasSuffix(channel, ";2") {
+	if strings.HasSuffix(channel, farHalf) {
 		return false
 	}
 	return strings.HasPrefix(channel, ArgLeg+"-") || strings.HasPrefix(channel, ArgSnoop+"-")

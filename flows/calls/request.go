@@ -12,7 +12,7 @@ import (
 // goroutine: what it needs of the call is copied before, what it learns is read when Do has returned without an ending.
 //
 // What must go out together is one step: a state, and then the acts that it announces, each in its own lane. They are sent in
-// their order, and none after one that has failed. Nobody looks at the call in between.
+// their order, each when the one before is answered, and none after one that has failed.
 //
 // It returns what the request has returned, or why the answer is not waited for any more: ErrCallEnded or ErrDetached. Then
 // the request is not sent if its turn had not come yet; else nobody knows. In what the task has deferred, and wherever it

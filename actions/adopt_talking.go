@@ -1,0 +1,102 @@
+package actions
+
+import (
+	"slices"
+
+	"metaflows/flows/calls"
+)
+
+// goOnAlone goes on with a leg that came alone.
+func (a *adoption) goOnAlone() error {
+	if a.caller.Answered.IsZero() {
+		for _, leg := range a.legs {
+			if a.inBridge[leg] {
+				a.call.Joined(leg)
+			}
+		}
+		return a.lone()
+	}
+	a.call.Open()
+	if err := a.t.KeepOn(); err != nil {
+		return err
+	}
+	a.t.SettleClaims()
+	return a.stay()
+}
+
+// goOnTalking goes on with a call that was answered: every leg starts unarmed, what lasts and what was under way are taken up.
+// What must be before anybody begins something else is asked for before the first answer is waited for.
+func (a *adoption) goOnTalking() error {
+	a.call.Open()
+	theirs := a.theirs(a.call.Resume())
+	left, named := a.outside(theirs), a.namePartners(theirs)
+	if err := a.t.KeepOn(); err != nil {
+		return err
+	}
+	a.t.SettleClaims()
+	for _, wait := range named {
+		a.quietly(wait, "naming the partner")
+	}
+	a.endOutside(append(left, a.outside(theirs)...)) // those too who could not be brought back
+	a.endExtras()
+	if callee := a.call.Peer(a.caller); a.caller != nil && callee != nil && !callee.Answered.IsZero() {
+		a.limitTo(callee)
+		a.tellLimit(callee, a.soundsOfLimit(), false)
+	}
+	return a.talk()
+}
+
+// giveKeys lets the others hear the keys of every leg, before anything else is done.
+func (a *adoption) giveKeys() {
+	a.call.Rejoin(slices.DeleteFunc(slices.Clone(a.call.Legs), func(l *calls.Leg) bool { return !a.inBridge[l] }))
+}
+
+// theirs are the legs that flows which go on have business with: those that they are about, and who is being rung.
+func (a *adoption) theirs(about []*calls.Leg) []*calls.Leg {
+	if len(about) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(a.call.Peers(nil), func(l *calls.Leg) bool {
+		return !l.Answered.IsZero() && !slices.Contains(about, l)
+	})
+}
+
+// outside takes from the call who was about to join or to leave, and is no flow's. Who is apart by a claim is not among them.
+func (a *adoption) outside(theirs []*calls.Leg) (left []*calls.Leg) {
+	for _, leg := range a.legs {
+		_, apart := leg.InForce(calls.Apart)
+		in := a.inBridge[leg] || leg.Bridged() || apart
+		if !in && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
+			left = append(left, leg)
+			a.call.Release(leg)
+		}
+	}
+	return left
+}
+
+// endOutside ends those. Who talks must not end with them.
+func (a *adoption) endOutside(left []*calls.Leg) {
+	for _, leg := range left {
+		if a.partners[leg] != "" {
+			_ = a.insist(a.t, func() error {
+				return a.set(a.t, leg, map[string]string{calls.VarPartner: ""})
+			}, "untying a leg that takes part in nothing")
+		}
+		a.Set.hangUp(a.t, leg, "ending a leg that takes part in nothing")
+	}
+}
+
+// namePartners lets who talks end with the other, but for those of flows, which see to that.
+func (a *adoption) namePartners(theirs []*calls.Leg) (named []func() error) {
+	for _, leg := range a.call.Peers(nil) {
+		if slices.Contains(theirs, leg) {
+			continue
+		}
+		partner := ""
+		if peer := a.call.Peer(leg); peer != nil && !peer.Goes {
+			partner = peer.Name
+		}
+		named = append(named, a.t.Beside(leg.Lane(), a.Set.telling(a.t, leg, map[string]string{calls.VarPartner: partner})))
+	}
+	return named
+}
