@@ -7,6 +7,8 @@ GO ?= go
 ADDR ?=
 FUZZTIME ?= 4s
 BENCH ?= .
+BASE ?=
+COUNT ?= 6
 FLAGS ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 BEGAN := $(shell date +%s)
@@ -114,6 +116,11 @@ lint: ## golangci-lint, the version of .ci/tools.mod
 .PHONY: bench
 bench: ## what a digit, an event and a list of live calls cost; BENCH=<pattern> for some
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./flows/... ./ari/... ./app/live ./app/rest
+
+.PHONY: bench-compare
+bench-compare: ## benchmarks of a commit and of the working copy, compared by benchstat: BASE=<commit>, BENCH=<pattern>, COUNT=6 runs of each
+	@[ '$(BASE)' ] || { echo "type: make bench-compare BASE=<commit>, and perhaps BENCH=<pattern> and COUNT=<runs>"; exit 1; }
+	@.ci/bench-compare '$(BASE)' '$(BENCH)' '$(COUNT)'
 
 .PHONY: bench-latency
 bench-latency: build bin/bench ## codes against features.conf on a real Asterisk, from the last digit to the effect; FLAGS='-only api' hangs up by the API beside ARI; FLAGS=-trace lists ARI's part
