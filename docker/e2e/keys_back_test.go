@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -35,38 +36,45 @@ func TestStopGivesTheKeysBack(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := ownProcess(t)
 			o.document("acme", stopCodes)
-			a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
-			o.press(b, tt.before, tt.how)
-			o.event("code.armed", 1)
-			o.must(o.program.Stop())
-			o.press(b, tt.after)
-			o.gets(a, tt.want)
-			o.talk(a, b)
-			o.hangUp(a)
-			o.ended(b)
-			o.again()
+			alice, bob := o.phone("alice"), o.phone("bob")
+			o.steadily(tt.name, func() error {
+				a, b := o.call(alice, "1002", bob)
+				o.press(b, tt.before, tt.how)
+				o.event("code.armed", 1)
+				o.must(o.program.Stop())
+				o.press(b, tt.after)
+				heard := a.WaitDigits(o.soon(15*time.Second), tt.want)
+				o.talk(a, b)
+				o.hangUp(a)
+				o.ended(b)
+				o.again()
+				return heard
+			})
 			o.nothingLeft()
 		})
 	}
 	t.Run("both, who type on", func(t *testing.T) {
 		o := ownProcess(t)
 		o.document("acme", stopCodes)
-		a, b := o.call(o.phone("alice"), "1002", o.phone("bob"))
-		o.press(a, "*")
-		o.press(b, "*")
-		o.event("code.armed", 2)
-		var both sync.WaitGroup
-		both.Go(func() { o.press(a, "55112233") })
-		both.Go(func() { o.press(b, "66445566") })
-		both.Go(func() { o.must(o.program.Stop()) })
-		both.Wait()
-		o.press(a, "7")
-		o.press(b, "8")
-		o.gets(b, "*551122337")
-		o.gets(a, "*664455668")
-		o.hangUp(b)
-		o.ended(a)
-		o.again()
+		alice, bob := o.phone("alice"), o.phone("bob")
+		o.steadily("both type on", func() error {
+			a, b := o.call(alice, "1002", bob)
+			o.press(a, "*")
+			o.press(b, "*")
+			o.event("code.armed", 2)
+			var both sync.WaitGroup
+			both.Go(func() { o.press(a, "55112233") })
+			both.Go(func() { o.press(b, "66445566") })
+			both.Go(func() { o.must(o.program.Stop()) })
+			both.Wait()
+			o.press(a, "7")
+			o.press(b, "8")
+			heard := errors.Join(b.WaitDigits(o.soon(15*time.Second), "*551122337"), a.WaitDigits(o.soon(15*time.Second), "*664455668"))
+			o.hangUp(b)
+			o.ended(a)
+			o.again()
+			return heard
+		})
 		o.nothingLeft()
 	})
 }
