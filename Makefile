@@ -130,6 +130,10 @@ bench-latency: build bin/bench ## codes against features.conf on a real Asterisk
 bench-load: build bin/bench ## 50 and 100 calls in which keys are pressed all the time: what is lost, how long codes take, what it costs
 	@bin/bench load -metaflows bin/metaflows $(FLAGS)
 
+.PHONY: bench-setup
+bench-setup: build bin/bench ## a call's setup beside plain Dial() of the same Asterisk: the INVITE at the callee, both hear each other; FLAGS=-trace lists ARI's part
+	@bin/bench setup -metaflows bin/metaflows $(FLAGS)
+
 .PHONY: docker-test
 docker-test: bin/stack ## the compose files on this machine's Docker engine: calls, kills, outages; needs no image registry
 	@bin/stack test $(FLAGS)

@@ -16,7 +16,7 @@
 // leaves out an empty value, its lists have ids only, its Data hides Asterisk's error text.
 //
 // What 22.10 answers and does not mean, and how it is told here:
-//   - One variable of several that is not set: 404, as if the channel were gone. They are read one by one then.
+//   - One variable of several that is not set: 404, as if the channel were gone. So each is read by a function.
 //   - An older Asterisk does not know the requests for several variables: 404, too. One by one until the next connect.
 //   - channels/create of an endpoint that is not registered, after another create on the same connection had an id in
 //     use: 409, id in use. The channel is looked up; when it does not exist, that is ErrUnavailable.

@@ -161,11 +161,17 @@ func TestVariables(t *testing.T) {
 	read(map[string]string{"A B": "1", "F(x,y)": ""}, "A B", "F(x,y)")
 	checkRequests(t, s, []string{`GET /channels/17.1/variables?variables=A+B%2CF%28x%2Cy%29`})
 
-	// One that is not set: Asterisk refuses all.
+	// A variable that is not set would be an error: it is asked by a function.
+	s.Script("GET /channels/17.1/variables", aritest.Answer{Status: 200, Body: `{"variables":{"EVAL(${A})":"1","EVAL(${B})":"","F(x)":"2"}}`})
+	read(map[string]string{"A": "1", "B": "", "F(x)": "2"}, "A", "B", "F(x)")
+	const both = `GET /channels/17.1/variables?variables=EVAL%28%24%7BA%7D%29%2CEVAL%28%24%7BB%7D%29`
+	checkRequests(t, s, []string{both + `%2CF%28x%29`})
+
+	// A function fails: Asterisk refuses all.
 	s.Script("GET /channels/17.1/variables", aritest.Answer{Status: 404, Body: `{"message":"Provided variable was not found"}`})
 	s.Script("GET /channels/17.1/variable", aritest.Answer{Status: 404, Body: `{"message":"Provided variable was not found"}`})
 	read(map[string]string{"A": "", "B": ""}, "A", "B")
-	checkRequests(t, s, []string{`GET /channels/17.1/variables?variables=A%2CB`, `GET /channels/17.1/variable?variable=A`, `GET /channels/17.1/variable?variable=B`})
+	checkRequests(t, s, []string{both, `GET /channels/17.1/variable?variable=A`, `GET /channels/17.1/variable?variable=B`})
 
 	// The channel is gone.
 	s.Script("GET /channels/17.1/variables", aritest.Answer{Status: 404, Body: `{"message":"Provided channel was not found"}`})
@@ -184,7 +190,7 @@ func TestVariables(t *testing.T) {
 	if err := c.SetVariables("17.1", map[string]string{"B": "", "A": "1"}); err != nil {
 		t.Error(err)
 	}
-	checkRequests(t, s, []string{`GET /channels/17.1/variables?variables=A%2CB`,
+	checkRequests(t, s, []string{both,
 		`GET /channels/17.1/variable?variable=A`, `GET /channels/17.1/variable?variable=B`,
 		`GET /channels/17.1/variable?variable=A`, `GET /channels/17.1/variable?variable=B`,
 		`POST /channels/17.1/variable {"value":"1","variable":"A"}`, `POST /channels/17.1/variable {"value":"","variable":"B"}`})

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,8 +17,8 @@ type variables struct {
 	Variables map[string]string `json:"variables"`
 }
 
-// Variables reads channel variables and functions; what is not set is "". It is one request if everything is set;
-// otherwise Asterisk refuses them all together, and they are read one by one.
+// Variables reads channel variables and functions; what is not set is "". It is one request, unless a function that is among
+// them fails: then Asterisk refuses them all together, and they are read one by one.
 func (c *Client) Variables(channel string, names ...string) (map[string]string, error) {
 	const verb = "read variables of"
 	if len(names) == 0 {
@@ -43,20 +44,39 @@ func (c *Client) Variables(channel string, names ...string) (map[string]string, 
 	return values, nil
 }
 
+// plain is the name of a variable, and of no function.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// question is what is asked of a variable so that it answers with nothing where it is not set. To ask for the variable itself
+// would then be an error, also for all that is asked beside it (ari/ASTERISK.md, Whose a channel is).
+func question(name string) string {
+	if plain.MatchString(name) {
+		return "EVAL(${" + name + "})"
+	}
+	return name
+}
+
 // variables reads several at once; nil when some are missing in the answer.
 func (c *Client) variables(channel string, names []string) (map[string]string, error) {
+	questions := make([]string, len(names))
+	for i, name := range names {
+		questions[i] = question(name)
+	}
 	var answer variables
-	query := url.Values{"variables": {strings.Join(names, ",")}}
+	query := url.Values{"variables": {strings.Join(questions, ",")}}
 	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel, "variables"}, query: query}, &answer)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		if _, ok := answer.Variables[name]; !ok {
+	values := make(map[string]string, len(names))
+	for i, name := range names {
+		value, ok := answer.Variables[questions[i]]
+		if !ok {
 			return nil, nil
 		}
+		values[name] = value
 	}
-	return answer.Variables, nil
+	return values, nil
 }
 
 // variable reads one; "" when it is not set.

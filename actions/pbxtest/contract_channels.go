@@ -289,11 +289,15 @@ func continued(tr *trial) {
 func variables(tr *trial) {
 	a := tr.enter("alice")
 	state := strings.Repeat("0123456789abcdef", calls.StateLimit/16)
-	tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarState: state}))
-	whole, err := tr.Variables(a.ID, calls.VarState)
-	tr.must(err)
-	if whole[calls.VarState] != state {
-		tr.Errorf("of %d bytes of state %d are kept", len(state), len(whole[calls.VarState]))
+	for _, state := range []string{state, `{"v":"${ONE} $[1+1] \"a\\n\",b;c)}",` + state[:4<<10]} {
+		tr.must(tr.SetVariables(a.ID, map[string]string{calls.VarState: state}))
+		for _, names := range [][]string{{calls.VarState}, {calls.VarState, "NEVER"}} { // one and several are read in different ways
+			whole, err := tr.Variables(a.ID, names...)
+			tr.must(err)
+			if whole[calls.VarState] != state {
+				tr.Errorf("of %d bytes of state, read with %d others, there are %d: %.40s", len(state), len(names)-1, len(whole[calls.VarState]), whole[calls.VarState])
+			}
+		}
 	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"CALLERID(num)": "4711"}))
 	id, err := tr.Variables(a.ID, "CALLERID(num)")

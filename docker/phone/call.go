@@ -71,8 +71,9 @@ type Call struct {
 	theirs    direction // the other side's in its last offer
 	holding   bool      // we hold the other side
 	version   uint64
-	offered   uint8 // payload type of telephone-event in our sessions
-	pending   bool  // a re-INVITE of ours has no answer yet
+	offered   uint8     // payload type of telephone-event in our sessions
+	pending   bool      // a re-INVITE of ours has no answer yet
+	invited   time.Time // the INVITE was sent, or came
 	end       End
 	acks      map[uint32]chan struct{} // by CSeq, closed when our 2xx is acknowledged
 	notified  chan int                 // statuses of a transfer of ours, or nil
@@ -92,7 +93,7 @@ func (p *Phone) newCall(callID, localTag string) (*Call, error) {
 		log:     p.log.With("call_id", callID),
 		ringing: make(chan struct{}), early: make(chan struct{}),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		acks: make(map[uint32]chan struct{}), theirs: sendRecv,
+		acks: make(map[uint32]chan struct{}), theirs: sendRecv, invited: time.Now(),
 	}
 	if !p.cfg.NoEvents {
 		c.offered = payloadEvent
@@ -134,6 +135,14 @@ func (c *Call) Answered() <-chan struct{} { return c.answered }
 
 // Ended is closed when the call is over, by whichever side.
 func (c *Call) Ended() <-chan struct{} { return c.ended }
+
+// Invited returns when the INVITE came, or was sent: the one with credentials,
+// once they were asked for.
+func (c *Call) Invited() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.invited
+}
 
 // Status returns the last status of the INVITE that was received, or sent: 100
 // to 183 while it rings, 200 after the answer, 300 and more when it failed.

@@ -145,6 +145,7 @@ func (c *Call) inviteRequest(credentials sip.Header) *sip.Request {
 	c.mu.Lock()
 	c.cseq++
 	cseq := c.cseq
+	c.invited = time.Now()
 	c.mu.Unlock()
 	to := &sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: c.remote.User, Host: c.remote.Host}}
 	req := c.phone.newRequest(sip.INVITE, c.remote, c.from(), to, c.key.callID, cseq)

@@ -108,12 +108,7 @@ func (b *latencyBench) start(ctx context.Context) (err error) {
 		Program:  program.Options{Binary: b.binary, Env: []string{"METAFLOWS_AUTH_RATE_LIMIT=0"}},
 	}
 	if b.trace {
-		options.Prepare = func(asterisk *pbx.Server, wanted *program.Options) (err error) {
-			if b.tracer, err = newTracer(ctx, asterisk.ARIURL); err == nil {
-				wanted.ARIURL = b.tracer.url
-			}
-			return err
-		}
+		options.Prepare = through(ctx, &b.tracer)
 	}
 	if b.Rig, err = rig.Start(ctx, options); err != nil {
 		return err
@@ -291,8 +286,13 @@ func (b *latencyBench) clear(ctx context.Context) error {
 		}
 		p.ForgetIncoming()
 	}
+	return emptied(ctx, b.Rig)
+}
+
+// emptied waits until Asterisk has forgotten all calls.
+func emptied(ctx context.Context, r *rig.Rig) error {
 	for {
-		left, err := b.Left(ctx)
+		left, err := r.Left(ctx)
 		if err != nil || left.None() {
 			return err
 		}

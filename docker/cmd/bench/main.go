@@ -14,10 +14,11 @@ const usage = `usage: bench <command> [flags]
 
   latency   from the last digit of a code to its effect, beside features.conf of the same Asterisk
   load      many calls in which everybody presses keys: what gets lost, how long a code takes, what it costs
+  setup     from a caller's INVITE to its callee's, and from the answer to both hearing each other, beside plain Dial()
 `
 
 func main() {
-	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{"latency": latencyCommand, "load": loadCommand}}
+	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{"latency": latencyCommand, "load": loadCommand, "setup": setupCommand}}
 	os.Exit(bench.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -14,6 +14,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"metaflows/docker/pbx"
+	"metaflows/docker/program"
 )
 
 // request is one that metaflows has sent to ARI.
@@ -62,6 +65,16 @@ func newTracer(ctx context.Context, target string) (*tracer, error) {
 	})}
 	go func() { _ = t.web.Serve(socket) }()
 	return t, nil
+}
+
+// through lets metaflows reach ARI by a tracer.
+func through(ctx context.Context, made **tracer) func(*pbx.Server, *program.Options) error {
+	return func(asterisk *pbx.Server, wanted *program.Options) (err error) {
+		if *made, err = newTracer(ctx, asterisk.ARIURL); err == nil {
+			wanted.ARIURL = (*made).url
+		}
+		return err
+	}
 }
 
 func (t *tracer) close() { _ = t.web.Close() }
