@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Await says which keys are awaited of the leg besides the codes of documents; the first goes before the others. How they
-// count is told in flows/README.md, Awaited keys. What was pressed before is forgotten.
-func (k *Keypad) Await(keys []string) {
+// Await says which keys are awaited of the leg besides the codes of documents, or instead of them where alone is set; the first
+// goes before the others. How they count is told in flows/README.md, Awaited keys. What was pressed before is forgotten.
+func (k *Keypad) Await(keys []string, alone bool) {
 	if !k.closed {
-		k.awaited, k.typed = keys, k.typed[:0]
+		k.awaited, k.alone, k.typed = keys, alone, k.typed[:0]
 	}
 }
 

@@ -63,6 +63,12 @@ func TestKeypadAwaited(t *testing.T) {
 		{"not across another that was awaited", `9`, "", "2 11", "121", "awaited 2", "121"},
 		{"it ends with the binding digit", `9`, "", "5*", "5*9", "awaited 5*", "5*9"},
 
+		// Without the documents' codes.
+		{"the documents have none", `9 2(\d+)`, "", "only *1 *2", "*9*2", "armed; unmatched 1; armed; awaited *2", "*9"},
+		{"not even what is longer", `12 1(\d+)`, "", "only *1", "*12", "armed; awaited *1", "*2"},
+		{"nor those of who listens", `9`, `8 listen=both`, "only *1", "*8*1", "armed; other armed; unmatched 1; other unmatched 1; armed; other armed; awaited *1", "*8"},
+		{"where the binding digit begins nothing", `9`, "", "only 1", "*91", "awaited 1", "*91"},
+
 		// Which goes first.
 		{"the first", `9`, "", "#1 1", "#1", "awaited #1", "#1"},
 		{"whatever it is", `9`, "", "1 #1", "#1", "awaited 1", "#1"},

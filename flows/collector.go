@@ -27,16 +27,17 @@ func (c *Collector) Effective() *Effective { return c.eff }
 // Collected is the digits of the sequence that was collected last.
 func (c *Collector) Collected() string { return string(c.run.Keys()) }
 
-// arm starts a sequence if key is the binding digit of an owner that listens, or of whom codes are awaited.
-func (c *Collector) arm(key byte, from int, at time.Time, awaited []string) bool {
+// arm starts a sequence if key is the binding digit of an owner that listens, or of whom codes are awaited; alone: of these only.
+func (c *Collector) arm(key byte, from int, at time.Time, awaited []string, alone bool) bool {
 	eff := c.Source()
 	looks := c.Looks(eff)
 	if eff == nil || key != eff.BindingDigit || !looks && !c.Self {
 		return false
 	}
+	alone = alone || !looks
 	if codes := temporary(awaited, key); codes != nil {
-		eff = eff.behind(codes, !looks)
-	} else if !looks {
+		eff = eff.behind(codes, alone)
+	} else if alone {
 		return false
 	}
 	c.eff, c.armed, c.from = eff, true, from

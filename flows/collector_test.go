@@ -15,7 +15,7 @@ func TestCollectorListens(t *testing.T) {
 		{"self", false, false}, {"peer", false, true}, {"both", false, true},
 	} {
 		col := padCollector(t, "9 listen="+c.listen, c.self)
-		if got := col.arm('*', 0, padEpoch, nil); got != c.own {
+		if got := col.arm('*', 0, padEpoch, nil, false); got != c.own {
 			t.Errorf("listen_on %s, its own keys %v: armed %v, want %v", c.listen, c.self, got, c.own)
 		}
 	}
@@ -47,7 +47,7 @@ func TestCollectorFeed(t *testing.T) {
 		{`91 9 bind=#`, "9*", true, ByDigit, false},
 	} {
 		col := padCollector(t, c.document, true)
-		if !col.arm(col.Source().BindingDigit, 0, padEpoch, nil) {
+		if !col.arm(col.Source().BindingDigit, 0, padEpoch, nil, false) {
 			t.Fatalf("%s does not arm", c.document)
 		}
 		var ended, consumed bool
@@ -67,7 +67,7 @@ func TestCollectorFeed(t *testing.T) {
 // TestCollectorDeadline: every key that is collected starts the time anew.
 func TestCollectorDeadline(t *testing.T) {
 	col := padCollector(t, `2(\d+) timeout=500`, true)
-	col.arm('*', 0, padEpoch, nil)
+	col.arm('*', 0, padEpoch, nil, false)
 	for i, key := range []byte("212") {
 		at := padEpoch.Add(time.Duration(i) * 300 * time.Millisecond)
 		col.feed(key, at)

@@ -51,6 +51,7 @@ type Keypad struct {
 	relaying   bool
 	closed     bool // nobody listens any more
 	awaited    []string
+	alone      bool   // no document has a code
 	typed      []byte // what was pressed and is no code, while something is awaited
 }
 
@@ -188,7 +189,7 @@ func (k *Keypad) Close() {
 		}
 		c.armed, c.lapsed = false, false
 	}
-	k.Await(nil)
+	k.Await(nil, false)
 	k.closed = true
 	k.Listen(nil)
 }
@@ -211,7 +212,7 @@ func (k *Keypad) firstDue() *Collector {
 func (k *Keypad) offer(i int, at time.Time) {
 	for _, c := range k.collectors {
 		if !c.armed {
-			if c.arm(k.held[i].key, i, at, k.awaited) {
+			if c.arm(k.held[i].key, i, at, k.awaited, k.alone) {
 				k.report.Armed(c)
 			}
 			continue
@@ -230,7 +231,7 @@ func (k *Keypad) offer(i int, at time.Time) {
 				k.offer(i, at)              // the others are unarmed now, so this ends
 			}
 			return
-		case !consumed && c.arm(k.held[i].key, i, at, k.awaited): // *2*9: the second * arms again
+		case !consumed && c.arm(k.held[i].key, i, at, k.awaited, k.alone): // *2*9: the second * arms again
 			k.report.Armed(c)
 		}
 	}

@@ -190,6 +190,7 @@ func FuzzKeypad(f *testing.F) {
 	for i, script := range []string{"*9", "*55", "**21234", "*2*9", "*21#9", "*2149", "*tt2tttttttttt9", "*5*9*6", "#2*9", "*2#*9A", "2*25*9#", "r*5r5r", "*lllllllll9", "5*ttlllllllll2lll2", "*1*21", "##1w##9", "1w1*9w*9", "5*255*11"} {
 		f.Add(uint8(i), uint8(i*5+3), uint8(0), uint64(0xffff_fffe>>i), true, script)
 		f.Add(uint8(i), uint8(i*5+3), uint8(i%7+1), uint64(0xffff_fffe>>i), true, script)
+		f.Add(uint8(i), uint8(i*5+3), uint8(i%7+129), uint64(0xffff_fffe>>i), true, script)
 	}
 	f.Fuzz(func(t *testing.T, a, b, awaited uint8, absorbed uint64, absorb bool, script string) {
 		own := padCollector(t, fuzzDocuments[int(a)%len(fuzzDocuments)], true)
@@ -200,7 +201,7 @@ func FuzzKeypad(f *testing.F) {
 		l := &padLedger{t: t, now: padEpoch}
 		l.Keypad = NewKeypad(l, absorb)
 		l.Listen([]*Collector{own, other})
-		l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]))
+		l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), awaited > 127)
 		var down time.Time // of the next key; zero: it is pressed and released at once
 		for i := range len(script[:min(len(script), 500)]) {
 			switch key := script[i]; {
@@ -221,7 +222,7 @@ func FuzzKeypad(f *testing.F) {
 				l.serve(1)
 			case key == 'w': // nothing is awaited any more, or something else
 				awaited += 3
-				l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]))
+				l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), awaited > 127)
 			default:
 				l.now = l.now.Add(100 * time.Millisecond)
 				l.expire()

@@ -23,6 +23,7 @@ type padSim struct {
 	relays  []string
 	names   map[*Collector]string
 	waits   []string // what is awaited still
+	only    bool     // and no document has a code
 }
 
 func newPadSim(absorb bool, collectors ...*Collector) *padSim {
@@ -61,16 +62,17 @@ func (s *padSim) Awaited(keys string) {
 	}
 }
 
-// awaits says what is awaited from now on, until it was pressed.
+// awaits says what is awaited from now on, until it was pressed; behind "only" without the documents' codes.
 func (s *padSim) awaits(keys string) {
+	keys, s.only = strings.CutPrefix(keys, "only ")
 	s.waits = strings.Fields(keys)
-	s.Await(s.waits)
+	s.Await(s.waits, s.only)
 }
 
 // serve carries out what the keypad asks for, and what a call does about what is awaited.
 func (s *padSim) serve() {
 	if !slices.Equal(s.waits, s.awaited) {
-		s.Await(s.waits)
+		s.Await(s.waits, s.only)
 	}
 	if digits := s.Relay(); digits != "" {
 		s.running = digits

@@ -223,3 +223,60 @@ func TestAwaitKeysOutsideTheBridge(t *testing.T) {
 		}
 	}).check(t, "1600 7 of a: <nil>")
 }
+
+// TestExpectKeys: several are looked out for at once and again and again, also while the task does something else; codes run
+// beside them, and none where the leg's keys are taken. When it is done they count no more.
+func TestExpectKeys(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		take  bool
+		want  string
+		told  string
+	}{
+		{"expected", false, "1800 *1, 3000 *2, 3000 *1, 3000 , 3000 none", "code.armed; code.armed; code.matched; code.armed; code.armed; code.armed; code.matched"},
+		{"taken", true, "1800 *1, 3000 *2, 3000 *1, 3000 , 3000 none", "code.armed; code.armed; code.unmatched; code.armed; code.armed; code.armed; code.matched"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &taskStory{began: time.Now()}
+				r := newCallRig(t, func(task *Task) {
+					leg := task.Call.Legs[0]
+					task.Go("looks out", func(task *Task) error {
+						expect := task.ExpectKeys
+						if c.take {
+							expect = task.TakeKeys
+						}
+						keys := expect(leg, "*1", "*2")
+						if err := task.Until(0, keys.Any); err != nil {
+							return err
+						}
+						_ = task.Sleep(time.Until(s.began.Add(1800 * time.Millisecond)))
+						s.say("%s", keys.Pressed())
+						_ = task.Sleep(1200 * time.Millisecond)
+						for range 3 {
+							s.say("%s", keys.Pressed())
+						}
+						if keys.Done(); !keys.Any() {
+							s.say("none")
+						}
+						return nil
+					})
+				})
+				r.document("acme", "8")
+				r.module("test", func(*Task) (Next, error) { return Stop, nil })
+				r.start()
+				r.press("a", "*1*8*2*1")
+				time.Sleep(10 * time.Second)
+				r.press("a", "*8")
+				time.Sleep(10 * time.Second)
+				r.end()
+				if got := strings.Join(s.lines, ", "); got != c.want {
+					t.Errorf("happened %s, want %s", got, c.want)
+				}
+				if got := r.told("code."); got != c.told {
+					t.Errorf("told %s, want %s", got, c.told)
+				}
+			})
+		})
+	}
+}

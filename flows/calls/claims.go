@@ -29,8 +29,9 @@ type claim struct {
 
 // Take claims a facet of a leg with a value, and returns when that is in force; it is noted on the leg before. Who claims it last
 // has its way, and when that one gives it back what was claimed before is in force again: nothing ends for who still claims it.
-// by names the claim, and is the same after a restart: with Kept.Name it ends when that does. An error says that nothing was
-// claimed, or is the call's end.
+// by names the claim, and is the same after a restart: with Kept.Name it ends when that does, with Flow.Action when the node
+// has run, whatever it does and also when a restart goes on with it (Module.Resume). An error says that nothing was claimed, or is
+// the call's end.
 func (t *Task) Take(leg *Leg, facet Facet, by, value string) error {
 	if !leg.claim(facet, by, value) {
 		return t.save(leg)
@@ -63,10 +64,14 @@ func (t *Task) giveBackAll(by string) (err error) {
 	return err
 }
 
-// SettleClaims undoes what a process before this one has claimed of the call's legs, but for what was taken up by Take.
+// SettleClaims undoes what a process before this one has claimed of the call's legs, but for what was taken up by Take, and
+// what nodes have claimed that go on: their runs see to that.
 func (t *Task) SettleClaims() {
+	goesOn := func(action string) bool {
+		return slices.ContainsFunc(t.Call.flows, func(f *Flow) bool { return f.Action == action })
+	}
 	for _, leg := range slices.Clone(t.Call.Legs) {
-		for _, facet := range leg.giveUpAll(func(c claim) bool { return c.found }) {
+		for _, facet := range leg.giveUpAll(func(c claim) bool { return c.found && !goesOn(c.By) }) {
 			_ = t.bring(leg, facet) // logged
 		}
 	}

@@ -1,8 +1,13 @@
 package calls
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A facet has the value of who has claimed it last; what was claimed before comes back, and nothing ends for who still claims it.
@@ -61,5 +66,88 @@ func TestClaimsComeBack(t *testing.T) {
 	}
 	if got.reset(Channel{ID: "18.1"}); got.claims != nil {
 		t.Error("who takes a leg's place has what was claimed of the other channel")
+	}
+}
+
+// TestClaimsOfANode: what is claimed in the name of an action ends with its node, whatever that does. A restart that goes on
+// with the node undoes nothing of it before, and then what it has not taken up; of a node that does not go on it undoes all.
+func TestClaimsOfANode(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		run   func(*Task) error
+		again func(*Task) error // nil: there is no restart
+		want  []string
+	}{
+		{"it gives nothing back", func(task *Task) error { return task.Sleep(time.Second) }, nil, []string{
+			"400 music folk of a", "401 muted of a", "1402 muted of a no more", "1403 music of a no more", "1404 action.finished",
+		}},
+		{"it fails", func(*Task) error { return errPanicked }, nil, []string{
+			"400 music folk of a", "401 muted of a", "402 muted of a no more", "403 music of a no more", "404 action.failed",
+		}},
+		{"it goes on after a restart", func(task *Task) error { return task.Sleep(time.Hour) }, func(task *Task) error {
+			_ = task.Sleep(time.Second)
+			_ = task.Take(task.Leg, Music, task.Flow.Action, "folk")
+			return task.Sleep(time.Second)
+		}, []string{
+			"400 music folk of a", "401 muted of a", "1500 settled", "2500 music folk of a",
+			"3501 muted of a no more", "3502 music of a no more", "3503 action.finished",
+		}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newKeepRig(t, stays)
+				r.cfg.Bring = func(task *Task, leg *Leg, facet Facet, value string, claimed bool) error {
+					words := strings.TrimSpace(string(facet) + " " + value)
+					if words += " of " + leg.ID; !claimed {
+						words += " no more"
+					}
+					r.say("%s", words)
+					return task.save(leg)
+				}
+				r.module("test", func(task *Task) (Next, error) {
+					task.Accept("")
+					task.Checkpoint(task.Leg, nil)
+					for _, facet := range []Facet{Music, Muted} {
+						if err := task.Take(task.Leg, facet, task.Flow.Action, map[Facet]string{Music: "folk"}[facet]); err != nil {
+							return Stop, err
+						}
+					}
+					err := c.run(task)
+					task.Settle(task.Leg)
+					return Continue, err
+				})
+				m := r.cfg.Modules["test"]
+				m.Resume = func(task *Task, _ *Leg, _ json.RawMessage) (Next, error) { return Continue, c.again(task) }
+				r.cfg.Modules["test"] = m
+				r.start()
+				r.press("a", "*9")
+				if c.again != nil {
+					time.Sleep(1100 * time.Millisecond)
+					r.restart()
+				}
+				time.Sleep(10 * time.Second)
+				r.end()
+				for _, n := range r.notices {
+					if n.Type == "action.finished" || n.Type == "action.failed" {
+						r.lines = append(r.lines, fmt.Sprint(n.Time.Sub(r.taskStory.began).Milliseconds(), " ", n.Type))
+					}
+				}
+				slices.SortStableFunc(r.lines, func(a, b string) int {
+					var ma, mb int
+					_, _ = fmt.Sscan(a, &ma)
+					_, _ = fmt.Sscan(b, &mb)
+					return ma - mb
+				})
+				var got []string
+				for _, line := range r.lines {
+					if !strings.Contains(line, "goes on") {
+						got = append(got, line)
+					}
+				}
+				if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+					t.Errorf("happened\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
+				}
+			})
+		})
 	}
 }

@@ -170,10 +170,11 @@ func splitAction(action string) (run string, depth int) {
 
 // goOn takes the flow from a node that has ended to the one that runs next, and says whether there is one.
 func (t *Task) goOn(next Next, err error) bool {
-	if errors.Is(err, ErrDetached) || errors.Is(t.ending, ErrDetached) {
+	f := t.Flow
+	undone := t.giveBackAll(f.Action)
+	if errors.Is(errors.Join(err, undone, t.ending), ErrDetached) {
 		return false // a restart takes it up; nothing has ended
 	}
-	f := t.Flow
 	key := t.conclude(next, err)
 	if key == "" {
 		return false

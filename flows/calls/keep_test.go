@@ -98,7 +98,11 @@ func (r *keepRig) restart(changes ...func(*Found)) {
 		}
 		task.Call.TakeUp(legs)
 		task.Call.Open()
+		resumed := len(task.Call.Resume()) > 0
 		r.say("it goes on: %v", task.KeepOn())
+		if task.SettleClaims(); resumed {
+			r.say("settled")
+		}
 		if err := task.Until(0, task.Call.Over); err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ type Leg struct {
 	refused   bool
 	keypad    *flows.Keypad
 	listeners []*listener // who looks for codes in its keys
-	awaited   []*awaited  // what tasks await of its keys, the last to begin first
+	awaited   []*Keys     // what tasks await of its keys, the last to begin first
 	timeline  timeline
 	released  time.Time // when its last key was reported
 	passed    time.Time // when the last one that the others heard was reported
