@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"metaflows/actions"
 	"metaflows/actions/pbxtest"
 	"metaflows/flows/calls"
 )
@@ -26,7 +27,7 @@ type holdData struct {
 }
 
 // rehearsedHold is no product: a hold that ends by a key, made of what modules have.
-func rehearsedHold() calls.Module {
+func rehearsedHold(*actions.Set) calls.Module {
 	m := calls.Define("hold", holdData{Class: "default", Key: "1"}, func(t *calls.Task, data holdData) (calls.Next, error) {
 		_, peer, err := t.Pair()
 		if err != nil {
@@ -134,10 +135,10 @@ alice goes on
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := txtar.Parse([]byte(documents + call))
-			if story := pbxtest.Rehearse(t, file, rehearsedHold()); strings.Contains(story, "  error  ") {
+			if story := pbxtest.Rehearse(t, file, rehearsedHold); strings.Contains(story, "  error  ") {
 				t.Errorf("it went so:\n%s", story)
 			}
-			pbxtest.Restarts(t, file, 300*time.Millisecond, rehearsedHold())
+			pbxtest.Restarts(t, file, 300*time.Millisecond, rehearsedHold)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package pbxtest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing/synctest"
 )
@@ -13,6 +14,12 @@ func (s *scenario) ofStory(text string) (done bool, err error) {
 		synctest.Wait()
 		if !s.tr.tells(words) {
 			return true, errors.New("it was not once so")
+		}
+		return true, nil
+	}
+	if limit, ok := strings.CutPrefix(text, "no state is longer than "); ok {
+		if most, err := strconv.Atoi(limit); err != nil || s.pbx.LongestState() > most {
+			return true, errors.Join(err, fmt.Errorf("one has %d bytes", s.pbx.LongestState()))
 		}
 		return true, nil
 	}

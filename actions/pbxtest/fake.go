@@ -50,6 +50,7 @@ type PBX struct {
 	detached   bool
 	sent       int             // commands so far
 	verbs      map[string]bool // those of them
+	longest    int             // METAFLOWS_STATE so far, in bytes
 	takenAlong []string        // what altered channels that have gone on in the dialplan
 	holding    []string        // verbs that were asked for on a call's goroutine, which waits for the answer
 	before     func()          // called before each command, without the lock; may be nil

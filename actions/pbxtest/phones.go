@@ -192,12 +192,13 @@ func (p *PBX) Talking(a, b string) bool {
 	return ca != nil && cb != nil && hears(ca, cb) && hears(cb, ca)
 }
 
-// Altered says whether a phone hears music ("music"), is muted ("mute") or has another volume ("VOLUME(TX)").
+// Altered says whether a phone hears music ("music"), is muted ("mute") or has another volume ("VOLUME(TX)"); one behind a Local
+// channel does by that.
 func (p *PBX) Altered(name, what string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.newest(name)
-	return c != nil && slices.Contains(c.altered(), what)
+	return c != nil && slices.Contains(c.inner().altered(), what)
 }
 
 // Has says whether a phone has a call.

@@ -20,8 +20,8 @@ import (
 // Restarts plays a scenario again and again, each time with the process killed before another of its commands and a new
 // one begun after down. The lines of the call say what must be so all the same. Nothing may be done twice: no phone rings
 // and no recording begins more often than without, and no subroutine runs twice on the caller's channel. extra are
-// modules that package actions does not have.
-func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...calls.Module) {
+// modules that package actions does not have, made as its own are.
+func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...Module) {
 	t.Helper()
 	want := replay(t, file, 0, down, extra)
 	for n := 1; n <= want.sent; n++ {
@@ -48,6 +48,9 @@ func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...ca
 	}
 }
 
+// Module makes a module on a set of actions, as the methods of that do.
+type Module func(*actions.Set) calls.Module
+
 // replayed is what a scenario has come to.
 type replayed struct {
 	transcript string
@@ -56,7 +59,7 @@ type replayed struct {
 	recordings int
 }
 
-func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration, extra []calls.Module) (r replayed) {
+func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration, extra []Module) (r replayed) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)

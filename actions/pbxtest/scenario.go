@@ -53,7 +53,7 @@ type scenario struct {
 	down     time.Duration
 	downs    sync.WaitGroup
 	programs programs
-	extra    []calls.Module // beside those of package actions
+	extra    []Module // beside those of package actions
 
 	mu       sync.Mutex // guards what follows: a kill comes from within a command
 	process             // the one that lives, or that was killed
@@ -121,20 +121,22 @@ func Play(t *testing.T, file *txtar.Archive, checks ...func(calls.Notice) error)
 }
 
 // Rehearse is Play with modules that package actions does not have.
-func Rehearse(t *testing.T, file *txtar.Archive, extra ...calls.Module) (transcript string) {
+func Rehearse(t *testing.T, file *txtar.Archive, extra ...Module) (transcript string) {
 	t.Helper()
 	transcript, _ = play(t, file, extra)
 	return transcript
 }
 
 // play is Play, and gives the log, too.
-func play(t *testing.T, file *txtar.Archive, extra []calls.Module, checks ...func(calls.Notice) error) (transcript, log string) {
+func play(t *testing.T, file *txtar.Archive, extra []Module, checks ...func(calls.Notice) error) (transcript, log string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
 		s.extra = extra
 		if err := s.play(); err != nil {
-			t.Fatal(err)
+			s.finishEarly()
+			t.Errorf("%v\nit went so:\n%s", err, s.tr.text())
+			return
 		}
 		s.finish()
 		transcript, log = s.tr.text(), s.tr.told.String()
@@ -253,7 +255,8 @@ func (s *scenario) start() process {
 	log := slog.New(newLogHandler(s.tr))
 	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
 	modules := set.Modules()
-	for _, m := range s.extra {
+	for _, extra := range s.extra {
+		m := extra(set)
 		modules[m.Name] = m
 	}
 	calls := calls.New(calls.Config{

@@ -114,6 +114,9 @@ func (p *PBX) assign(c *channel, vars map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		value := vars[name]
 		switch name {
+		case calls.VarState:
+			p.longest = max(p.longest, len(value))
+			c.vars[name] = value
 		case "CHANNEL(hangup_handler_push)":
 			c.handlers = append(c.handlers, value)
 		case "CHANNEL(hangup_handler_pop)":
@@ -135,6 +138,13 @@ func (p *PBX) assign(c *channel, vars map[string]string) {
 			c.vars[name] = value
 		}
 	}
+}
+
+// LongestState is how many bytes the longest METAFLOWS_STATE had so far.
+func (p *PBX) LongestState() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.longest
 }
 
 // setGuard is TIMEOUT(absolute): at its time the channel ends, without a ChannelHangupRequest

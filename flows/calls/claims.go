@@ -68,7 +68,7 @@ func (t *Task) giveBackAll(by string) (err error) {
 // what nodes have claimed that go on: their runs see to that.
 func (t *Task) SettleClaims() {
 	goesOn := func(action string) bool {
-		return slices.ContainsFunc(t.Call.flows, func(f *Flow) bool { return f.Action == action })
+		return action != "" && slices.ContainsFunc(t.Call.flows, func(f *Flow) bool { return f.Action == action })
 	}
 	for _, leg := range slices.Clone(t.Call.Legs) {
 		for _, facet := range leg.giveUpAll(func(c claim) bool { return c.found && !goesOn(c.By) }) {
@@ -132,11 +132,16 @@ func (l *Leg) claim(facet Facet, by, value string) (asks bool) {
 }
 
 // giveUp ends a claim, and says whether another value is in force by that, or none any more. Where nobody claims the facet any
-// more that is noted until it is undone.
+// more that is noted until it is undone; of one that a process before this one has given up nobody knows, and it is to be asked for.
 func (l *Leg) giveUp(facet Facet, by string) (asks bool) {
 	was, claimed := l.InForce(facet)
 	if by == "" || l.claimed(facet, by) < 0 {
-		return false
+		i := l.claimed(facet, "")
+		asks = i >= 0 && l.claims[i].found
+		if asks {
+			l.claims[i].found = false
+		}
+		return asks
 	}
 	l.forget(facet, by)
 	now, still := l.InForce(facet)
@@ -146,11 +151,11 @@ func (l *Leg) giveUp(facet Facet, by string) (asks bool) {
 	return claimed != still || was != now
 }
 
-// giveUpAll is giveUp for some, and names the facets that are to be asked for: those too that were given up before and are not
-// known to be undone.
+// giveUpAll is giveUp for some, and names the facets that are to be asked for: those too of them that were given up before and
+// are not known to be undone.
 func (l *Leg) giveUpAll(which func(claim) bool) (ask []Facet) {
 	for _, c := range slices.Clone(l.claims) {
-		if changes := which(c) && l.giveUp(c.Facet, c.By); (changes || c.By == "") && !slices.Contains(ask, c.Facet) {
+		if which(c) && (l.giveUp(c.Facet, c.By) || c.By == "") && !slices.Contains(ask, c.Facet) {
 			ask = append(ask, c.Facet)
 		}
 	}

@@ -69,6 +69,33 @@ func TestClaimsComeBack(t *testing.T) {
 	}
 }
 
+// What was given up before a restart and is not known to be undone is undone by who gives it back again, or else by who settles:
+// once, and not while somebody is at it.
+func TestClaimsGivenUpBefore(t *testing.T) {
+	c := stateCall(t)
+	leg := &Leg{Channel: Channel{ID: "17.1"}}
+	for _, facet := range []Facet{Music, Muted} {
+		leg.claim(facet, "hold", "")
+		leg.giveUp(facet, "hold")
+	}
+	leg.claim(Apart, "hold", "")
+
+	got := stateOf(t, c, leg).Leg(leg.Channel, RoleCaller)
+	if !got.giveUp(Music, "hold") || !got.giveUp(Apart, "hold") {
+		t.Error("who gives it back again does not ask for it")
+	}
+	found := func(c claim) bool { return c.found }
+	if ask := got.giveUpAll(found); !slices.Equal(ask, []Facet{Muted}) {
+		t.Errorf("asked for are %v", ask)
+	}
+	if got.forget(Music, ""); got.giveUp(Music, "hold") {
+		t.Error("what is undone is asked for again")
+	}
+	if ask := got.giveUpAll(func(claim) bool { return true }); !slices.Equal(ask, []Facet{Muted, Apart}) {
+		t.Errorf("where the leg leaves %v are asked for", ask)
+	}
+}
+
 // TestClaimsOfANode: what is claimed in the name of an action ends with its node, whatever that does. A restart that goes on
 // with the node undoes nothing of it before, and then what it has not taken up; of a node that does not go on it undoes all.
 func TestClaimsOfANode(t *testing.T) {

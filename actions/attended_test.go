@@ -1,0 +1,387 @@
+package actions_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"metaflows/actions"
+	"metaflows/actions/pbxtest"
+)
+
+// attendedCalls are what becomes of an attended transfer: *7 and a target begins it, then *1 takes back, *2 completes, *3 brings
+// all together, *4 changes who waits. A line "from RemoveFromBridge on" does not hold where the application was killed so early
+// that the code went with it; and keys that are pressed twice are for the case that it was dead the first time.
+var attendedCalls = map[string]string{
+	"taken back": `alice calls bob
+bob presses *71003
+wait 3s
+from RemoveFromBridge on bob talks to carol
+from RemoveFromBridge on alice hears music
+from RemoveFromBridge on alice does not talk to bob
+from RemoveFromBridge on at least once carol rings
+bob presses *1
+wait 2s
+bob presses *1
+wait 2s
+alice talks to bob
+alice hears no music
+carol is gone
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"taken back while it rings": `carol answers after 30s
+alice calls bob
+bob presses *71003
+wait 2s
+from RemoveFromBridge on alice hears music
+bob presses *1
+wait 2s
+bob presses *1
+wait 2s
+alice talks to bob
+alice hears no music
+carol is gone
+bob hangs up
+wait 2s
+alice is gone
+`,
+	"completed": `alice calls bob
+alice presses *71003
+wait 3s
+from RemoveFromBridge on alice talks to carol
+alice presses *2
+wait 2s
+alice presses *2
+wait 2s
+from RemoveFromBridge on bob talks to carol
+from RemoveFromBridge on bob hears no music
+from RemoveFromBridge on alice is gone
+carol hangs up
+bob hangs up
+wait 2s
+bob is gone
+alice hangs up
+wait 2s
+alice is gone
+`,
+	"completed by hanging up": `alice calls bob
+bob presses *71003
+wait 3s
+bob hangs up
+wait 2s
+from RemoveFromBridge on alice talks to carol
+from RemoveFromBridge on alice hears no music
+alice hangs up
+wait 2s
+carol is gone
+alice is gone
+`,
+	"completed while it rings": `carol answers after 4s
+alice calls bob
+bob presses *71003
+wait 2s
+bob hangs up
+wait 1s
+from Ring on at least once alice hears ringing
+wait 4s
+from RemoveFromBridge on alice talks to carol
+alice hangs up
+wait 2s
+carol is gone
+alice is gone
+`,
+	"completed while it rings, and it is in vain": `carol is silent
+alice calls bob
+bob presses *71003
+wait 2s
+bob hangs up
+wait 20s
+alice is gone
+carol is gone
+`,
+	"busy": `alice calls bob
+bob presses *71999
+wait 9s
+alice talks to bob
+alice hears no music
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"gone at once": `alice calls bob
+bob presses *71995
+wait 9s
+alice talks to bob
+alice hears no music
+bob hangs up
+wait 2s
+alice is gone
+`,
+	"silent": `alice calls bob
+bob presses *71998
+wait 20s
+alice talks to bob
+alice hears no music
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"the target hangs up": `alice calls bob
+bob presses *71003
+wait 3s
+carol hangs up
+wait 3s
+alice talks to bob
+alice hears no music
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"the peer hangs up while it rings": `carol is silent
+alice calls bob
+bob presses *71003
+wait 2s
+alice hangs up
+wait 20s
+carol is gone
+alice is gone
+bob is gone
+`,
+	"the peer hangs up": `alice calls bob
+bob presses *71003
+wait 3s
+alice hangs up
+wait 2s
+from RemoveFromBridge on bob talks to carol
+bob hangs up
+wait 2s
+carol is gone
+alice is gone
+`,
+	"changed": `alice calls bob
+bob presses *71003
+wait 3s
+bob presses *4
+wait 3s
+from StopMOH on alice talks to bob
+from StopMOH on bob does not talk to carol
+from StopMOH on carol hears music
+from StopMOH on alice hears no music
+bob hangs up
+wait 3s
+from StopMOH on alice talks to carol
+from StopMOH on carol hears no music
+alice hangs up
+wait 2s
+carol is gone
+alice is gone
+`,
+	"all three": `alice calls bob
+bob presses *71003
+wait 3s
+bob presses *3
+wait 2s
+bob presses *3
+wait 2s
+from RemoveFromBridge on alice talks to bob
+from RemoveFromBridge on bob talks to carol
+from RemoveFromBridge on carol talks to alice
+carol hangs up
+wait 2s
+alice talks to bob
+alice hears no music
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"two at once": `alice calls bob
+alice presses *71003 and bob presses *71003
+wait 4s
+from RemoveFromBridge on at least once carol rings
+alice presses *1 and bob presses *1
+wait 2s
+alice presses *1 and bob presses *1
+wait 2s
+alice talks to bob
+carol is gone
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"who is muted by itself": `alice calls bob
+alice presses *61
+wait 1s
+bob presses *71003
+wait 3s
+bob presses *1
+wait 2s
+bob presses *1
+wait 2s
+from StartMOH on alice is muted
+alice hears no music
+alice hangs up
+wait 2s
+bob is gone
+`,
+	"recorded": `alice calls bob
+bob presses *9
+wait 1s
+bob presses *71003
+wait 3s
+bob presses *2
+wait 2s
+bob presses *2
+wait 2s
+from RemoveFromBridge on alice talks to carol
+no state is longer than 2000
+alice hangs up
+wait 2s
+carol is gone
+bob hangs up
+wait 2s
+`,
+}
+
+// attendedAway are calls in which something happens while the application is dead, for a second.
+var attendedAway = map[string]string{
+	"the transferor hangs up": `bob hangs up
+wait 3s
+alice talks to carol
+alice hears no music
+`,
+	"the peer hangs up": `alice hangs up
+wait 3s
+bob talks to carol
+`,
+	"the target hangs up": `carol hangs up
+wait 3s
+alice talks to bob
+alice hears no music
+`,
+	"the transferor and the target hang up": `bob hangs up
+carol hangs up
+wait 3s
+alice is gone
+`,
+	"the peer and the target hang up": `alice hangs up
+carol hangs up
+wait 3s
+bob is gone
+`,
+	"all hang up": `alice hangs up
+bob hangs up
+carol hangs up
+wait 3s
+`,
+}
+
+// attendedStages are how far the transfer is then.
+var attendedStages = map[string]string{
+	"it talks": `bob presses *71003
+wait 3s
+`,
+	"who waits has changed": `bob presses *71003
+wait 3s
+bob presses *4
+wait 1s
+`,
+	"all three": `bob presses *71003
+wait 3s
+bob presses *3
+wait 1s
+`,
+}
+
+// TestAttendedAway: what happens while the application is dead is seen to when it is back.
+func TestAttendedAway(t *testing.T) {
+	for stage, begin := range attendedStages {
+		for what, then := range attendedAway {
+			t.Run(stage+", and "+what, func(t *testing.T) {
+				t.Parallel()
+				pbxtest.Rehearse(t, attendedCall("alice calls bob\n"+begin+"the application is killed for 1s\nwait 200ms\n"+then+
+					"alice hangs up\nbob hangs up\nwait 2s\ncarol hangs up\nwait 5s\nalice is gone\nbob is gone\ncarol is gone\n"), (*actions.Set).RehearsedAttended)
+			})
+		}
+	}
+}
+
+// TestAttendedKeys: no document's code runs for the keys of the transferor while the transfer has them, and the target hears them;
+// the peer's codes do, and those that listen to the target.
+func TestAttendedKeys(t *testing.T) {
+	file := txtar.Parse([]byte(`-- account acme --
+{"listen_on":"both","numbers":{"5":{"module":"mute"}},"patterns":{"7(\\d{4})":{"module":"attended"}}}
+-- call --
+alice calls bob
+bob presses *71003
+wait 3s
+bob presses *5
+wait 2s
+at least once carol hears 5
+alice presses *5
+wait 2s
+carol presses *5
+wait 2s
+bob presses *1
+wait 2s
+bob presses *5
+wait 2s
+alice hangs up
+`))
+	story := pbxtest.Rehearse(t, file, (*actions.Set).RehearsedAttended)
+	var ran []string
+	for line := range strings.Lines(story) {
+		if _, by, ok := strings.Cut(line, "event    action.finished acme "); ok && strings.Contains(by, "module=mute") {
+			who, _, _ := strings.Cut(by, " ")
+			ran = append(ran, who)
+		}
+	}
+	if got := strings.Join(ran, ", "); got != "alice, 1003@acme, bob/alice" {
+		t.Errorf("codes have run of %s; it went so:\n%s", got, story)
+	}
+}
+
+// longIDs gives account, users and devices ids as long as Kazoo's.
+func longIDs(call string) string {
+	var b strings.Builder
+	for _, who := range []string{"alice", "bob", "carol"} {
+		for _, what := range []string{"ACCOUNT=acme", "USER=" + who, "DEVICE=" + who + "-desk"} {
+			name, id, _ := strings.Cut(what, "=")
+			b.WriteString(who + " has METAFLOWS_" + name + "=" + longID(id) + "\n")
+		}
+	}
+	return b.String() + call
+}
+
+func longID(id string) string { return id + strings.Repeat("f", 32-len(id)) }
+
+const attendedDocument = `{"numbers":{"61":{"module":"mute","data":{"action":"mute"}},"9":{"module":"record_call","data":{"action":"start"}}},` +
+	`"patterns":{"7(\\d{4})":{"module":"attended","data":{"timeout":6}}}}`
+
+func attendedCall(call string) *txtar.Archive {
+	return txtar.Parse([]byte("-- account acme --\n" + attendedDocument + "\n-- account " + longID("acme") + " --\n" + attendedDocument + "\n-- call --\n" + call))
+}
+
+// TestAttendedRehearsal: what modules have carries an attended transfer, over a restart at any request, too.
+func TestAttendedRehearsal(t *testing.T) {
+	for name, call := range attendedCalls {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name == "recorded" {
+				call = longIDs(call)
+			}
+			file := attendedCall(call)
+			story := pbxtest.Rehearse(t, file, (*actions.Set).RehearsedAttended)
+			if strings.Contains(story, "  error  ") {
+				t.Errorf("it went so:\n%s", story)
+			}
+			if testing.Verbose() {
+				t.Logf("it went so:\n%s", story)
+			}
+			pbxtest.Restarts(t, file, 300*time.Millisecond, (*actions.Set).RehearsedAttended)
+		})
+	}
+}
