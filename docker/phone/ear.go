@@ -270,6 +270,17 @@ func (e *ear) heard(freq float64, from, to time.Time) bool {
 	return false
 }
 
+// sound returns the arrival of the first block after a time that is not silent.
+// The ear is locked.
+func (e *ear) sound(after time.Time) (first time.Time, found bool) {
+	for i := len(e.blocks) - 1; i >= 0 && e.blocks[i].at.After(after); i-- {
+		if decibel(math.Sqrt(2*e.blocks[i].energy()/blockSamples)) >= silenceLevel {
+			first, found = e.blocks[i].at, true
+		}
+	}
+	return first, found
+}
+
 // maxGap returns the longest time without an audio packet since from.
 func (e *ear) maxGap(from, now time.Time) time.Duration {
 	e.mu.Lock()

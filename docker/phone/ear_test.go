@@ -48,6 +48,26 @@ func (l *listener) rest(length time.Duration) {
 	}
 }
 
+// TestSound: the first packet after a time that is not silent, whatever was heard before.
+func TestSound(t *testing.T) {
+	l := newListener()
+	l.play(100*time.Millisecond, &tone{freq: 700})
+	before := l.now
+	l.play(60 * time.Millisecond)
+	if at, found := l.sound(before); found {
+		t.Error("silence is a sound at", at)
+	}
+	began := l.now.Add(packetTime)
+	l.play(60*time.Millisecond, &tone{freq: 1000})
+	l.rest(200 * time.Millisecond)
+	if at, found := l.sound(before); !found || !at.Equal(began) {
+		t.Error(at, found, "want", began)
+	}
+	if _, found := l.sound(l.now); found {
+		t.Error("a sound after the last packet")
+	}
+}
+
 func TestLevels(t *testing.T) {
 	for name, tt := range map[string]struct {
 		play  []float64

@@ -64,6 +64,16 @@ func (c *Call) WaitSilence(ctx context.Context) error {
 	return c.waitHeard(ctx, "silence", func(e *ear) bool { return e.volume() < silenceLevel })
 }
 
+// WaitSound blocks until a packet that is not silent has come after a time, and
+// returns the arrival of the first one.
+func (c *Call) WaitSound(ctx context.Context, after time.Time) (first time.Time, err error) {
+	err = c.waitHeard(ctx, "a sound", func(e *ear) (yes bool) {
+		first, yes = e.sound(after)
+		return yes
+	})
+	return first, err
+}
+
 // waitHeard waits for ok; the error says what was heard instead.
 func (c *Call) waitHeard(ctx context.Context, what string, ok func(*ear) bool) error {
 	start, e := time.Now(), c.media.ear

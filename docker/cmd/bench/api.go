@@ -62,6 +62,7 @@ func (b *latencyBench) compareAPI(ctx context.Context) error {
 		b.row(what, s.name, took[i])
 		what = []string{"", "", ""}
 	}
+	b.figures = append(b.figures, quantiles("hangup by request: BYE at the phone; plain: ARI's own DELETE", took[0], took[1])...)
 	fmt.Fprintf(b.out, "%-55s %7.2f ms more at the median, %.2f ms at p99, from the request's sending\n\n", "",
 		float64(took[0].median()-took[1].median())/1e6, float64(took[0].quantile(0.99)-took[1].quantile(0.99))/1e6)
 	return nil

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"metaflows/docker/rig"
 )
 
 // consumption is what a process has used up to now.
@@ -48,8 +50,9 @@ const (
 	processes
 )
 
-func (l *load) consumption() (all [processes]consumption, err error) {
-	for n, pid := range [processes]int{asterisk: l.Asterisk.PID(), metaflows: l.Program.PID(), phones: os.Getpid()} {
+// consumptions are those of all.
+func consumptions(r *rig.Rig) (all [processes]consumption, err error) {
+	for n, pid := range [processes]int{asterisk: r.Asterisk.PID(), metaflows: r.Program.PID(), phones: os.Getpid()} {
 		var failed error
 		all[n], failed = consumptionOf(pid)
 		err = errors.Join(err, failed)

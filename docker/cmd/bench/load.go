@@ -73,7 +73,7 @@ func (b *loadBench) measure(ctx context.Context, size int) (found faults, err er
 	if l.auditor, err = rig.NewAuditor(l.Program, l.told); err != nil {
 		return found, err
 	}
-	before, err := l.consumption()
+	before, err := consumptions(l.Rig)
 	if err != nil {
 		return found, err
 	}
@@ -92,7 +92,7 @@ type load struct {
 	*rig.Rig
 	auditor *rig.Auditor
 	files   *folders
-	phones  []*phone.Phone
+	held    *held
 	size    int
 	legs    []*leg
 	pressed atomic.Int64
@@ -129,30 +129,17 @@ func (l *load) told(n calls.Notice) {
 	}
 }
 
-// connect makes the calls, half of them by alice to bob, half by carol to dave. The phones send silence: it is as much as
-// sound, and costs them less.
-func (l *load) connect(ctx context.Context) error {
-	for _, name := range []string{"alice", "bob", "carol", "dave"} {
-		p, err := l.Phone(ctx, name, 0)
-		if err != nil {
-			return err
-		}
-		l.phones = append(l.phones, p)
+// connect makes the calls.
+func (l *load) connect(ctx context.Context) (err error) {
+	before := ""
+	if l.dial {
+		before = "d-"
 	}
-	for n := range l.size {
-		from, to := l.phones[0], l.phones[1]
-		if n%2 == 1 {
-			from, to = l.phones[2], l.phones[3]
-		}
-		number := to.Name()
-		if l.dial {
-			number = "d-" + number
-		}
-		caller, callee, err := call(ctx, from, number, to)
-		if err != nil {
-			return fmt.Errorf("call %d: %w", n+1, err)
-		}
-		for i, pair := range [][2]*phone.Call{{caller, callee}, {callee, caller}} {
+	if l.held, err = hold(ctx, l.Rig, before, l.size); err != nil {
+		return err
+	}
+	for n, c := range l.held.calls {
+		for i, pair := range [][2]*phone.Call{{c.caller, c.callee}, {c.callee, c.caller}} {
 			if mine := i == n/2%2; !mine && !l.both { // callers and callees, of both pairs of phones
 				continue
 			}
@@ -163,23 +150,12 @@ func (l *load) connect(ctx context.Context) error {
 	return nil
 }
 
-// call makes a call and returns both sides of it.
-func call(ctx context.Context, from *phone.Phone, number string, to *phone.Phone) (caller, callee *phone.Call, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if caller, err = from.Call(ctx, number); err != nil {
-		return nil, nil, err
-	}
-	callee, err = to.Incoming(ctx)
-	return caller, callee, err
-}
-
 // press lets all legs press until there were enough keys, or the time is over.
 func (l *load) press(ctx context.Context) (err error) {
 	limit, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	begin := time.Now()
-	if l.began, err = l.consumption(); err != nil {
+	if l.began, err = consumptions(l.Rig); err != nil {
 		return err
 	}
 	var all sync.WaitGroup
@@ -188,7 +164,7 @@ func (l *load) press(ctx context.Context) (err error) {
 	}
 	all.Wait()
 	l.took = time.Since(begin)
-	if l.ended, err = l.consumption(); err != nil {
+	if l.ended, err = consumptions(l.Rig); err != nil {
 		return err
 	}
 	for _, each := range l.legs {
@@ -263,11 +239,7 @@ func (l *load) settle(ctx context.Context) error {
 }
 
 func (l *load) stop() error {
-	var all sync.WaitGroup
-	for _, p := range l.phones {
-		all.Go(func() { _ = p.Close() })
-	}
-	all.Wait()
+	l.held.close()
 	if l.auditor != nil {
 		l.auditor.Close()
 	}

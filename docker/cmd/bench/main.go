@@ -15,18 +15,23 @@ const usage = `usage: bench <command> [flags]
   latency   from the last digit of a code to its effect, beside features.conf of the same Asterisk
   load      many calls in which everybody presses keys: what gets lost, how long a code takes, what it costs
   setup     from a caller's INVITE to its callee's, and from the answer to both hearing each other, beside plain Dial()
+  rate      how many calls can be made in a second, beside plain Dial(), and how many codes pressed
+  cost      what a call that goes on takes of the processors and of memory, beside plain Dial()
 `
 
 func main() {
-	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{"latency": latencyCommand, "load": loadCommand, "setup": setupCommand}}
+	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{
+		"latency": measuring(latencyCommand).alone, "load": loadCommand, "setup": measuring(setupCommand).alone,
+		"cost": measuring(costCommand).alone, "rate": measuring(rateCommand).alone,
+	}}
 	os.Exit(bench.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func latencyCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
+func latencyCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) ([]figure, error) {
 	b := &latencyBench{out: out}
 	command.BinaryVar(flags, &b.binary)
 	flags.IntVar(&b.runs, "runs", 100, "how often each code is pressed on each side")
-	flags.StringVar(&b.only, "only", "", "the `code` to measure, hangup, transfer or record, or api for a hangup by request beside ARI's own; instead of all")
+	flags.StringVar(&b.only, "only", "", "the `code` to measure, hangup, transfer, record, mute or failure, or api for a hangup by request beside ARI's own; instead of all")
 	flags.BoolVar(&b.trace, "trace", false, "list the requests to ARI in a run of median length; they go through a proxy, which adds to each")
 	return b.run
 }

@@ -51,17 +51,21 @@ func (f setupFigures) ratio(step int) float64 {
 	return float64(f[step][0].median()) / float64(f[step][1].median())
 }
 
-func setupCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
+func setupCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) ([]figure, error) {
 	b := &setupBench{out: out}
 	command.BinaryVar(flags, &b.binary)
 	flags.IntVar(&b.runs, "runs", 100, "how many calls on each side")
 	flags.BoolVar(&b.trace, "trace", false, "list the requests to ARI in a call of median length; they go through a proxy, which adds to each")
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) (list []figure, err error) {
 		figures, err := b.measure(ctx)
-		if err == nil {
-			figures.tell(out)
+		if err != nil {
+			return nil, err
 		}
-		return err
+		figures.tell(out)
+		for n, step := range setupSteps {
+			list = append(list, quantiles(step.name, figures[n][0], figures[n][1])...)
+		}
+		return list, nil
 	}
 }
 
