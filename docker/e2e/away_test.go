@@ -12,11 +12,7 @@ import (
 // The application stops: calls go on talking, nobody is left over when they end, and new calls go through by Dial().
 func TestApplicationAway(t *testing.T) {
 	t.Parallel()
-	s, err := startSystem(context.Background(), t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.stop() })
+	s := ownSystem(t)
 	l := labOn(t, s)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
 	mallory, outside := l.phone("mallory"), l.phone("outside")

@@ -96,7 +96,7 @@ func predials() (cases []diallingCase) {
 	with("B and b, no answer", "", func(c *diallingCase) {
 		c.dial, c.phones, c.play = "PJSIP/bob,1,b(predial^s^1)B(predial^caller^1)", behaviours{"bob": phone.RingForever()}, nil
 	})
-	with("B, not registered", "", func(c *diallingCase) { c.dial, c.phones, c.play = "PJSIP/carol,1,B(predial^caller^1)", nil, nil })
+	with("B, not registered", "", func(c *diallingCase) { c.dial, c.phones, c.play = "PJSIP/carol,30,B(predial^caller^1)", nil, nil })
 	return cases
 }
 

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"metaflows/docker/phone"
@@ -263,9 +262,8 @@ func (s *scene) waits() error {
 	return failed
 }
 
-// compare plays both sides of a case and returns how they differ.
-func (c diallingCase) compare(t *testing.T) []string {
-	l := newLab(t)
+// compare plays both sides of a case, which shall differ as is known and in nothing else.
+func (c diallingCase) compare(l *lab) {
 	if c.codes {
 		l.document("acme", twoCodes)
 	}
@@ -279,27 +277,37 @@ func (c diallingCase) compare(t *testing.T) []string {
 	for name, behaviour := range c.phones {
 		phones[name].Behave(behaviour)
 	}
-	app := &scene{lab: l, diallingCase: c, side: appSide, phones: phones, outcome: outcome{}}
-	dial := &scene{lab: l, diallingCase: c, side: dialSide, phones: phones, outcome: outcome{}}
-	if c.play != nil {
-		for _, s := range []*scene{app, dial} {
-			c.play(s)
-			l.nothingLeft()
-			for _, p := range phones {
-				p.ForgetIncoming()
-			}
+	l.steadily("beside Dial()", func() error {
+		app := &scene{lab: l, diallingCase: c, side: appSide, phones: phones, outcome: outcome{}}
+		dial := &scene{lab: l, diallingCase: c, side: dialSide, phones: phones, outcome: outcome{}}
+		c.playBoth(app, dial)
+		if len(dial.outcome) == 0 {
+			l.Error("nothing was compared")
 		}
-	} else {
+		l.Logf("Dial(): %v", map[string]string(dial.outcome))
+		if differences := app.outcome.differences(dial.outcome); !slices.Equal(differences, c.differs) {
+			return fmt.Errorf("differs in\n  %s\nexpected are\n  %s", strings.Join(differences, "\n  "), strings.Join(c.differs, "\n  "))
+		}
+		return nil
+	})
+}
+
+// playBoth plays a case on both sides: what has a script one after the other.
+func (c diallingCase) playBoth(app, dial *scene) {
+	if c.play == nil {
 		var sides sync.WaitGroup
 		var failed [2]error
 		sides.Go(func() { failed[0] = app.waits() })
 		sides.Go(func() { failed[1] = dial.waits() })
 		sides.Wait()
-		l.must(errors.Join(failed[:]...))
+		app.must(errors.Join(failed[:]...))
+		return
 	}
-	if len(dial.outcome) == 0 {
-		t.Error("nothing was compared")
+	for _, s := range []*scene{app, dial} {
+		c.play(s)
+		s.nothingLeft()
+		for _, p := range s.phones {
+			p.ForgetIncoming()
+		}
 	}
-	t.Logf("Dial(): %v", map[string]string(dial.outcome))
-	return app.outcome.differences(dial.outcome)
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,22 +28,35 @@ type diallingCase struct {
 
 type behaviours map[string]phone.Behaviour
 
+// diallers is how many systems share the cases of TestDialling, which wait most of the time.
+const diallers = 2
+
 // TestDialling: every ending of a call that is dialled is as Dial() has it, but for the differences that are named here.
 func TestDialling(t *testing.T) {
+	t.Parallel()
 	cases := slices.Concat(notReached(), several(), emptyElements(), times(), withoutEffect(), letters(), mixedCauses(), predials(), answers(), cancels(), pickups(), heldCalls(), identities(), redirections(), extensions())
-	var known []string
+	todo := make(chan diallingCase, len(cases))
 	for _, tt := range cases {
-		t.Run(tt.name, func(t *testing.T) {
-			got := tt.compare(t)
-			if !slices.Equal(got, tt.differs) {
-				t.Errorf("differs in\n  %s\nexpected are\n  %s", strings.Join(got, "\n  "), strings.Join(tt.differs, "\n  "))
-			}
-			if len(tt.differs) > 0 {
-				known = append(known, tt.name+": "+strings.Join(tt.differs, "; ")+" ("+tt.because+")")
+		todo <- tt
+	}
+	close(todo)
+	known := make([][]string, diallers)
+	var all sync.WaitGroup
+	for n := range known {
+		s := ownSystem(t)
+		all.Go(func() {
+			for tt := range todo {
+				t.Run(tt.name, func(t *testing.T) {
+					if tt.compare(labBeside(t, s)); len(tt.differs) > 0 {
+						known[n] = append(known[n], tt.name+": "+strings.Join(tt.differs, "; ")+" ("+tt.because+")")
+					}
+				})
 			}
 		})
 	}
-	t.Logf("%d cases, %d of them with known differences:\n  %s", len(cases), len(known), strings.Join(known, "\n  "))
+	all.Wait()
+	differences := slices.Sorted(slices.Values(slices.Concat(known...)))
+	t.Logf("%d cases, %d of them with known differences:\n  %s", len(cases), len(differences), strings.Join(differences, "\n  "))
 }
 
 // notReached: one callee, nobody answers.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -60,11 +59,7 @@ func TestARIRefuses(t *testing.T) {
 		{"read_only=yes", "read_only = no", func(_ *lab, text string) string { return text + "\n[metaflows](+)\nread_only = yes\n" }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := startSystem(context.Background(), t.TempDir(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.stop() })
+			s := ownSystem(t)
 			l := labOn(t, s)
 			l.document("acme", wireCodes)
 			alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
@@ -125,11 +120,7 @@ func TestARIRefuses(t *testing.T) {
 // A call that enters when ARI refuses and that is not known yet lets it be known, and is dialled when ARI answers again.
 func TestARIRefusesACall(t *testing.T) {
 	t.Parallel()
-	s, err := startSystem(context.Background(), t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.stop() })
+	s := ownSystem(t)
 	l := labOn(t, s)
 	l.document("acme", wireCodes)
 	alice, bob := l.phone("alice"), l.phone("bob")

@@ -119,6 +119,17 @@ func startSystem(ctx context.Context, dir string, fault func(http.ResponseWriter
 	return s, err
 }
 
+// ownSystem starts one of a test's own, which may stop it.
+func ownSystem(t *testing.T) *system {
+	t.Helper()
+	s, err := startSystem(context.Background(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.stop() })
+	return s
+}
+
 // asteriskOptions are those of every Asterisk of these tests.
 func asteriskOptions() pbx.Options {
 	return pbx.Options{Append: map[string]string{

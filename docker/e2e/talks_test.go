@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"regexp"
@@ -15,11 +14,7 @@ import (
 // twice; transfer.answered names who has answered.
 func TestTalks(t *testing.T) {
 	t.Parallel()
-	s, err := startSystem(context.Background(), t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.stop() })
+	s := ownSystem(t)
 	l := labOn(t, s)
 	l.document("acme", `{"numbers":{"9":{"module":"record_call"}},"patterns":{"2(\\d{4})":{"module":"transfer"}}}`)
 	alice, bob, carol, dave := l.phone("alice"), l.phone("bob"), l.phone("carol"), l.phone("dave")
