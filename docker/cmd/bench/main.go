@@ -17,12 +17,16 @@ const usage = `usage: bench <command> [flags]
   setup     from a caller's INVITE to its callee's, and from the answer to both hearing each other, beside plain Dial()
   rate      how many calls can be made in a second, beside plain Dial(), and how many codes pressed
   cost      what a call that goes on takes of the processors and of memory, beside plain Dial()
+  restart   how long many calls are without codes when metaflows is killed
+  documents a start with many documents, and a change beside them
+  rest      what the REST API answers in a second
 `
 
 func main() {
 	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{
 		"latency": measuring(latencyCommand).alone, "load": loadCommand, "setup": measuring(setupCommand).alone,
 		"cost": measuring(costCommand).alone, "rate": measuring(rateCommand).alone,
+		"restart": measuring(restartCommand).alone, "documents": measuring(documentsCommand).alone, "rest": measuring(restCommand).alone,
 	}}
 	os.Exit(bench.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
