@@ -134,6 +134,10 @@ bench-load: build bin/bench ## 50 and 100 calls in which keys are pressed all th
 bench-setup: build bin/bench ## a call's setup beside plain Dial() of the same Asterisk: the INVITE at the callee, both hear each other; FLAGS=-trace lists ARI's part
 	@bin/bench setup -metaflows bin/metaflows $(FLAGS)
 
+.PHONY: bench-card
+bench-card: build bin/bench ## all of these, and what a call, a restart and documents cost, written as docker/bench/CARD.md; FLAGS=-quick writes bin/CARD.md
+	@bin/bench card -metaflows bin/metaflows $(FLAGS)
+
 .PHONY: docker-test
 docker-test: bin/stack ## the compose files on this machine's Docker engine: calls, kills, outages; needs no image registry
 	@bin/stack test $(FLAGS)

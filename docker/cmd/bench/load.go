@@ -27,6 +27,9 @@ type loadBench struct {
 	seed   uint64
 	dial   bool // plain Dial() instead of metaflows
 	both   bool // both parties of a call press at the same time
+
+	effects bool // measure codes from the last digit to the effect meanwhile
+	runs    int  // each code on each side so often
 }
 
 func (b *loadBench) addSize(text string) error {
@@ -39,51 +42,72 @@ func (b *loadBench) addSize(text string) error {
 }
 
 // run measures each size on a system of its own.
-func (b *loadBench) run(ctx context.Context) error {
-	if len(b.sizes) == 0 {
+func (b *loadBench) run(ctx context.Context) (list []figure, err error) {
+	switch {
+	case b.effects && (b.dial || b.runs < 1):
+		return nil, fmt.Errorf("-effects -dial=%t -runs %d: it takes metaflows and one run at least", b.dial, b.runs)
+	case len(b.sizes) == 0 && b.effects:
+		b.sizes = []int{100}
+	case len(b.sizes) == 0:
 		b.sizes = []int{50, 100}
 	}
 	fmt.Fprintf(b.out, "seed %d\n", b.seed)
 	var all faults
 	for _, size := range b.sizes {
-		found, err := b.measure(ctx, size)
-		if err != nil {
-			return fmt.Errorf("%d calls: %w", size, err)
+		figures, found, err := b.measure(ctx, size)
+		if list = append(list, figures...); err != nil {
+			return list, fmt.Errorf("%d calls: %w", size, err)
 		}
 		all.add(found)
 	}
-	if !all.none() {
-		return errors.New("the other party has not heard what was pressed")
+	if !all.none() && !b.effects { // whose calls are not what is measured
+		return list, errors.New("the other party has not heard what was pressed")
 	}
-	return nil
+	return list, nil
 }
 
-func (b *loadBench) measure(ctx context.Context, size int) (found faults, err error) {
+func (b *loadBench) measure(ctx context.Context, size int) (list []figure, found faults, err error) {
 	l := &load{loadBench: b, size: size, ran: map[string][]time.Time{}, calls: map[string]string{}}
-	if l.Rig, err = rig.Start(ctx, rig.Options{Program: program.Options{Binary: b.binary}}); err != nil {
-		return found, err
+	options := rig.Options{Program: program.Options{Binary: b.binary}}
+	if b.effects {
+		options.Asterisk = effectsOptions()
+	}
+	if l.Rig, err = rig.Start(ctx, options); err != nil {
+		return nil, found, err
 	}
 	defer func() { err = errors.Join(err, l.stop()) }()
 	if _, err := l.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
-		return found, err
+		return nil, found, err
 	}
 	if l.files, err = watchFolders(l.Asterisk.RecordingDir); err != nil {
-		return found, err
+		return nil, found, err
 	}
 	if l.auditor, err = rig.NewAuditor(l.Program, l.told); err != nil {
-		return found, err
+		return nil, found, err
 	}
 	before, err := consumptions(l.Rig)
 	if err != nil {
-		return found, err
+		return nil, found, err
 	}
 	if err := l.connect(ctx); err != nil {
-		return found, err
+		return nil, found, err
 	}
-	if err := l.press(ctx); err != nil {
-		return found, err
+	var beside *effects
+	if b.effects {
+		beside, err = l.newEffects(ctx)
+		defer beside.close()
+		if err != nil {
+			return nil, found, err
+		}
 	}
-	return l.tell(before), nil
+	if err := l.press(ctx, beside); err != nil {
+		return nil, found, err
+	}
+	list, found = l.tell(before)
+	if beside != nil {
+		list = append(beside.tell(), list...)
+	}
+	return list, found, nil
 }
 
 // load is one size.
@@ -150,9 +174,12 @@ func (l *load) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// press lets all legs press until there were enough keys, or the time is over.
-func (l *load) press(ctx context.Context) (err error) {
+// press lets all legs press until there were enough keys, or the time is over, or what is measured beside them is done.
+func (l *load) press(ctx context.Context, beside *effects) (err error) {
 	limit, cancel := context.WithTimeout(ctx, l.limit)
+	if beside != nil {
+		limit, cancel = context.WithCancel(ctx)
+	}
 	defer cancel()
 	begin := time.Now()
 	if l.began, err = consumptions(l.Rig); err != nil {
@@ -162,7 +189,14 @@ func (l *load) press(ctx context.Context) (err error) {
 	for _, each := range l.legs {
 		all.Go(func() { each.err = l.pressOn(limit, each) })
 	}
+	if beside != nil {
+		err = beside.run(ctx)
+		cancel()
+	}
 	all.Wait()
+	if err != nil {
+		return err
+	}
 	l.took = time.Since(begin)
 	if l.ended, err = consumptions(l.Rig); err != nil {
 		return err
@@ -185,7 +219,7 @@ func (l *load) pressOn(limit context.Context, each *leg) error {
 		case <-limit.Done():
 			return nil
 		}
-		if l.pressed.Load() >= int64(l.digits) {
+		if l.pressed.Load() >= int64(l.digits) && !l.effects {
 			return nil
 		}
 		t := each.next()

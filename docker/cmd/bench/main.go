@@ -20,14 +20,14 @@ const usage = `usage: bench <command> [flags]
   restart   how long many calls are without codes when metaflows is killed
   documents a start with many documents, and a change beside them
   rest      what the REST API answers in a second
+  card      all of these, written as one page
 `
 
 func main() {
-	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{
-		"latency": measuring(latencyCommand).alone, "load": loadCommand, "setup": measuring(setupCommand).alone,
-		"cost": measuring(costCommand).alone, "rate": measuring(rateCommand).alone,
-		"restart": measuring(restartCommand).alone, "documents": measuring(documentsCommand).alone, "rest": measuring(restCommand).alone,
-	}}
+	bench := command.Program{Name: "bench", Usage: usage, Commands: map[string]command.Command{"card": cardCommand}}
+	for name, measures := range commands {
+		bench.Commands[name] = measures.alone
+	}
 	os.Exit(bench.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -40,7 +40,7 @@ func latencyCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) ([
 	return b.run
 }
 
-func loadCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error {
+func loadCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) ([]figure, error) {
 	b := &loadBench{out: out}
 	command.BinaryVar(flags, &b.binary)
 	flags.Func("calls", "how many calls at once; may be repeated (default 50, then 100)", b.addSize)
@@ -49,5 +49,7 @@ func loadCommand(flags *flag.FlagSet, out io.Writer) func(context.Context) error
 	flags.Uint64Var(&b.seed, "seed", uint64(time.Now().UnixNano()), "what is pressed, to repeat it")
 	flags.BoolVar(&b.dial, "dial", false, "by plain Dial() instead of metaflows, to compare with: every key is to be heard")
 	flags.BoolVar(&b.both, "both", false, "both parties of each call press keys at the same time, which people do not")
+	flags.BoolVar(&b.effects, "effects", false, "measure hangup, transfer and record from the last digit to the effect meanwhile, by metaflows and by features.conf; 100 calls if not told")
+	flags.IntVar(&b.runs, "runs", 100, "with -effects: how often each code is pressed on each side")
 	return b.run
 }

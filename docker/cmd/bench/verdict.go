@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// tell prints what was measured and returns the faults.
-func (l *load) tell(before [processes]consumption) (found faults) {
+// tell prints what was measured and returns the figures and the faults.
+func (l *load) tell(before [processes]consumption) (list []figure, found faults) {
 	bad := 0
 	for _, each := range l.legs {
 		heard := each.other.Digits()
@@ -38,8 +38,10 @@ func (l *load) tell(before [processes]consumption) (found faults) {
 	}
 	fmt.Fprintf(l.out, "  digits       %d lost, %d doubled, %d out of order, %d never pressed; goal 0 in 10000: %s\n", found.lost, found.doubled,
 		found.reordered, found.foreign, verdict)
+	list = append(list, figure{fmt.Sprintf("keys lost, doubled, out of order or never pressed, of %d", pressed), "",
+		float64(found.lost + found.doubled + found.reordered + found.foreign), 0})
 	if !l.dial {
-		l.tellCodes(found.leaked)
+		list = append(list, l.tellCodes(found.leaked)...)
 	}
 	share := func(n int) string {
 		return fmt.Sprintf("%.0f %%", 100*float64(l.ended[n].cpu-l.began[n].cpu)/float64(l.took))
@@ -49,12 +51,12 @@ func (l *load) tell(before [processes]consumption) (found faults) {
 		return fmt.Sprintf("%d kB", (l.ended[n].memory-before[n].memory)/int64(l.size)/1024)
 	}
 	fmt.Fprintf(l.out, "  memory       for each call: Asterisk %s, metaflows %s\n", memory(asterisk), memory(metaflows))
-	return found
+	return list, found
 }
 
 // tellCodes prints how long codes took. An event is a code's effect as a subscriber to NATS sees it, a file one that
 // Asterisk makes.
-func (l *load) tellCodes(leaked int) {
+func (l *load) tellCodes(leaked int) []figure {
 	files := map[string][]time.Time{} // by the call's id
 	for len(l.files.seen) > 0 {
 		f := <-l.files.seen
@@ -92,6 +94,8 @@ func (l *load) tellCodes(leaked int) {
 	line("code, event", ran, pressed, events)
 	line("record, file", started, begun, recordings)
 	fmt.Fprintf(l.out, "  kept back    the other party heard %d keys of codes that ran, beside the binding digits\n", leaked)
+	return append(quantiles(fmt.Sprintf("a code to its event on NATS, in %d calls", l.size), events, nil),
+		quantiles(fmt.Sprintf("*9 to its file, in %d calls", l.size), recordings, nil)...)
 }
 
 // keyTime is a key and when it was down.
