@@ -10,8 +10,11 @@ import (
 // giveBack returns the transferee to the transferor, who is rung once; the transferee hears ringing. The transfer has
 // failed for reason either way, and that is what the flow branches on.
 func (x *blindTransfer) giveBack(reason string) error {
-	x.checkpoint(stageBack, reason)
-	x.tie(x.transferee, nil)
+	x.letGo(false)
+	if x.Stage != stageBack {
+		x.enter(stageBack, reason)
+		x.tie(x.transferee, nil)
+	}
 	back, err := x.ringBack()
 	return x.givenBack(back, reason, err)
 }
@@ -35,9 +38,21 @@ func (x *blindTransfer) givenBack(back *calls.Leg, reason string, err error) err
 	return calls.Fail(reason, nil)
 }
 
-// ringBack dials the transferor again and returns its leg once it talks to the transferee, nil if it does not. An error is
-// only the call's end.
+// ringBack makes sure that the transferor was rung, once, and returns its leg when it talks to the transferee, nil if it does
+// not. An error is only the call's end.
 func (x *blindTransfer) ringBack() (*calls.Leg, error) {
+	if back := x.other(""); back != nil {
+		return x.awaitBack(back)
+	}
+	if x.again { // the transferee's channel names who was rung
+		rung, err := x.variables(x.t, x.transferee, calls.VarPartner)
+		if gone(err) {
+			return nil, nil
+		}
+		if err != nil || rung[calls.VarPartner] != "" {
+			return nil, err
+		}
+	}
 	dialstring := x.dialstring()
 	if dialstring == "" {
 		return nil, nil
@@ -64,7 +79,7 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 	}
 	if err == nil && !leg.Called {
 		save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"})
-		err = x.t.Do(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringing(leg, x.transferee, x.ring)))
+		err = x.t.Do(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringing(leg, x.transferee, x.ring())))
 	}
 	if errors.Is(err, calls.ErrDetached) {
 		return nil, err
@@ -78,7 +93,7 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 		return nil, nil
 	}
 	x.ringFor(leg)
-	err = x.t.Until(x.ring+guardTime, func() bool { return leg.Up() || leg.Failed() || x.transferee.Gone })
+	err = x.t.Until(x.ring()+guardTime, func() bool { return leg.Up() || leg.Failed() || x.transferee.Gone })
 	if x.t.Ending() != nil {
 		return nil, err
 	}

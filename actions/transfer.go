@@ -1,10 +1,10 @@
 package actions
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 
 	"metaflows/flows/calls"
 )
@@ -27,10 +27,6 @@ type transferData struct {
 // defaultRing is how many seconds a transfer's target and a ring-back ring.
 const defaultRing = 20
 
-// reachedTime is how long the call that a transfer has led to may take to say who has answered there. One whose extension
-// has answered before it dialled takes as long as it rings.
-const reachedTime = time.Second
-
 // transfer sends the peer to an extension of the transferor's context. Blind: the peer stays in its bridge and gets the
 // target there by a Local channel (ari/ASTERISK.md, A target in the bridge), so that the transfer can be watched to its end
 // and undone.
@@ -48,20 +44,6 @@ func (s *Set) transfer() calls.Module {
 	}
 	m.Lacks = []calls.Lack{{Key: "transfer_type", Value: "attended", Message: "attended transfers are stored, but this version cannot do them; the action will fail"}}
 	return m
-}
-
-// blindTransfer is one of them on its way.
-type blindTransfer struct {
-	*Set
-	t          *calls.Task
-	call       *calls.Call
-	transferor *calls.Leg
-	transferee *calls.Leg
-	extension  string
-	context    string
-	number     string // the transferor's own, as far as it may be shown: it has it again when it is rung back
-	ring       time.Duration
-	resumed    bool // a process before this one began it
 }
 
 func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) {
@@ -83,10 +65,10 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	}
 	x := &blindTransfer{
 		Set: s, t: t, call: t.Call, transferor: transferor, transferee: transferee, extension: data.extension(captures),
-		context: t.Flow.Context(), ring: time.Duration(data.Timeout) * time.Second,
+		context: t.Flow.Context(), transferNote: transferNote{Ring: data.Timeout},
 	}
-	if x.ring <= 0 {
-		x.ring = defaultRing * time.Second
+	if x.Ring <= 0 {
+		x.Ring = defaultRing
 	}
 	if err := x.check(); err != nil {
 		return calls.Stop, err
@@ -95,6 +77,15 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 		return calls.Stop, err
 	}
 	t.Accept(x.extension)
+	return calls.Stop, x.run()
+}
+
+// resumeTransfer enters the run of a transfer at the stage that a process before this one has saved.
+func (s *Set) resumeTransfer(t *calls.Task, transferee *calls.Leg, data json.RawMessage) (calls.Next, error) {
+	x := &blindTransfer{Set: s, t: t, call: t.Call, transferor: t.Leg, transferee: transferee, again: true}
+	if err := json.Unmarshal(data, &x.transferNote); err != nil || x.Stage != stageRing && x.Stage != stageBack {
+		return calls.Stop, calls.Broken("error", "nothing: before a change of version, wait for calls to end", errors.New("the checkpoint of the transfer is not understood"))
+	}
 	return calls.Stop, x.run()
 }
 
@@ -141,177 +132,4 @@ func (x *blindTransfer) ask() error {
 		x.number = x.transferor.CallerNum
 	}
 	return x.remind(x.t, x.transferee)
-}
-
-// run does it: target made, transferor out, target in, dialled; then whatever becomes of it. When Asterisk refuses, the
-// transferor is put back.
-func (x *blindTransfer) run() error {
-	if err := x.t.Part(x.transferor); err != nil {
-		return err
-	}
-	// Its end must not be the transferee's any more, also if it hangs up now.
-	channel := x.transferor.ID
-	untied := x.t.Beside(x.transferor.Lane(), func() error {
-		return x.pbx.SetVariables(channel, map[string]string{calls.VarPartner: ""})
-	})
-	target, err := x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{
-		"TRANSFERERNAME":       x.transferor.Name,
-		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
-	})
-	if err == nil {
-		if err = untied(); err != nil && !errors.Is(err, calls.ErrDetached) && x.t.Ending() == nil {
-			err = nil // it is gone, or the tie is undone when the target is in its place
-		}
-	}
-	if err == nil {
-		err = x.exchange(target)
-	}
-	if err != nil {
-		return x.undo(err)
-	}
-	x.t.Publish(x.notice("transfer.ringing", "", ""))
-	x.dismiss()
-	return x.await(target)
-}
-
-// undo puts the transferor back.
-func (x *blindTransfer) undo(err error) error {
-	if errors.Is(err, calls.ErrDetached) || x.t.Ending() != nil {
-		return err
-	}
-	if !x.transferor.Gone {
-		_ = x.insist(x.t, func() error { return x.t.Join(x.transferor) }, "putting the transferor back")
-	}
-	x.settle(x.transferor)
-	x.tie(x.transferor, x.transferee)
-	return err
-}
-
-// await waits for the target, and sees to what becomes of it.
-func (x *blindTransfer) await(target *calls.Leg) error {
-	x.ringFor(target)
-	err := x.t.Until(x.ring+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
-	switch {
-	case x.t.Ending() != nil:
-		return err
-	case x.transferee.Gone:
-		x.dropLeg(target)
-		return calls.Fail("transferee_gone", nil)
-	case target.Up():
-		return x.complete(target)
-	}
-	_ = x.t.Until(time.Second, func() bool { return target.Cause != 0 })
-	reason := failureOf(target)
-	x.dropLeg(target) // its own timeout may not have come
-	return x.giveBack(reason)
-}
-
-// exchange puts the target in the transferor's place, as far as that is not done: where the target was dialled, it is.
-func (x *blindTransfer) exchange(target *calls.Leg) error {
-	if target.Called {
-		return nil
-	}
-	// Before anybody moves, the transferee's channel learns what a restart must know.
-	x.checkpoint(stageRing, "")
-	save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
-	bridge, leaving := x.call.Bridge, x.transferor.ID
-	err := x.t.Do(x.transferee.Lane(), unlessGone(save), calls.Then(x.transferor.Lane(), func() error {
-		return x.pbx.RemoveFromBridge(bridge, leaving)
-	}))
-	if err == nil || gone(err) || x.resumed && errors.Is(err, calls.ErrConflict) { // it was out of the bridge already
-		err = nil
-		if !target.Bridged() {
-			err = x.t.Join(target)
-		}
-	}
-	if err == nil {
-		dialled, caller := target.ID, x.transferee.ID
-		err = x.t.Do(target.Lane(), func() error { return x.pbx.DialChannel(dialled, caller, x.ring) })
-	}
-	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
-		return nil
-	}
-	if !errors.Is(err, calls.ErrDetached) {
-		x.dropLeg(target)
-	}
-	return err
-}
-
-// dismiss lets the transferor go after a tone.
-func (x *blindTransfer) dismiss() {
-	leg := x.transferor
-	x.call.Release(leg)
-	x.t.Go("dismiss", func(t *calls.Task) error {
-		defer x.hangUp(t, leg, "hanging up the transferor")
-		return x.soundAlone(t, leg, confirmTone)
-	})
-}
-
-// ringFor lets the transferee hear ringing while somebody is rung. A bridge of two passes it on by itself; one that is
-// recorded does not, and would cut off what Asterisk generates (POST ring) with its silence.
-func (x *blindTransfer) ringFor(rung *calls.Leg) {
-	x.t.Go("ringing", func(t *calls.Task) error {
-		over := func() bool { return rung.Up() || rung.Failed() || x.transferee.Gone }
-		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || !x.call.Recorded() {
-			return err
-		}
-		return x.whisper(t, x.transferee, ringTone, func(func() bool) error { return t.Until(0, over) })
-	})
-}
-
-// complete: target and transferee talk. Each ends with the other from now on.
-func (x *blindTransfer) complete(target *calls.Leg) error {
-	target.Answered = x.transferee.Answered
-	x.tie(target, x.transferee)
-	known := func() bool { return target.Reached != nil || target.Gone || x.transferee.Gone }
-	if x.call.Beyond(target) { // it says who has answered, a moment before or after the answer shows here
-		if err := x.t.Until(reachedTime, known); err != nil && x.t.Ending() != nil {
-			return err
-		}
-	}
-	answered := x.notice("transfer.answered", "", "")
-	target.TellReached(&answered)
-	x.t.Publish(answered)
-	x.t.Publish(x.notice("transfer.completed", "completed", ""))
-	x.settle(target)
-	return nil
-}
-
-// settle ends the checkpoint: transferee and other talk.
-func (x *blindTransfer) settle(other *calls.Leg) {
-	x.t.Settle(x.transferee)
-	x.tie(x.transferee, other)
-}
-
-// tie lets the end of a leg be the end of another, too, for the case that the application dies; nil for nobody's. Who is
-// rung ends with the transferee from the start, the transferee with whom it talks to; with g the caller goes on alone.
-func (x *blindTransfer) tie(leg, other *calls.Leg) {
-	partner := ""
-	if other != nil && !other.Goes {
-		partner = other.Name
-	}
-	x.quietly(func() error {
-		return x.save(x.t, leg, map[string]string{calls.VarPartner: partner})
-	}, "naming the partner")
-}
-
-// notice is an event about this transfer.
-func (x *blindTransfer) notice(kind, result, reason string) calls.Notice {
-	n := x.t.Notice(kind)
-	n.OtherChannel, n.Result, n.Reason = x.transferee.ID, result, reason
-	return n
-}
-
-// failureOf is why a target was not reached, in the words of events.
-func failureOf(target *calls.Leg) string {
-	switch target.Cause {
-	case causeBusy:
-		return "busy"
-	case causeNoAnswer, 0:
-		return "no_answer"
-	case causeCongestion:
-		return "congestion"
-	default:
-		return "unreachable"
-	}
 }
