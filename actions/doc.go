@@ -12,8 +12,9 @@
 //     Task.AwaitKeys, ExpectKeys or TakeKeys), says by Task.Accept that it begins, and asks Asterisk by Task.Do; a failure is one
 //     word (calls.Fail, calls.Broken). In the same place stands what else is to be known of it: its Reasons and of which kind
 //     each is, its Lacks, the URL that it calls, the channel actions that it Serves, whether it is Owned or Early. What it leaves
-//     running behind its node it begins by Task.Keep and ends by Task.End, and its Keep runs that, as mute.go and recording.go do
-//     it; what a restart goes on with inside a node is its Resume (see below).
+//     running behind its node it begins by Task.Keep and ends by Task.End, and its Keep runs that: what it takes of its
+//     leg tells a restart of it (mute.go), or it sends the request that begins it behind its note, by Kept.Begin (recording.go).
+//     What a restart goes on with inside a node is its Resume (see below).
 //  2. Its line in Set.Modules (actions.go), in place of the one in later, where it has one.
 //  3. Its schema, app/schema/schemas/metaflows.<module>.json, with every key that Kazoo's has.
 //  4. Its scenarios: in testdata a call that runs it, and one for each of its reasons; in testdata/restart, in files named after
@@ -39,7 +40,7 @@
 //   - Who is let go, or waits, ends nobody by that: its METAFLOWS_PARTNER is emptied before.
 //   - ErrGone of somebody who has hung up is no failure: what comes of it is seen where the run waits (Task.Until).
 //
-// Two modules that are no product show it: a hold that ends by a key (hold_test.go), and an attended transfer
+// transfer_blind.go is one. Two modules that are no product show it, too: a hold that ends by a key (hold_test.go), and an attended transfer
 // (attended_module_test.go). pbxtest.Rehearse plays a call with such a module, and pbxtest.Restarts kills the application before
 // each of its requests.
 package actions

@@ -75,8 +75,11 @@ func (s *Set) makeSureItRecords(t *calls.Task, k *calls.Kept, rec *recording) (g
 	if k.Again {
 		return s.findRecording(t, k, rec)
 	}
-	err = s.beginRecording(t, k, rec)
+	asked, err := s.beginRecording(t, k, rec)
 	if errors.Is(err, calls.ErrDetached) || errors.Is(t.Ending(), calls.ErrDetached) {
+		return false, err
+	}
+	if err != nil && !asked { // it could not be noted
 		return false, err
 	}
 	if err != nil && !s.endedMeanwhile(t, k) {
@@ -129,23 +132,24 @@ func (s *Set) endedMeanwhile(t *calls.Task, k *calls.Kept) bool {
 	return err == nil && (live || stored)
 }
 
-// beginRecording returns when Asterisk writes it, and writes silence if the call's recordings are masked by then.
-func (s *Set) beginRecording(t *calls.Task, k *calls.Kept, rec *recording) error {
+// beginRecording notes it and asks for it, and returns when Asterisk writes it, and writes silence if the call's recordings are
+// masked by then. Where it has failed, asked says that something may be written.
+func (s *Set) beginRecording(t *calls.Task, k *calls.Kept, rec *recording) (asked bool, err error) {
 	begun := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.RecordingStarted{Recording: k.Name}) })
-	bridge := t.Call.Bridge
-	err := s.recorded(t, k, func(name string) error { return s.pbx.Record(bridge, name, "wav") })
+	bridge, name := t.Call.Bridge, k.Name
+	asked, err = k.Begin(calls.Then(t.Call.Lane(name), func() error { return s.pbx.Record(bridge, name, "wav") }))
 	if err == nil {
 		err = s.awaitRecording(t, k, func() bool { return begun() || rec.over })
 	}
 	switch {
 	case err != nil:
-		return err
+		return asked, err
 	case rec.over:
-		return calls.ErrUnavailable
+		return asked, calls.ErrUnavailable
 	case rec.Masked:
-		return s.recorded(t, k, s.pbx.MaskRecording)
+		return asked, s.recorded(t, k, s.pbx.MaskRecording)
 	}
-	return nil
+	return asked, nil
 }
 
 // awaitRecording returns when what becomes of a recording that was asked for is known. After a gap in the connection, and

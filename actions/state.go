@@ -25,7 +25,7 @@ func (s *Set) telling(t *calls.Task, leg *calls.Leg, vars map[string]string) fun
 }
 
 // Save is calls.Config.Save.
-func (s *Set) Save(t *calls.Task, leg *calls.Leg) error { return s.save(t, leg, nil) }
+func (s *Set) Save(t *calls.Task, leg *calls.Leg) func() error { return s.telling(t, leg, nil) }
 
 // dialName is the note of the dialling on the caller.
 const dialName = "dial"

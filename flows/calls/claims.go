@@ -29,15 +29,20 @@ type claim struct {
 
 // Take claims a facet of a leg with a value, and returns when that is in force; it is noted on the leg before. Who claims it last
 // has its way, and when that one gives it back what was claimed before is in force again: nothing ends for who still claims it.
-// by names the claim, and is the same after a restart: with Kept.Name it ends when that does, with Flow.Action when the node
-// has run, whatever it does and also when a restart goes on with it (Module.Resume). An error says that nothing was claimed, or is
-// the call's end.
+// by names the claim, and is the same after a restart: with Kept.Name it ends when that does, and what is noted of that on the leg
+// is told by the same write; with Flow.Action it ends when the node has run, whatever it does and also when a restart goes on with
+// it (Module.Resume). An error says that nothing was claimed, or is the call's end.
 func (t *Task) Take(leg *Leg, facet Facet, by, value string) error {
-	if !leg.claim(facet, by, value) {
-		return t.save(leg)
+	ask := t.save
+	asks := leg.claim(facet, by, value)
+	if asks {
+		ask = func(leg *Leg) error { return t.bring(leg, facet) }
 	}
-	err := t.bring(leg, facet)
-	if err != nil && t.ending == nil {
+	err := ask(leg)
+	switch {
+	case err == nil:
+		t.Call.knownOn(leg, by)
+	case asks && t.ending == nil:
 		_ = t.GiveBack(leg, facet, by) // which is logged, and what counts is why it failed
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync/atomic"
 )
 
 // Keep is how a module keeps what outlives its node: a recording, a hold, a mute. Keeps makes one; the zero Keep keeps nothing.
@@ -19,8 +20,8 @@ type Keep struct {
 
 // Keeps makes a Keep. data is the module's own, and its JSON all that a restart knows of the thing. run is a task of its own,
 // from its beginning or from a restart (Kept.Again) until it is over. First it makes sure that it has begun: it begins it, or
-// asks what became of it. Then it says so by Kept.Began and stays with it to its end, which it brings about itself when the
-// call is over. When it returns the thing is over, and its note is taken off; returning ErrDetached leaves it to a restart.
+// asks what became of it. It is noted before: by Kept.Begin, with the requests that begin it, or by Task.Take of its leg. Then it
+// says so by Kept.Began and stays with it to its end, which it brings about itself when the call is over. When it returns the thing is over, and its note is taken off; returning ErrDetached leaves it to a restart.
 // Where it has begun by code, t has the leg and the flow of its node, else neither.
 func Keeps[D any](run func(t *Task, k *Kept, data *D) error) Keep {
 	return Keep{
@@ -59,8 +60,8 @@ type Kept struct {
 type Shower interface{ Show() any }
 
 // Keep begins what the node's module keeps, about a leg, or the call where that is nil, and returns when it has begun. It is
-// there for everybody at once (Call.Kept), and noted on a leg before the module's Keep runs. An error is why it has not
-// begun: ErrStateTooLong and what else kept it from being noted, what the Keep has returned, or the call's end.
+// there for everybody at once (Call.Kept), and from then on in every State that is saved of a leg which it is noted on. An error
+// is why it has not begun: what the Keep has returned, or the call's end.
 func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
 	c, f := t.Call, t.Flow
 	k := &Kept{Module: f.module, Account: f.Account(), Leg: about, Data: data, keep: c.calls.cfg.Modules[f.module].Keep}
@@ -117,14 +118,30 @@ func (c *Call) drop(k *Kept) {
 
 func (k *Kept) run(t *Task) error {
 	if !k.Again {
-		leg := t.unoccupied(k)
 		k.change()
-		if err := t.save(leg); err != nil {
-			return err
-		}
-		k.knows = append(k.knows, leg)
 	}
 	return k.keep.run(t, k)
+}
+
+// Begin notes it on a leg, from within its Keep, and then sends what begins it, as one step (Task.Do). An error is that of an
+// act, or of the note: ErrStateTooLong, ErrGone where there is no leg, what Asterisk says. asked says that acts may have been
+// sent.
+func (k *Kept) Begin(acts ...Request) (asked bool, err error) {
+	t := k.task
+	leg := t.unoccupied(k)
+	if leg == nil {
+		return false, ErrGone
+	}
+	save, noted := t.saving(leg), new(atomic.Bool) // nobody waits for the request any more when the call has ended
+	err = t.Do(leg.Lane(), func() error {
+		err := save()
+		noted.Store(err == nil)
+		return err
+	}, acts...)
+	if err == nil {
+		k.knows = append(k.knows, leg)
+	}
+	return noted.Load(), err
 }
 
 // Began says, from within its Keep, that it has begun: whoever has begun it goes on, and every leg learns of it.

@@ -26,7 +26,7 @@ type keepRig struct {
 	*taskStory
 	states map[string]string
 	refuse error // every state
-
+	acts   []Request
 }
 
 func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error) *keepRig {
@@ -41,18 +41,24 @@ func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error
 	})
 	m := r.cfg.Modules["test"]
 	m.Keep = Keeps(func(task *Task, k *Kept, word *wordKept) error {
+		if !k.Again {
+			if asked, err := k.Begin(r.acts...); err != nil {
+				r.say("asked %v", asked)
+				return err
+			}
+		}
 		r.say("%s is kept, again %v, word %s", k.Name, k.Again, word.Word)
 		err := keep(r, task, k, word)
 		r.say("it is over: %v", err)
 		return err
 	})
 	r.cfg.Modules["test"] = m
-	r.cfg.Save = func(task *Task, leg *Leg) error {
+	r.cfg.Save = func(task *Task, leg *Leg) func() error {
 		state, err := task.Call.State(leg)
-		if err != nil {
-			return err
-		}
-		return task.Do(leg.Lane(), func() error {
+		return func() error {
+			if err != nil {
+				return err
+			}
 			time.Sleep(time.Millisecond)
 			if r.refuse != nil {
 				return r.refuse
@@ -61,13 +67,16 @@ func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error
 			defer r.callRig.mu.Unlock()
 			r.states[leg.ID] = state
 			return nil
-		})
+		}
 	}
 	return r
 }
 
 // noted says what the channels know.
-func (r *keepRig) noted() {
+func (r *keepRig) noted() { r.say("noted: %s", r.words()) }
+
+// words are what the channels know.
+func (r *keepRig) words() string {
 	var words []string
 	var states map[string]string
 	r.with(func() { states = maps.Clone(r.states) })
@@ -77,7 +86,7 @@ func (r *keepRig) noted() {
 			words = append(words, channel+" "+string(k.Data))
 		}
 	}
-	r.say("noted: %s", strings.Join(words, " "))
+	return strings.Join(words, " ")
 }
 
 // restart lets another process take up the channels, as they are or as change makes them.
@@ -185,7 +194,7 @@ func TestKeepBeginsNot(t *testing.T) {
 		keep   func(*keepRig, *Task, *Kept, *wordKept) error
 		want   []string
 	}{
-		{"it cannot be noted", never, nil, []string{"401 the node has begun it: never", "10400 noted: "}},
+		{"it cannot be noted", never, nil, []string{"401 asked false", "401 the node has begun it: never", "10400 noted: "}},
 		{
 			"it does not begin", nil, func(*keepRig, *Task, *Kept, *wordKept) error { return never },
 			[]string{"401 acme/a/3 is kept, again false, word first", "401 it is over: never", "401 the node has begun it: never", "10400 noted: "},
@@ -208,6 +217,77 @@ func TestKeepBeginsNot(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestKeepBegins: what begins it follows its note as one step, and is not asked for where that fails. It is told by what is saved
+// for a claim, too.
+func TestKeepBegins(t *testing.T) {
+	never := errors.New("never")
+	for _, c := range []struct {
+		about       string
+		refuse, act error
+		want        []string
+	}{
+		{"it begins", nil, nil, []string{`401 the act: a {"w":"first"}`, "411 acme/a/3 is kept, again false, word first", "411 the node has begun it: <nil>"}},
+		{"it cannot be noted", never, nil, []string{"401 asked false", "401 the node has begun it: never"}},
+		{"the act is refused", nil, never, []string{`401 the act: a {"w":"first"}`, "411 asked true", "411 the node has begun it: never"}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newKeepRig(t, stays)
+				r.refuse = c.refuse
+				r.acts = []Request{Then(new(Lane), func() error {
+					r.say("the act: %s", r.words())
+					time.Sleep(10 * time.Millisecond)
+					return c.act
+				})}
+				r.start()
+				r.press("a", "*9")
+				time.Sleep(time.Second)
+				want := c.want
+				if r.end(); c.refuse == nil && c.act == nil {
+					want = append(want, "1400 it is over: "+ErrCallEnded.Error())
+				}
+				r.check(t, want...)
+			})
+		})
+	}
+}
+
+// TestKeepBeginsByClaim: what is saved for a claim tells of what is kept by its name, too, and nothing else is.
+func TestKeepBeginsByClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newKeepRig(t, nil)
+		save := r.cfg.Save
+		r.cfg.Save = func(task *Task, leg *Leg) func() error {
+			r.say("saved")
+			return save(task, leg)
+		}
+		r.cfg.Bring = func(task *Task, leg *Leg, facet Facet, _ string, claimed bool) error {
+			err := task.save(leg)
+			r.say("%s, claimed %v: %s", facet, claimed, r.words())
+			return err
+		}
+		r.module("test", func(task *Task) (Next, error) {
+			task.Accept("")
+			_, err := task.Keep(task.Leg, &wordKept{Word: "first"})
+			return Continue, err
+		})
+		m := r.cfg.Modules["test"]
+		m.Keep = Keeps(func(task *Task, k *Kept, _ *wordKept) error {
+			if err := task.Take(k.Leg, Muted, k.Name, ""); err != nil {
+				return err
+			}
+			k.Began()
+			return task.Sleep(time.Second)
+		})
+		r.cfg.Modules["test"] = m
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(2 * time.Second)
+		r.end()
+		r.check(t, "400 saved", `401 muted, claimed true: a {"w":"first"}`, "1401 saved", "1402 muted, claimed false: ", "1402 saved")
+	})
 }
 
 // stays is a Keep that begins at once and lasts as long as the call.

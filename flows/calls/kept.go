@@ -84,13 +84,27 @@ func (t *Task) unoccupied(k *Kept) (leg *Leg) {
 
 // save writes the leg's state on its channel.
 func (t *Task) save(leg *Leg) error {
-	switch save := t.Call.calls.cfg.Save; {
-	case leg == nil:
+	if leg == nil {
 		return ErrGone
-	case save == nil:
-		return nil
-	default:
-		return save(t, leg)
+	}
+	return t.Do(leg.Lane(), t.saving(leg))
+}
+
+// saving is the request of save.
+func (t *Task) saving(leg *Leg) func() error {
+	save := t.Call.calls.cfg.Save
+	if save == nil {
+		return func() error { return nil }
+	}
+	return save(t, leg)
+}
+
+// knownOn says that a leg's channel has been told of what lasts by the name.
+func (c *Call) knownOn(leg *Leg, name string) {
+	for _, k := range c.lasting {
+		if k.Name == name && (k.Leg == nil || k.Leg == leg) {
+			k.knows = append(k.knows, leg)
+		}
 	}
 }
 

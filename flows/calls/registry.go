@@ -38,9 +38,9 @@ type Config struct {
 	// Replaced is a task that runs when another channel has taken a leg's place; left is the channel that had it. May be
 	// nil.
 	Replaced func(t *Task, leg *Leg, left string) error
-	// Save writes what a leg's State is now on its channel, before it returns; the call goes on meanwhile (Task.Do). nil: that
-	// is kept nowhere.
-	Save func(t *Task, leg *Leg) error
+	// Save makes the request that writes what a leg's State is now on its channel. It goes in the leg's lane. nil: that is kept
+	// nowhere.
+	Save func(t *Task, leg *Leg) (request func() error)
 	// Bring lets a facet of a leg be as it is claimed now (Task.Take), with a value, or as it is by itself, and is Save before
 	// that. It returns when it is so; the call goes on meanwhile. nil: nobody claims any.
 	Bring func(t *Task, leg *Leg, facet Facet, value string, claimed bool) error
