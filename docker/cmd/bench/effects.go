@@ -127,7 +127,7 @@ func (e *effects) alternate(ctx context.Context, lane *lane) error {
 				}
 				tooMany := e.missed[side] > max(3, e.runs/10)
 				e.mu.Unlock()
-				if tooMany {
+				if err != nil && tooMany {
 					return fmt.Errorf("too many codes by %s had no effect, the last: %w", sides[side].name, err)
 				}
 			}
@@ -167,7 +167,22 @@ func (e *effects) once(ctx context.Context, lane *lane, c code, side int) (took 
 		}
 		return e.recorded(ctx, p.caller.ID(), side, len(files), len(events))
 	})
+	if err != nil {
+		err = fmt.Errorf("%w; its events: %s", err, e.story(p.caller.ID(), len(events)))
+	}
 	return took, err
+}
+
+// story tells the events about a caller from a position on, for errors.
+func (e *effects) story(call string, from int) string {
+	list, _ := e.auditor.Since(from)
+	told := []string{}
+	for _, n := range list {
+		if n.SIPCallID == call {
+			told = append(told, rig.Tell(n))
+		}
+	}
+	return strings.Join(told, ", ")
 }
 
 // recorded waits for the file of a call's recording.

@@ -180,7 +180,8 @@ func (b *setupBench) once(ctx context.Context, extension string) (got setUp, err
 	}
 	heard := max(caller.RTP().First.Sub(answered), callee.RTP().First.Sub(answered))
 	got.steps = []time.Duration{callee.Invited().Sub(caller.Invited()), passed, heard}
-	return got, b.clear(ctx, caller.Invited(), &got)
+	err = b.clear(ctx, caller.Invited(), &got)
+	return got, err
 }
 
 // clear hangs up and waits until Asterisk has forgotten the call, so that calls do not meet.
