@@ -12,6 +12,8 @@ pkg: metaflows/app/events
 cpu: Intel(R) Xeon(R) Processor
 BenchmarkStream/1_accounts,_1_calls-2         	   46052	     25980 ns/op	     38491 events/s	    2280 B/op	      30 allocs/op
 BenchmarkDeliver/10-2 	 4000000	       301.5 ns/op
+--- BENCH: BenchmarkDeliver/10-2
+    time=2026-11-30T02:53:28.995Z level=INFO msg="events are published" waiting=2044
 BenchmarkSlow-2 	 1	 2500000000 ns/op
 BenchmarkMiddle 	 10	 2500000 ns/op
 PASS
