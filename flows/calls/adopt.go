@@ -126,9 +126,7 @@ func (cs *Registry) adopt(id string, found []Found, shown func()) {
 			cs.take(f.ID)
 		}
 	}
-	for _, action := range resumed(found) {
-		c.Register(action)
-	}
+	c.noted = notedActions(found)
 	cs.start(c, func(t *Task) error { return cs.cfg.Adopt(t, found) }, shown)
 }
 

@@ -57,7 +57,8 @@ type Call struct {
 	hurried      bool          // that waits for no pause any more
 	offset       time.Duration // our clock less Asterisk's
 
-	lost     []Notice        // what has begun the actions that a process before this one has left, and that may be repeated
+	lost     []Notice        // what has begun the actions that a process before this one has left, and that may go on yet
+	noted    map[string]bool // actions of which that has left notes, and whether they were gone on with
 	repeated map[string]bool // actions that were
 	lasting  []*Kept         // what lasts
 	recorded time.Time       // when the last recording ended
@@ -309,7 +310,7 @@ func (c *Call) finish(rest []Event) {
 		case handBack:
 			late.done()
 		case lostAction:
-			if !detached {
+			if !detached && !c.continued(late.begun.Action) {
 				c.publish(EndedUnseen(late.begun))
 			}
 		}

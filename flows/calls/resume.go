@@ -115,6 +115,7 @@ func (c *Call) Resume() (about []*Leg) {
 			about = append(about, leg, f.Presser, f.Owner)
 		}
 	}
+	c.tellNotResumed()
 	return about
 }
 
@@ -152,6 +153,7 @@ func (c *Call) restore(noted *Leg, note *FlowNote, module string) *Flow {
 	}
 	f.lost = note.Captured
 	f.Action = note.action()
+	c.goesOn(f.Action)
 	f.run, f.depth = splitAction(f.Action)
 	c.recall(f)
 	if note.Path != "" {
@@ -182,8 +184,9 @@ func (n *FlowNote) node(module string) *flows.Node {
 	return node
 }
 
-// resumed are the actions that a restart goes on with by what was found; none where that is not understood.
-func resumed(found []Found) (actions []string) {
+// notedActions are the actions of which there are notes on what was found; none where that is not understood.
+func notedActions(found []Found) map[string]bool {
+	noted := map[string]bool{}
 	for _, f := range found {
 		s, _, err := ParseState(f.State, f.ID)
 		if err != nil {
@@ -191,11 +194,11 @@ func resumed(found []Found) (actions []string) {
 		}
 		for _, note := range s.Notes {
 			if note.Flow != nil {
-				actions = append(actions, note.Flow.action())
+				noted[note.Flow.action()] = false
 			}
 		}
 	}
-	return actions
+	return noted
 }
 
 // ghost is a presser that has left.

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -70,13 +71,13 @@ func EndedUnseen(begun Notice) Notice {
 }
 
 // Lost is told of an action that has begun, or was to run next, by what a process before this one has published, and of which
-// no end was. Unless it goes on by what is noted, its end is told: at once, or where a program may yet send its command
-// again, by the same id, when the call ends without that.
+// no end was. Unless its call goes on with it, by what is noted or since a program sends its command again by the same id, its
+// end is told: as soon as that is known, at the end of the call at the latest.
 func (cs *Registry) Lost(begun Notice) {
 	cs.mu.RLock()
-	c, goesOn := cs.ids[BridgePrefix+begun.Call], cs.ids[begun.Action] != nil
+	c := cs.ids[BridgePrefix+begun.Call]
 	cs.mu.RUnlock()
-	if !goesOn && (c == nil || !c.mail.put(lostAction{begun})) {
+	if c == nil || !c.mail.put(lostAction{begun}) {
 		cs.cfg.Publisher.Publish(EndedUnseen(begun))
 	}
 }
@@ -86,15 +87,50 @@ type lostAction struct{ begun Notice }
 
 func (lostAction) event() {}
 
-// lostAction tells of an action that is lost, or keeps it for tellLost.
+// lostAction tells of an action that is lost, or keeps it for tellLost where it may go on yet.
 func (c *Call) lostAction(begun Notice) {
-	run, _ := splitAction(begun.Action)
+	_, noted := c.noted[begun.Action]
 	switch {
-	case !strings.Contains(run, "."+apiRun):
-		c.publish(EndedUnseen(begun))
-	case !c.repeated[begun.Action]:
+	case c.continued(begun.Action):
+	case noted, repeatable(begun.Action):
 		c.lost = append(c.lost, begun)
+	default:
+		c.publish(EndedUnseen(begun))
 	}
+}
+
+// continued says of an action that a process before this one has begun that it has gone on, by its note or by a program's command.
+func (c *Call) continued(action string) bool { return c.noted[action] || c.repeated[action] }
+
+// repeatable says of an action that a program may send it again.
+func repeatable(action string) bool {
+	run, _ := splitAction(action)
+	return strings.Contains(run, "."+apiRun)
+}
+
+// goesOn notes that an action goes on that a process before this one has begun.
+func (c *Call) goesOn(action string) {
+	if c.noted == nil {
+		c.noted = map[string]bool{}
+	}
+	c.noted[action] = true
+	c.forgetLost(action)
+}
+
+// tellNotResumed tells of the noted actions with which nothing has gone on: their legs are none any more. Those of programs may
+// be repeated yet.
+func (c *Call) tellNotResumed() {
+	for _, n := range slices.Clone(c.lost) {
+		if !repeatable(n.Action) {
+			c.forgetLost(n.Action)
+			c.publish(EndedUnseen(n))
+		}
+	}
+	maps.DeleteFunc(c.noted, func(_ string, resumed bool) bool { return !resumed })
+}
+
+func (c *Call) forgetLost(action string) {
+	c.lost = slices.DeleteFunc(c.lost, func(n Notice) bool { return n.Action == action })
 }
 
 // repeats notes that an action begins which a process before this one may have begun.
@@ -106,7 +142,7 @@ func (c *Call) repeats(action string) {
 		c.repeated = map[string]bool{}
 	}
 	c.repeated[action] = true
-	c.lost = slices.DeleteFunc(c.lost, func(n Notice) bool { return n.Action == action })
+	c.forgetLost(action)
 }
 
 // tellLost tells of the actions that nobody has repeated: the call is over.

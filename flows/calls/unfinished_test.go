@@ -1,11 +1,13 @@
 package calls
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"metaflows/flows"
 )
@@ -45,7 +47,7 @@ func TestUnfinished(t *testing.T) {
 }
 
 // TestLost: an action that nobody goes on with is told to be lost: a code's at once, a program's when it was not sent again
-// until the call has ended, and none that goes on by a note.
+// until the call has ended, and so one with a note that nothing has gone on by until then.
 func TestLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newCallRig(t, nil)
@@ -83,9 +85,64 @@ func TestLost(t *testing.T) {
 		for _, n := range r.notices {
 			got = append(got, n.Action+" "+strings.TrimSpace(n.Type+" "+n.Reason))
 		}
-		want := "a.8.0 action.failed lost; a.api-x.0 action.started; a.api-x.0 action.finished; a.api-y.0 action.failed lost; a.9.0 action.failed lost"
+		want := "a.8.0 action.failed lost; a.api-x.0 action.started; a.api-x.0 action.finished; a.7.0 action.failed lost; a.api-y.0 action.failed lost; a.9.0 action.failed lost"
 		if all := strings.Join(got, "; "); all != want {
 			t.Errorf("%s, want %s", all, want)
 		}
 	})
+}
+
+// TestLostNoted: of the actions that are noted each has one end, whether its module goes on with it, is not known here or was
+// noted on a channel that is no leg any more; when Lost comes before the call has looked, and after.
+func TestLostNoted(t *testing.T) {
+	for _, late := range []time.Duration{0, 1500 * time.Millisecond, 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newCallRig(t, nil)
+			r.cfg.Modules["test"] = Module{Name: "test", Resume: func(task *Task, _ *Leg, _ json.RawMessage) (Next, error) {
+				return Stop, task.Sleep(time.Second)
+			}}
+			r.cfg.Adopt = func(task *Task, found []Found) error {
+				for _, f := range found[:2] {
+					s, _, err := ParseState(f.State, f.ID)
+					if err != nil {
+						return err
+					}
+					task.Call.Add(s.Leg(f.Channel, RoleCaller))
+				}
+				task.Call.Open()
+				if err := task.Sleep(time.Second); err != nil {
+					return err
+				}
+				task.Call.Resume()
+				return task.Until(0, task.Call.Over)
+			}
+			r.calls = New(r.cfg)
+			var found []Found
+			for _, id := range []string{"a", "b", "c"} {
+				f := foundAs(id, "a")
+				f.State = `{"v":2,"id":"` + id + `","n":{"` + map[string]string{"a": "test", "b": "unknown", "c": "test"}[id] + `":{"f":{"a":"7.0","id":"` + id + `","n":"PJSIP/x-1","r":"caller"}}}}`
+				found = append(found, f)
+			}
+			r.calls.Connected(Inventory{Channels: found})
+			synctest.Wait()
+			time.Sleep(late)
+			for _, id := range []string{"a", "b", "c"} {
+				r.calls.Lost(Notice{Type: "action.started", Call: "a", Action: id + ".7.0", Module: "test"})
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			var got []string
+			for _, n := range r.notices {
+				got = append(got, n.Action+" "+strings.TrimSpace(n.Type+" "+n.Reason))
+			}
+			slices.Sort(got)
+			if all := strings.Join(got, "; "); all != "a.7.0 action.finished; b.7.0 action.failed lost; c.7.0 action.failed lost" {
+				t.Errorf("after %v: %s", late, all)
+			}
+			r.end()
+			if n := len(r.notices); n != 3 {
+				t.Errorf("after %v: %d notices", late, n)
+			}
+		})
+	}
 }
