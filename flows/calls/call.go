@@ -61,6 +61,8 @@ type Call struct {
 	noted    map[string]bool // actions of which that has left notes, and whether they were gone on with
 	repeated map[string]bool // actions that were
 	lasting  []*Kept         // what lasts
+	changes  int             // how often that has changed
+	made     map[string]int  // and how often it had when the state of a channel was told that is being made
 	recorded time.Time       // when the last recording ended
 
 	shown, sight View // as it was told last; where the next one is made

@@ -111,6 +111,7 @@ func (c *Call) keep(k *Kept, leg *Leg, flow *Flow) {
 // drop takes what is over from the call.
 func (c *Call) drop(k *Kept) {
 	c.lasting = slices.DeleteFunc(c.lasting, func(other *Kept) bool { return other == k })
+	c.changes++
 	if k.keep.Recorder {
 		c.recorded = c.clock.now()
 	}
@@ -118,7 +119,7 @@ func (c *Call) drop(k *Kept) {
 
 func (k *Kept) run(t *Task) error {
 	if !k.Again {
-		k.change()
+		t.Call.change(k)
 	}
 	return k.keep.run(t, k)
 }
@@ -147,7 +148,7 @@ func (k *Kept) Begin(acts ...Request) (asked bool, err error) {
 // Began says, from within its Keep, that it has begun: whoever has begun it goes on, and every leg learns of it.
 func (k *Kept) Began() {
 	k.begun = true
-	k.task.noteBeside(without(k.legs(k.task.Call), k.knows))
+	k.task.Call.noteBeside(without(k.legs(k.task.Call), k.knows)...)
 }
 
 // End lets something that lasts end, and returns when it is over. An error is what its Keep has returned, what it has claimed and

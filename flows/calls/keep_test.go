@@ -60,11 +60,11 @@ func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error
 				return err
 			}
 			time.Sleep(time.Millisecond)
+			r.callRig.mu.Lock()
+			defer r.callRig.mu.Unlock()
 			if r.refuse != nil {
 				return r.refuse
 			}
-			r.callRig.mu.Lock()
-			defer r.callRig.mu.Unlock()
 			r.states[leg.ID] = state
 			return nil
 		}
@@ -80,7 +80,7 @@ func (r *keepRig) words() string {
 	var words []string
 	var states map[string]string
 	r.with(func() { states = maps.Clone(r.states) })
-	for _, channel := range []string{"a", "b"} {
+	for _, channel := range []string{"a", "b", "c"} {
 		s, _, _ := ParseState(states[channel], channel)
 		for _, k := range s.Kept {
 			words = append(words, channel+" "+string(k.Data))
@@ -371,4 +371,50 @@ func TestKeepOfLeg(t *testing.T) {
 	if want := "acme" + id + "0 of a;" + id + "2 of ;acme" + id + "1 of b"; strings.Join(got, ";") != want {
 		t.Errorf("%s, want %s", strings.Join(got, ";"), want)
 	}
+}
+
+// TestKeepNotedLater: every leg knows in the end what lasts, also one whose channel takes no state for a while, and one of which
+// the channel was being made when that changed.
+func TestKeepNotedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := func(r *keepRig, d time.Duration) {
+			r.with(func() { r.refuse = ErrUnavailable })
+			time.AfterFunc(d, func() { r.with(func() { r.refuse = nil }) })
+		}
+		var made string
+		r := newKeepRig(t, func(r *keepRig, task *Task, k *Kept, word *wordKept) error {
+			busy(r, 200*time.Millisecond)
+			k.Began()
+			state, err := task.Call.FirstState("c", "", "a")
+			if err != nil {
+				return err
+			}
+			word.Word = "second"
+			_ = task.Sleep(time.Second)
+			r.say("%v", task.Note(k))
+			made = state
+			task.Call.Add(NewLeg(rigChannel("c", "acme"), RoleTarget))
+			_ = task.Sleep(time.Second)
+			r.noted()
+			busy(r, 200*time.Millisecond)
+			return nil
+		})
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(900 * time.Millisecond)
+		r.noted()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		r.noted()
+		if s, _, _ := ParseState(made, "c"); len(s.Kept) != 1 || !strings.Contains(string(s.Kept[0].Data), "first") {
+			t.Errorf("the channel is made with %+v", s.Kept)
+		}
+		if s, _, _ := ParseState(r.states["c"], "c"); s.Channel != "c" || len(s.Kept) > 0 {
+			t.Errorf("the leg that was made knows %+v", s)
+		}
+		r.calls.Deliver("a", Lost{"c"})
+		r.end()
+		r.check(t, "401 acme/a/3 is kept, again false, word first", "401 the node has begun it: <nil>", `1300 noted: a {"w":"first"} b {"w":"first"}`,
+			"1402 <nil>", `2402 noted: a {"w":"second"} b {"w":"second"} c {"w":"second"}`, "2402 it is over: <nil>", "11300 noted: ")
+	})
 }

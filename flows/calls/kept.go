@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 )
 
 // savedKept is a Kept as a leg's state has it; Account is "" where it is the leg's own.
@@ -22,7 +23,7 @@ type savedKept struct {
 func (t *Task) Note(kept ...*Kept) error {
 	var first, all []*Leg
 	for _, k := range kept {
-		k.change()
+		t.Call.change(k)
 		if leg := t.unoccupied(k); !slices.Contains(first, leg) {
 			first = append(first, leg)
 		}
@@ -37,7 +38,7 @@ func (t *Task) Note(kept ...*Kept) error {
 			return err
 		}
 	}
-	t.noteBeside(without(all, first))
+	t.Call.noteBeside(without(all, first)...)
 	return nil
 }
 
@@ -46,14 +47,15 @@ func without(legs, others []*Leg) []*Leg {
 	return slices.DeleteFunc(legs, func(leg *Leg) bool { return slices.Contains(others, leg) })
 }
 
-// change takes Data for the state of the legs.
-func (k *Kept) change() {
+// change takes a thing's Data for the state of the legs.
+func (c *Call) change(k *Kept) {
 	raw, err := json.Marshal(k.Data)
 	if err != nil {
 		panic("something that is to last is no JSON: " + err.Error())
 	}
 	k.noted = raw
 	k.changes++
+	c.changes++
 }
 
 // legs are those that know of it.
@@ -108,28 +110,51 @@ func (c *Call) knownOn(leg *Leg, name string) {
 	}
 }
 
-// noteBeside lets legs know what lasts now, beside the task.
-func (t *Task) noteBeside(legs []*Leg) {
+// noteBeside lets legs know what lasts now, beside the call's tasks.
+func (c *Call) noteBeside(legs ...*Leg) {
 	if len(legs) == 0 {
 		return
 	}
-	t.Call.spawn("note", nil, nil, func(t *Task) error {
+	c.spawn("note", nil, nil, func(t *Task) error {
 		t.noteOn(legs)
 		return nil
 	})
 }
 
-// noteOn lets legs know what lasts now. A leg whose channel does not take it has not got it: it is enough that one has.
+// notePauses are those before each try to let a channel know what lasts.
+var notePauses = []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second}
+
+// noteOn lets legs know what lasts now. A channel that cannot take it is asked again: what is noted on another alone is lost with
+// that, and what is over would begin again after a restart.
 func (t *Task) noteOn(legs []*Leg) {
-	for _, leg := range legs {
-		if leg.Gone || t.ending != nil {
-			continue
+	var err error
+	for _, pause := range notePauses {
+		if len(legs) == 0 || pause > 0 && t.Sleep(pause) != nil {
+			return
 		}
-		err := t.save(leg)
-		if err != nil && !errors.Is(err, ErrGone) && t.ending == nil {
-			t.Call.Log.Warn("a channel does not take what lasts on its call", "leg", leg.Label(), "error", err)
-		}
+		legs = slices.DeleteFunc(slices.Clone(legs), func(leg *Leg) bool {
+			if leg.Gone || t.ending != nil {
+				return true
+			}
+			failed := t.save(leg)
+			if failed == nil || errors.Is(failed, ErrGone) {
+				return true
+			}
+			err = failed
+			return false
+		})
 	}
+	for _, leg := range legs {
+		t.Call.Log.Warn("a channel does not take what lasts on its call", "leg", leg.Label(), "error", err)
+	}
+}
+
+// noteMade lets a leg know what lasts if that is otherwise than its channel was made with (FirstState).
+func (c *Call) noteMade(leg *Leg) {
+	if at, made := c.made[leg.ID]; made && at != c.changes {
+		c.noteBeside(leg)
+	}
+	delete(c.made, leg.ID)
 }
 
 // keptName is the name of a thing that lasts, which is a path in Asterisk's recording folder.

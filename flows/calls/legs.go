@@ -19,6 +19,7 @@ func (c *Call) Add(leg *Leg) {
 	}
 	c.tally()
 	c.rewire()
+	c.noteMade(leg)
 }
 
 // Accounts are those of all legs that are or were on the call, in the order of their coming, and those of what lasts on it;
