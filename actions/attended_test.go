@@ -344,6 +344,36 @@ alice hangs up
 	}
 }
 
+// TestAttendedHangups: whoever hangs up before whatever request, whether the application dies by it or not, nobody waits for ever.
+func TestAttendedHangups(t *testing.T) {
+	file := attendedCall(`carol answers after 1s
+alice calls bob
+bob presses *71003
+wait 3s
+bob presses *4
+wait 1s
+bob presses *4
+wait 1s
+bob presses *3
+wait 1s
+bob presses *1
+wait 20s
+nobody is alone
+alice hangs up
+bob hangs up
+carol hangs up
+wait 5s
+`)
+	for _, phone := range []string{"alice", "bob", "carol"} {
+		for _, down := range []time.Duration{0, 300 * time.Millisecond} {
+			t.Run(phone+" "+down.String(), func(t *testing.T) {
+				t.Parallel()
+				pbxtest.Hangups(t, file, phone, down, (*actions.Set).RehearsedAttended)
+			})
+		}
+	}
+}
+
 // longIDs gives account, users and devices ids as long as Kazoo's.
 func longIDs(call string) string {
 	var b strings.Builder

@@ -17,6 +17,13 @@ func (s *scenario) ofStory(text string) (done bool, err error) {
 		}
 		return true, nil
 	}
+	if text == "nobody is alone" {
+		synctest.Wait()
+		if who := s.pbx.Alone(); who != nil {
+			return true, fmt.Errorf("%v talk to nobody", who)
+		}
+		return true, nil
+	}
 	if limit, ok := strings.CutPrefix(text, "no state is longer than "); ok {
 		if most, err := strconv.Atoi(limit); err != nil || s.pbx.LongestState() > most {
 			return true, errors.Join(err, fmt.Errorf("one has %d bytes", s.pbx.LongestState()))

@@ -208,6 +208,19 @@ func (p *PBX) Has(name string) bool {
 	return p.newest(name) != nil
 }
 
+// Alone are the phones that have a call and hear nobody, or are heard by nobody.
+func (p *PBX) Alone() (alone []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.sorted() {
+		talks := func(other *channel) bool { return other != c.inner() && hears(c, other) && hears(other, c) }
+		if c.phone != nil && (c.inner().bridge == nil || !slices.ContainsFunc(c.inner().bridge.members, talks)) {
+			alone = append(alone, c.party)
+		}
+	}
+	return alone
+}
+
 // WentOn says whether a call of a phone has gone on in the dialplan.
 func (p *PBX) WentOn(name string) bool {
 	p.mu.Lock()

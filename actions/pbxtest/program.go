@@ -73,7 +73,7 @@ func (s *scenario) ask(cmd calls.Command) {
 		switch {
 		case taken && !errors.Is(r.Err, calls.ErrDetached):
 			return
-		case s.stopped, s.killAt == 0:
+		case s.stopped, s.interrupted.down == 0:
 			if !taken {
 				s.tr.add(3, "%-8s no such channel", "api")
 			}

@@ -23,11 +23,11 @@ import (
 // modules that package actions does not have, made as its own are.
 func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...Module) {
 	t.Helper()
-	want := replay(t, file, 0, down, extra)
+	want := replay(t, file, interruption{}, extra)
 	for n := 1; n <= want.sent; n++ {
 		name := fmt.Sprintf("killed before request %d of %d", n, want.sent)
 		if !t.Run(name, func(t *testing.T) {
-			got := replay(t, file, n, down, extra)
+			got := replay(t, file, interruption{before: n, down: down}, extra)
 			for phone, times := range got.rung {
 				if times > want.rung[phone] {
 					t.Errorf("%s rang %d times, without a restart %d times", phone, times, want.rung[phone])
@@ -48,22 +48,48 @@ func Restarts(t *testing.T, file *txtar.Archive, down time.Duration, extra ...Mo
 	}
 }
 
+// Hangups plays a scenario again and again, each time with a phone hanging up before another of the commands that come when two
+// of them talk ("alice calls bob"), and the process killed at that moment for down, unless that is 0. The lines of the call say
+// what must be so all the same.
+func Hangups(t *testing.T, file *txtar.Archive, phone string, down time.Duration, extra ...Module) {
+	t.Helper()
+	whole := replay(t, file, interruption{}, extra)
+	for n := whole.talk + 1; n <= whole.sent; n++ {
+		if !t.Run(fmt.Sprintf("%s hangs up before request %d of %d", phone, n, whole.sent), func(t *testing.T) {
+			got := replay(t, file, interruption{n, down, phone}, extra)
+			if t.Failed() || testing.Verbose() {
+				t.Logf("it went so:\n%s", got.transcript)
+			}
+		}) {
+			return
+		}
+	}
+}
+
+// interruption is what happens before a command, counted from 1; none before 0.
+type interruption struct {
+	before int
+	down   time.Duration // the process is killed for so long; 0: it is not
+	hangUp string        // a phone that hangs up
+}
+
 // Module makes a module on a set of actions, as the methods of that do.
 type Module func(*actions.Set) calls.Module
 
 // replayed is what a scenario has come to.
 type replayed struct {
 	transcript string
-	sent       int
+	sent       int // commands
+	talk       int // and how many until two phones talked
 	rung, ran  map[string]int
 	recordings int
 }
 
-func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration, extra []Module) (r replayed) {
+func replay(t *testing.T, file *txtar.Archive, interrupted interruption, extra []Module) (r replayed) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, file)
-		s.killAt, s.down, s.extra = killAt, down, extra
+		s.interrupted, s.extra = interrupted, extra
 		if err := s.play(); err != nil {
 			s.finishEarly()
 			t.Errorf("%v\n%s", err, s.tr.text())
@@ -73,7 +99,7 @@ func replay(t *testing.T, file *txtar.Archive, killAt int, down time.Duration, e
 		if t.Failed() {
 			t.Logf("it went so:\n%s", s.tr.text())
 		}
-		r = replayed{s.tr.text(), s.pbx.Sent(), s.pbx.Rung(), s.pbx.Ran(), len(s.pbx.Recordings())}
+		r = replayed{s.tr.text(), s.pbx.Sent(), s.talked, s.pbx.Rung(), s.pbx.Ran(), len(s.pbx.Recordings())}
 	})
 	return r
 }
@@ -107,8 +133,14 @@ func (p *PBX) askedSoFar() map[string]bool {
 
 // countdown is called before each command.
 func (s *scenario) countdown() {
-	if s.pbx.Sent()+1 == s.killAt {
-		s.kill(s.down)
+	if s.pbx.Sent()+1 != s.interrupted.before {
+		return
+	}
+	if phone := s.interrupted.hangUp; phone != "" {
+		s.pbx.HangUp(phone)
+	}
+	if s.interrupted.down > 0 {
+		s.kill(s.interrupted.down)
 	}
 }
 

@@ -35,25 +35,25 @@ import (
 //
 // Documents are named "account A", "user A U", "device A D". The verbs are in script.go.
 type scenario struct {
-	t        *testing.T
-	pbx      *PBX
-	tr       *transcript
-	begun    bool
-	settings flows.Settings
-	absorb   bool
-	longest  time.Duration // RECORDING_MAX
-	files    map[string]string
-	docs     map[flows.Owner]*flows.Document
-	known    map[flows.Owner]*flows.Effective
-	brings   map[string]map[string]string // variables that a phone's next call has
-	owners   map[string]string            // the directory: whose a device is; not changed once the application runs
-	pressed  []string
-	stopped  bool
-	killAt   int // the process is killed before this command of the story; 0: never
-	down     time.Duration
-	downs    sync.WaitGroup
-	programs programs
-	extra    []Module // beside those of package actions
+	t           *testing.T
+	pbx         *PBX
+	tr          *transcript
+	begun       bool
+	settings    flows.Settings
+	absorb      bool
+	longest     time.Duration // RECORDING_MAX
+	files       map[string]string
+	docs        map[flows.Owner]*flows.Document
+	known       map[flows.Owner]*flows.Effective
+	brings      map[string]map[string]string // variables that a phone's next call has
+	owners      map[string]string            // the directory: whose a device is; not changed once the application runs
+	pressed     []string
+	stopped     bool
+	interrupted interruption // of the story
+	talked      int          // commands until two phones did
+	downs       sync.WaitGroup
+	programs    programs
+	extra       []Module // beside those of package actions
 
 	mu       sync.Mutex // guards what follows: a kill comes from within a command
 	process             // the one that lives, or that was killed
@@ -225,7 +225,7 @@ func (s *scenario) begin() {
 		return
 	}
 	s.begun = true
-	if s.killAt > 0 {
+	if s.interrupted.before > 0 {
 		s.pbx.before = s.countdown
 	}
 	s.pbx.Listen(knowing{s.start().calls, s})

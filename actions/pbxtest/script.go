@@ -48,6 +48,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	bob is muted | bob is not muted                      nobody hears it
 //	alice talks to bob or alice talks to 1234@acme       one of them must be so
 //	at least once carol rings                            a line of the story so far says so
+//	nobody is alone                                      who has a call talks to somebody
 //	no state is longer than 2000                         METAFLOWS_STATE of any channel so far, in bytes
 //	from Record on alice hears bob                       the line holds unless the application was killed before it asked for that
 func (s *scenario) line(text string) error {
@@ -122,6 +123,7 @@ func (s *scenario) talk(a, b string) error {
 		return errors.New("they do not talk")
 	}
 	s.tr.skip()
+	s.talked = s.pbx.Sent()
 	return nil
 }
 
