@@ -49,6 +49,10 @@ func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 		return a.goOnDialling()
 	case a.answeredAt.IsZero(): // callees without a caller
 		a.endExtras()
+		if err := a.t.KeepOn(); err != nil { // it may have been recorded, by who has left
+			return err
+		}
+		a.t.EndOthers()
 		for _, leg := range a.call.Peers(nil) {
 			a.Set.hangUp(a.t, leg, "ending a callee without a caller")
 		}

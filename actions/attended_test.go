@@ -344,10 +344,9 @@ alice hangs up
 	}
 }
 
-// TestAttendedHangups: whoever hangs up before whatever request, whether the application dies by it or not, nobody waits for ever.
-func TestAttendedHangups(t *testing.T) {
-	file := attendedCall(`carol answers after 1s
-alice calls bob
+// attendedAll are calls in which much of it happens.
+var attendedAll = map[string]string{
+	"changed and taken back": `alice calls bob
 bob presses *71003
 wait 3s
 bob presses *4
@@ -357,19 +356,35 @@ wait 1s
 bob presses *3
 wait 1s
 bob presses *1
-wait 20s
+`,
+	"recorded and completed": `alice calls bob
+bob presses *9
+wait 1s
+bob presses *71003
+wait 3s
+bob presses *4
+wait 1s
+bob presses *2
+`,
+}
+
+// TestAttendedHangups: whoever hangs up before whatever request, whether the application dies by it or not, nobody waits for ever.
+func TestAttendedHangups(t *testing.T) {
+	for name, call := range attendedAll {
+		file := attendedCall(call + `wait 20s
 nobody is alone
 alice hangs up
 bob hangs up
 carol hangs up
 wait 5s
 `)
-	for _, phone := range []string{"alice", "bob", "carol"} {
-		for _, down := range []time.Duration{0, 300 * time.Millisecond} {
-			t.Run(phone+" "+down.String(), func(t *testing.T) {
-				t.Parallel()
-				pbxtest.Hangups(t, file, phone, down, (*actions.Set).RehearsedAttended)
-			})
+		for _, phone := range []string{"alice", "bob", "carol"} {
+			for _, down := range []time.Duration{0, 300 * time.Millisecond} {
+				t.Run(name+", "+phone+" "+down.String(), func(t *testing.T) {
+					t.Parallel()
+					pbxtest.Hangups(t, file, phone, down, (*actions.Set).RehearsedAttended)
+				})
+			}
 		}
 	}
 }
