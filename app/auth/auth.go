@@ -134,7 +134,7 @@ func (a *Auth) Err() error {
 }
 
 var (
-	errNotLoaded    = fmt.Errorf("%w: they are not loaded yet", ErrUnavailable)
+	errNotLoaded    = unavailable(store.ErrLoading)
 	errNoSigningKey = fmt.Errorf("%w: there is no key to sign tokens with", ErrUnavailable)
 )
 

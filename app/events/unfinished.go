@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,11 +18,14 @@ import (
 	"metaflows/flows/calls"
 )
 
-// readAhead is how many events are asked for at once.
-const readAhead = 1000
+const (
+	readAhead = 1000 // events are asked for at once
+	together  = 500  // calls are asked for at once: what names them is one message
+)
 
 // Unfinished reads from the stream what of an Asterisk node has begun in a span of time and has no end told
-// (calls.Unfinished): by what event, in no order. It fails where the stream cannot be read now.
+// (calls.Unfinished): by what event, in no order. It fails where the stream cannot be read now. Read are the events of calls of
+// which something may be unfinished, by what the stream counts under each subject; of the others there may be as many as there are.
 func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
 	if !conn.IsConnected() {
 		return nil, errors.New("NATS is not connected")
@@ -29,40 +34,89 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 	if err != nil {
 		return nil, err
 	}
-	var subjects []string
-	for _, kind := range calls.UnfinishedTypes() {
-		subjects = append(subjects, "metaflows.v1.event.*.*."+kind)
+	stream, err := js.Stream(ctx, streamName)
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 	}
-	consumer, err := js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
+	books := tallies{}
+	for _, kind := range calls.UnfinishedTypes() {
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter("metaflows.v1.event.*.*."+kind))
+		if err != nil {
+			return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
+		}
+		books.count(kind, info.State.Subjects)
+	}
+	open := calls.Unfinished{}
+	for some := range slices.Chunk(books.open(), together) {
+		if err := readCalls(ctx, stream, some, from, func(m jetstream.Msg) { note(open, m, node, to) }); err != nil {
+			return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
+		}
+	}
+	return slices.Collect(maps.Values(open)), nil
+}
+
+// tallies are how many events of each type there are: of an account's part in a call, by the tokens that subjects name it with.
+type tallies map[part]map[string]uint64
+
+type part struct{ account, call string }
+
+func (t tallies) count(kind string, subjects map[string]uint64) {
+	for subject, n := range subjects {
+		tokens := strings.SplitN(subject, ".", 6) // metaflows.v1.event.<account>.<call>.<type>
+		p := part{tokens[3], tokens[4]}
+		if t[p] == nil {
+			t[p] = map[string]uint64{}
+		}
+		t[p][kind] = n
+	}
+}
+
+// open are the calls of which something may be unfinished: one that has not ended for an account, which may then have anything;
+// and one whose recordings or actions have not as many beginnings as ends.
+func (t tallies) open() []string {
+	open := map[string]struct{}{}
+	for p, n := range t {
+		if n["call.started"] > n["call.ended"] || n["recording.started"] > n["recording.stored"] ||
+			n["action.started"] != n["action.finished"]+n["action.failed"] {
+			open[p.call] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(open))
+}
+
+// readCalls reads what the stream holds of some calls since a time, in the stream's order.
+func readCalls(ctx context.Context, stream jetstream.Stream, some []string, from time.Time, each func(jetstream.Msg)) error {
+	var subjects []string
+	for _, call := range some {
+		for _, kind := range []string{"call", "recording", "action"} {
+			subjects = append(subjects, "metaflows.v1.event.*."+call+"."+kind+".*")
+		}
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		NamePrefix: broker.OwnConsumer + rand.Text(), FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
+		return err
 	}
 	pending := consumer.CachedInfo().NumPending
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead)) // Next would make a consumer for each message
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
+		return err
 	}
 	defer messages.Stop()
-	open := calls.Unfinished{}
 	for pending > 0 {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, fmt.Errorf("read stream %s: %w", streamName, err)
+			return err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return nil, fmt.Errorf("read stream %s: %w", streamName, err)
+			return err
 		}
 		pending = meta.NumPending
-		note(open, m, node, to)
+		each(m)
 	}
-	unfinished := make([]calls.Notice, 0, len(open))
-	for _, n := range open {
-		unfinished = append(unfinished, n)
-	}
-	return unfinished, nil
+	return nil
 }
 
 // note shows what is open an event. One that comes later than the span may end something, and begins nothing.

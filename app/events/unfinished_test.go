@@ -1,11 +1,16 @@
 package events
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"metaflows/app/broker"
+	"metaflows/docker/growtest"
 	"metaflows/flows/calls"
 )
 
@@ -84,32 +89,80 @@ func TestUnfinishedAsksOnce(t *testing.T) {
 	}
 }
 
-// BenchmarkUnfinished reads the beginnings of so many calls that go on, beside three times as many that have ended.
-func BenchmarkUnfinished(b *testing.B) {
-	for _, n := range []int{1000, 4000} {
-		b.Run(fmt.Sprintf("calls=%d", n), func(b *testing.B) {
-			broker := embedded(b)
-			p := start(b, broker, 0)
-			began := time.Now()
-			for i := range 4 * n {
-				call := calls.Notice{Type: "call.started", ID: fmt.Sprint("s", i), Account: "acme", Call: fmt.Sprint("c", i), Time: began}
-				p.Publish(call)
-				if call.Type, call.ID = "call.ended", fmt.Sprint("e", i); i >= n {
-					p.Publish(call)
-				}
-				for p.Backlog() > 5000 {
-					time.Sleep(time.Millisecond)
-				}
+// What is read grows with what is unfinished, not with what has ended.
+func TestUnfinishedReadsWhatIsOpen(t *testing.T) {
+	b := embedded(t)
+	p := start(t, b, 0)
+	day(p, 5, 0)
+	stored(t, b, 5*4)
+	read := func(open int) uint64 {
+		before := b.Events().Stats().InMsgs
+		found, err := Unfinished(t.Context(), b.Events(), "n1", time.Now().Add(-time.Hour), time.Now().Add(time.Minute))
+		if err != nil || len(found) != 2*open {
+			t.Fatal(len(found), err)
+		}
+		return b.Events().Stats().InMsgs - before
+	}
+	few := read(5)
+	day(p, 5, 500)
+	stored(t, b, 5*4+500*8)
+	if many := read(5); many > few+5 {
+		t.Errorf("%d messages were read, and %d beside 500 calls that have ended", few, many)
+	}
+}
+
+// day publishes the events of so many calls that go on, and of so many that have ended, whose names differ from those of the
+// last time where they are more.
+func day(p *Publisher, open, ended int) {
+	began := time.Now()
+	for i := range open + ended {
+		call, action := fmt.Sprint("call", ended, "-", i), fmt.Sprint(ended, "-", i, ".1.0")
+		if i < open {
+			call, action = fmt.Sprint("open", i), fmt.Sprint("open", i, ".1.0")
+		}
+		for _, kind := range []string{"call.started", "call.answered", "code.matched", "action.started", "action.finished", "recording.started", "recording.stored", "call.ended"} {
+			if i < open && (kind == "action.finished" || kind[0] == 'r' || kind == "call.ended") {
+				continue
 			}
-			for p.Published() < int64(7*n) {
+			for p.Backlog() > 5000 {
 				time.Sleep(time.Millisecond)
 			}
+			p.Publish(calls.Notice{Type: kind, ID: call + kind, Account: fmt.Sprint("a", i%10), Call: call, Action: action, Recording: call + "/1", Channel: "1700000000.1",
+				Endpoint: "PJSIP/alice", Module: "hold", Path: "numbers.9", Time: began})
+		}
+	}
+}
+
+// BenchmarkUnfinished reads what 1,000 calls that go on have begun, beside so many events of calls that have ended: a day's
+// are METAFLOWS_BENCH_EVENTS=1000000.
+func BenchmarkUnfinished(b *testing.B) {
+	most, _ := strconv.Atoi(os.Getenv("METAFLOWS_BENCH_EVENTS"))
+	for _, n := range []int{10_000, max(most, 100_000)} {
+		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) {
+			const open = 1000
+			broker, err := broker.Open(broker.Config{Dir: b.TempDir(), Listen: "off", AuditPassword: "x", Node: "n1", MaxStore: 1 << 40})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(broker.Close)
+			p := New(Config{Conn: broker.Events(), Node: "n1", MaxAge: 24 * time.Hour, MaxBytes: 2 << 30})
+			defer func() { _ = p.Close(b.Context()) }()
+			day(p, open, n/8)
+			for p.Published() < int64(open*4+n/8*8) {
+				time.Sleep(time.Millisecond)
+			}
+			ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+			defer cancel()
+			var spent time.Duration
 			for b.Loop() {
-				found, err := Unfinished(b.Context(), broker.Events(), "n1", began.Add(-time.Hour), began.Add(time.Minute))
-				if err != nil || len(found) != n {
+				before := growtest.Process()
+				found, err := Unfinished(ctx, broker.Events(), "n1", time.Now().Add(-24*time.Hour), time.Now().Add(time.Minute))
+				if err != nil || len(found) != 2*open {
 					b.Fatal(len(found), err)
 				}
+				spent += growtest.Process() - before
 			}
+			b.ReportMetric(spent.Seconds()/float64(b.N), "cpu-s/op")
 		})
 	}
 }

@@ -31,6 +31,7 @@ type memory struct {
 	docs     map[store.Place]store.Document
 	revision uint64
 	away     bool
+	loading  bool
 	race     bool // somebody else is always faster
 	large    bool // NATS takes nothing of such a size
 }
@@ -38,8 +39,11 @@ type memory struct {
 func (m *memory) Get(p store.Place) (store.Document, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.away {
+	switch {
+	case m.away:
 		return store.Document{}, false, store.ErrUnavailable
+	case m.loading:
+		return store.Document{}, false, store.ErrLoading
 	}
 	d, ok := m.docs[p]
 	return d, ok, nil

@@ -60,5 +60,9 @@ func (x *exchange) tooManyRequests(wait time.Duration, message string) {
 func (x *exchange) unavailable(err error) {
 	x.api.cfg.Log.Warn("a request needs what is stored", "path", x.URL.Path, "request", x.answer.RequestID, "error", err)
 	x.w.Header().Set("Retry-After", "2")
-	x.fail(http.StatusServiceUnavailable, "datastore_unreachable", because("datastore timeout"))
+	message := "datastore timeout"
+	if errors.Is(err, store.ErrLoading) {
+		message = "loading"
+	}
+	x.fail(http.StatusServiceUnavailable, "datastore_unreachable", because(message))
 }

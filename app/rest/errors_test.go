@@ -49,6 +49,7 @@ func TestErrors(t *testing.T) {
 			`{"file":{"maxSize":{"message":"Payload or Files must not be more than 262144 bytes","target":262144}}}`, there, nil},
 		{"rate limit", "GET", uri, "", nil, 429, "too_many_requests", `{"message":"too many requests"}`, there, func(l *lab) { l.wait = 1 }},
 		{"unreachable", "GET", uri, "", nil, 503, "datastore_unreachable", `{"message":"datastore timeout"}`, there, func(l *lab) { l.docs.away = true }},
+		{"loading", "GET", uri, "", nil, 503, "datastore_unreachable", `{"message":"loading"}`, there, func(l *lab) { l.docs.loading = true }},
 		{"too large for NATS", "POST", uri, `{"data":{}}`, nil, 413, "validation error",
 			`{"file":{"maxSize":{"message":"The data is larger than can be stored"}}}`, there, func(l *lab) { l.docs.large = true }},
 		{"stored by somebody else, and no document", "GET", uri, "", nil, 503, "datastore_fault",

@@ -11,7 +11,7 @@ import (
 
 // A channel that names a device and no user is its owner's in the directory, whether it enters or is found.
 func TestChannelOfADevice(t *testing.T) {
-	in := &inbox{ownerOf: func(account, device string) (string, bool) {
+	in := &inbox{ahead: func(string) {}, ownerOf: func(account, device string) (string, bool) {
 		if account == "acme" && device == "desk" {
 			return "alice", true
 		}

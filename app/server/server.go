@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	loadTimeout = 10 * time.Second // for the embedded NATS to load the documents before HTTP listens
+	loadTimeout = 10 * time.Second // for the embedded NATS to load the documents before calls are taken
 	callTimeout = 5 * time.Second  // for calls and requests to end at a stop
 	keysTimeout = 3 * time.Second  // of these, for keys that are kept from the other party to be given back
 	lastTimeout = 5 * time.Second  // for what is being published to be stored at a stop
@@ -36,7 +36,7 @@ const (
 type Options struct {
 	Log     *slog.Logger
 	Version string
-	// Listening is called once, when HTTP and NATS listen. Asterisk may not be connected yet; /readyz says when it is. It
+	// Listening is called once, when HTTP and NATS listen and what the embedded NATS holds is loaded. Asterisk may not be connected yet; /readyz says when it is. It
 	// may be nil.
 	Listening func(Addresses)
 }
@@ -124,15 +124,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	}
 	running.Go(func() { s.records.Run(life) })
 	s.probe = s.broker.NewProbe(store.Bucket, auth.Bucket)
-	if s.broker.Embedded() {
-		s.awaitLoaded(ctx, s.documents.Ready(), "documents")
-		s.awaitLoaded(ctx, s.records.Ready(), "the directory")
-		s.awaitLoaded(ctx, s.logins.auth.Ready(), "API keys")
-	}
 	if err := s.loadSchemas(); err != nil {
 		return err
 	}
-	running.Go(func() { s.probe.Run(life) })
 	s.openLive()
 	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
@@ -146,7 +140,15 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	if err := s.listen(&running); err != nil {
 		return err
 	}
-	running.Go(func() { _ = s.telephony.client.Run(life) }) // it tells why it ends, and so does /readyz
+	takeCalls := sync.OnceFunc(func() {
+		running.Go(func() { _ = s.telephony.client.Run(life) }) // it tells why it ends, and so does /readyz
+	})
+	if s.documents.Known() && s.records.Known() {
+		takeCalls()
+	}
+	s.awaitLoaded(ctx)
+	takeCalls()
+	running.Go(func() { s.probe.Run(life) })
 	running.Go(func() { s.telephony.tidy(life, s.log) })
 	running.Go(func() { s.tellMissedEnds(life) })
 	if options.Listening != nil {
@@ -291,12 +293,24 @@ func (s *process) openBroker() error {
 // one that the stream has. Nothing is set aside.
 const maxStore = 1 << 50
 
-// awaitLoaded waits until something is loaded from the embedded NATS.
-func (s *process) awaitLoaded(ctx context.Context, ready <-chan struct{}, what string) {
-	select {
-	case <-ready:
-	case <-ctx.Done():
-	case <-time.After(loadTimeout):
-		s.log.Warn("not loaded from NATS yet; starting with what is known", "of", what)
+// awaitLoaded waits, at most loadTimeout, until what the embedded NATS holds is loaded, so that the first calls have codes.
+// Requests are answered meanwhile, if only by saying so.
+func (s *process) awaitLoaded(ctx context.Context) {
+	if !s.broker.Embedded() {
+		return
+	}
+	most := time.After(loadTimeout)
+	for _, part := range []struct {
+		ready <-chan struct{}
+		what  string
+	}{{s.documents.Ready(), "documents"}, {s.records.Ready(), "the directory"}, {s.logins.auth.Ready(), "API keys"}} {
+		select {
+		case <-part.ready:
+		case <-ctx.Done():
+			return
+		case <-most:
+			s.log.Warn("not loaded from NATS yet; starting with what is known", "of", part.what)
+			return
+		}
 	}
 }

@@ -34,6 +34,7 @@ type inbox struct {
 	vars    *channelVars
 	janitor *actions.Janitor
 	ownerOf func(account, device string) (user string, ok bool)
+	ahead   func(account string) // documents of an account are wanted soon
 	anew    chan<- time.Time
 	others  bool   // what there is in Asterisk was another process's; of the goroutine that connects
 	settled func() // what there was is a call again; may be called again
@@ -43,6 +44,7 @@ type inbox struct {
 
 // know completes a channel by what the directory knows of its device. It is a look into memory.
 func (i *inbox) know(channel *calls.Channel) {
+	i.ahead(channel.Vars["METAFLOWS_ACCOUNT"])
 	account, device := channel.Vars["METAFLOWS_ACCOUNT"], channel.Vars["METAFLOWS_DEVICE"]
 	if account != "" && device != "" && channel.Vars["METAFLOWS_USER"] == "" {
 		channel.User, _ = i.ownerOf(account, device)
@@ -142,7 +144,7 @@ func (t *telephony) tidy(ctx context.Context, log *slog.Logger) {
 func (s *process) connect() (*telephony, error) {
 	cfg := s.cfg
 	anew := make(chan time.Time, 1)
-	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, anew: anew, others: true,
+	in := &inbox{vars: &channelVars{log: s.log}, ownerOf: s.directory.OwnerOf, ahead: s.documents.Ahead, anew: anew, others: true,
 		settled: s.live.Settled, left: s.live.Leave, log: s.log}
 	client, err := ari.New(ari.Config{
 		URL: cfg.ARI.URL, Username: cfg.ARI.Username, Password: cfg.ARI.Password, Application: cfg.ARI.Application,

@@ -2,9 +2,11 @@
 // documents merged, before the first key is pressed.
 //
 // What is stored is the truth: the bytes that Put was given. For each Store and Records one goroutine watches the keys
-// under their prefix; readers take what is in memory then, and of documents without a lock: each change replaces a small
-// immutable value by an atomic store. What does not pass validation in the bucket (written by somebody else, or by another
-// version) is logged and has no effect; it can still be replaced and deleted.
+// under their prefix; readers take what is in memory then. What a change costs does not depend on how much there is. What
+// does not pass validation in the bucket (written by somebody else, or by another version) is logged and has no effect; it can still be replaced and deleted.
+//
+// Until everything is loaded nothing is known and nothing can be changed (ErrLoading), unless there is a file. An account whose
+// call is there has its codes before that: Ahead reads its documents alone.
 //
 // A change may expect what is stored before it (Expect); NATS compares, so that this holds between instances too.
 //

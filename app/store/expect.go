@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,6 +12,8 @@ import (
 var (
 	// ErrUnavailable: NATS cannot be asked now, or nothing is known yet. A change may have been made all the same.
 	ErrUnavailable = errors.New("not available")
+	// ErrLoading is an ErrUnavailable that ends by itself: what NATS holds is being read.
+	ErrLoading = fmt.Errorf("%w: not loaded from NATS yet", ErrUnavailable)
 	// ErrConflict: what is stored is not what was expected. Nothing was changed.
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrInvalid: what should be stored is not a metaflows document, or not a record.

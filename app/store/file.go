@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -126,6 +127,18 @@ func (l savedLine) value() savedValue {
 	return v
 }
 
+// read takes an intact line. One with a document, which nearly all are, is cut where it was put together (savedValue.put).
+func (l *savedLine) read(line []byte) bool {
+	key, rest, ok := bytes.Cut(bytes.TrimPrefix(line[sumLength:], []byte(`"key":"`)), []byte(`","revision":`))
+	revision, document, is := bytes.Cut(rest, []byte(`,"document":`))
+	n, err := strconv.ParseUint(string(revision), 10, 64)
+	if ok = ok && is && err == nil && !bytes.ContainsAny(key, "\"\\"); !ok {
+		return json.Unmarshal(line, l) == nil
+	}
+	l.Key, l.Revision, l.Document = string(key), n, bytes.Clone(bytes.TrimSpace(document[:len(document)-1]))
+	return json.Valid(l.Document)
+}
+
 // decodeSaved reads a file. It is refused where none of it is as it was written, and where what is written is not ours; valid
 // says so of keys; what stands under them is not looked into.
 func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
@@ -145,7 +158,7 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 		switch {
 		case last && count >= 0 && seen >= count: // a change that was being written at the end: it is in NATS, or was not made
 			continue
-		case !intact(line) || json.Unmarshal(line, &l) != nil:
+		case !intact(line) || !l.read(line):
 			s.damaged++
 			seen++
 		case l.Version != nil && *l.Version != fileVersion:

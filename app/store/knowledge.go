@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,8 +48,11 @@ func (k knowledge) another(made time.Time) bool { return !k.bucket.IsZero() && !
 // right; of another bucket's values it is not known which are later.
 func (k knowledge) lost(made time.Time, has map[string]held) (l loss) {
 	another := k.another(made)
-	for _, key := range slices.Sorted(maps.Keys(k.values)) {
-		v := k.values[key]
+	defer func() { // by key; most of what is known is not lost, and need not be sorted
+		slices.SortFunc(l.missing, func(a, b savedValue) int { return strings.Compare(a.key, b.key) })
+		slices.Sort(l.back)
+	}()
+	for key, v := range k.values {
 		if v.raw == nil {
 			continue
 		}
@@ -65,8 +68,7 @@ func (k knowledge) lost(made time.Time, has map[string]held) (l loss) {
 	if another || k.partly {
 		return l
 	}
-	for _, key := range slices.Sorted(maps.Keys(has)) {
-		h := has[key]
+	for key, h := range has {
 		v, known := k.values[key]
 		if h.raw != nil && (known && v.gone && h.revision < v.revision || !known && h.revision <= k.told) {
 			l.back = append(l.back, key)

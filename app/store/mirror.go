@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,6 +46,7 @@ type mirror struct {
 	news      chan struct{}       // closed when told grows; nil: nobody waits
 	problem   error
 	loaded    bool
+	ahead     map[string]bool // accounts that are read before all is loaded (Store.Ahead)
 	created   time.Time       // of the bucket that the revisions are of
 	recalled  bool            // the file was read
 	partly    bool            // but not all of it
@@ -55,6 +57,8 @@ type mirror struct {
 	doubted   string          // the loss that was told last
 	deleted   *broker.Deleted // the bucket; nil where only we could do that
 	doubt     *doubt          // nobody knows what is right; nil: it is known
+
+	enough atomic.Bool // so much is known that nothing is read ahead any more
 
 	ready chan struct{} // closed when it is loaded for the first time
 	again chan struct{} // one slot: the bucket is gone, look anew
@@ -122,11 +126,22 @@ func (m *mirror) Revision() uint64 {
 	return m.highest
 }
 
-// known says whether there is something to answer with.
-func (m *mirror) known() bool {
+// Known says whether there is something to answer with: all was loaded, or a file holds what was known last.
+func (m *mirror) Known() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.loaded || m.recalled && !m.secret
+}
+
+// unknown is why there is nothing to answer with; nil when there is.
+func (m *mirror) unknown() error {
+	switch {
+	case m.Known():
+		return nil
+	case m.conn.IsConnected():
+		return ErrLoading
+	}
+	return ErrUnavailable
 }
 
 // closed says why nothing can be changed now, nil when it can: what is known must have been held against the bucket, and where
@@ -138,7 +153,7 @@ func (m *mirror) closed() error {
 	case m.doubt != nil:
 		return m.doubt
 	case !m.loaded && (m.recalled || m.quota != nil):
-		return errors.New("not loaded from NATS yet")
+		return ErrLoading
 	}
 	return nil
 }

@@ -75,10 +75,10 @@ func (r *Records) Changed(changed func(key string)) {
 }
 
 // Get gives a record; ok is false where there is none. It reads memory only and sees every Put that has returned. The
-// error is ErrUnavailable as long as nothing has been loaded, from NATS or a file.
+// error wraps ErrUnavailable as long as nothing has been loaded, from NATS or a file.
 func (r *Records) Get(key string) (record Record, ok bool, err error) {
-	if !r.known() {
-		return Record{}, false, ErrUnavailable
+	if err := r.unknown(); err != nil {
+		return Record{}, false, err
 	}
 	record, ok = r.shelf.record(key)
 	return record, ok, nil
@@ -87,16 +87,16 @@ func (r *Records) Get(key string) (record Record, ok bool, err error) {
 // List gives the records whose keys begin with the prefix, sorted by key: "acme." those of a group, "acme.user." some of
 // them, "" all. Its cost is that of the group. The slice must not be changed.
 func (r *Records) List(prefix string) ([]Record, error) {
-	if !r.known() {
-		return nil, ErrUnavailable
+	if err := r.unknown(); err != nil {
+		return nil, err
 	}
 	return r.shelf.list(prefix), nil
 }
 
 // Groups are the first parts of all keys, sorted.
 func (r *Records) Groups() ([]string, error) {
-	if !r.known() {
-		return nil, ErrUnavailable
+	if err := r.unknown(); err != nil {
+		return nil, err
 	}
 	return r.shelf.names(), nil
 }

@@ -79,7 +79,7 @@ func openRecords(t *testing.T, cfg broker.Config, more ...func(*RecordsConfig)) 
 		t.Fatal(err)
 	}
 	l.Changed(func(key string) {
-		if _, _, err := l.Get(key); err != nil && l.known() {
+		if _, _, err := l.Get(key); err != nil && l.Known() {
 			t.Error(err)
 		}
 		l.mu.Lock()

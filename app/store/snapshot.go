@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -173,6 +174,10 @@ func (s *snapshot) set(key string, raw []byte, revision uint64) error {
 	p, ok := placeOf(key)
 	if !ok || raw == nil {
 		s.place(p, nil)
+		return nil
+	}
+	if was := s.at(p); was != nil && was.parsed != nil && bytes.Equal(was.Raw, raw) { // as the file has it: most of them, at each start
+		s.place(p, &Document{Raw: was.Raw, Revision: revision, parsed: was.parsed})
 		return nil
 	}
 	parsed, err := flows.ParseDocument(raw)

@@ -52,17 +52,17 @@ func New(cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Effective is an owner's documents as they are now, merged. It reads memory only: no lock, and no allocation but when
+// Effective is an owner's documents as they are now, merged. It reads memory only, and allocates only where
 // one of the documents has changed since the last time. An owner without an account has no codes.
 func (s *Store) Effective(owner flows.Owner) *flows.Effective { return s.snap.effective(owner) }
 
 // Get gives a stored document; ok is false where nothing is stored. It sees every Put of this Store that has returned.
 // While NATS is away it answers with what was known last: by this process, or after a start without NATS by the one that
-// wrote the file. Such an answer cannot be written back, since Put needs NATS. The error is ErrUnavailable as long as
-// there is neither.
+// wrote the file. Such an answer cannot be written back, since Put needs NATS. The error wraps ErrUnavailable as long
+// as there is neither.
 func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
-	if !s.known() {
-		return Document{}, false, ErrUnavailable
+	if err := s.unknown(); err != nil {
+		return Document{}, false, err
 	}
 	if d := s.snap.at(p); d != nil {
 		return *d, true, nil
@@ -72,16 +72,16 @@ func (s *Store) Get(p Place) (doc Document, ok bool, err error) {
 
 // Accounts are those of which documents are stored, or were, sorted.
 func (s *Store) Accounts() ([]string, error) {
-	if !s.known() {
-		return nil, ErrUnavailable
+	if err := s.unknown(); err != nil {
+		return nil, err
 	}
 	return s.snap.holders(), nil
 }
 
 // Places are where documents of an account are stored, those included that have no effect.
 func (s *Store) Places(account string) (places []Place, err error) {
-	if !s.known() {
-		return nil, ErrUnavailable
+	if err := s.unknown(); err != nil {
+		return nil, err
 	}
 	return s.snap.places(account), nil
 }
