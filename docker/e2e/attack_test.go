@@ -10,6 +10,7 @@ import (
 // TestAttack: who comes into a call has its place there, and none of the codes of whom it has replaced, or from whom its
 // channel has inherited.
 func TestAttack(t *testing.T) {
+	t.Parallel()
 	_, all := intrude(t, ways)
 	atOnce(t, all, func(i *intrusion) {
 		i.document(i.account(), attackDocument)
@@ -21,6 +22,7 @@ func TestAttack(t *testing.T) {
 
 // TestAttackAfterRestart: the same when metaflows was killed while they talked or recorded, and has found the call.
 func TestAttackAfterRestart(t *testing.T) {
+	t.Parallel()
 	o, all := intrude(t, ways)
 	records := func(i *intrusion) bool { return (i.who == "e") == (i.nn[1]/2%2 == 0) } // each way, each kind, half of them
 	atOnce(t, all, func(i *intrusion) {
@@ -42,6 +44,7 @@ func TestAttackAfterRestart(t *testing.T) {
 // TestAttackOverRestart: they come in after a restart that has found the call ringing, or a transfer of it; who can comes
 // in while metaflows is not there.
 func TestAttackOverRestart(t *testing.T) {
+	t.Parallel()
 	o, all := intrude(t, ways)
 	atOnce(t, all, func(i *intrusion) {
 		i.document(i.account(), attackDocument)
@@ -67,6 +70,7 @@ func TestAttackOverRestart(t *testing.T) {
 // TestAttackWhileAway: a REFER that comes while metaflows is not there brings nobody in. Asterisk refuses it, who was to come is
 // not even rung, and when metaflows is back the call is as it was, with the codes of its own people.
 func TestAttackWhileAway(t *testing.T) {
+	t.Parallel()
 	o, all := intrude(t, []way{{name: "refer by the caller"}, {name: "refer by the callee"}})
 	targets := map[*intrusion]*phone.Phone{}
 	for _, i := range all {

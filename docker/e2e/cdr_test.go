@@ -72,8 +72,9 @@ func partyOf(channel string) string {
 // of one that Dial() has made. Only a caller whose keys are kept from the callee has several for the same two, of which no
 // second is lost. What Asterisk's own transfer by code writes stands beside it: it has a row for nobody, too.
 func TestCallRecords(t *testing.T) {
+	t.Parallel()
 	const aboutKeys = "a caller's keys that are no code"
-	l := newLab(t)
+	l := labBeside(t, ownSystem(t))
 	l.document("acme", recordCodes)
 	phones := map[string]*phone.Phone{}
 	for _, name := range []string{"alice", "bob", "carol", "dave"} {

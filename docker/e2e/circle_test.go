@@ -10,7 +10,8 @@ import (
 // TestCircle: a party that was transferred to its own second line joins its two calls. Nobody is left but Local channels that
 // lead to each other; these are hung up, so that both calls end.
 func TestCircle(t *testing.T) {
-	l := newLab(t)
+	t.Parallel()
+	l := labBeside(t, ownSystem(t))
 	l.document("acme", stopCodes)
 	alice := l.phone("alice")
 	a, b := l.call(alice, "1002", l.phone("bob"))

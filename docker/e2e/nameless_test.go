@@ -128,6 +128,8 @@ func TestNamelessIsRungBack(t *testing.T) {
 
 // TestNamelessAgain: a second transfer by the first one's target finds the identity, also when the call is recorded meanwhile.
 func TestNamelessAgain(t *testing.T) {
+	t.Parallel()
+	s := ownSystem(t)
 	for _, tt := range []struct{ name, from, dials, to, stays, number string }{
 		{"a caller", "alice", "1002", "bob", "alice", "1001"},
 		{"a caller without caller id", "nameless", "1002", "bob", "nameless", "nameless"},
@@ -140,7 +142,7 @@ func TestNamelessAgain(t *testing.T) {
 				name += ", recorded"
 			}
 			t.Run(name, func(t *testing.T) {
-				l := newLab(t)
+				l := labBeside(t, s)
 				l.document("acme", againCodes)
 				carol := l.phone("carol")
 				a, b := l.call(l.phone(tt.from), tt.dials, l.phone(tt.to))

@@ -196,6 +196,8 @@ func TestRecordingsOfTwoAccounts(t *testing.T) {
 
 // A transfer that fails while the call is recorded: both hear each other again afterwards, whoever records.
 func TestRecordedTransferFails(t *testing.T) {
+	t.Parallel()
+	s := ownSystem(t)
 	for _, tt := range []struct {
 		name, target string
 		byCaller     bool
@@ -205,7 +207,7 @@ func TestRecordedTransferFails(t *testing.T) {
 		{"recorded by the caller, an extension", "1998", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLab(t)
+			l := labBeside(t, s)
 			l.document("acme", `{"numbers":{"9":{"module":"record_call"}},"patterns":{"2(\\d{4})":{"module":"transfer","data":{"timeout":2}}}}`)
 			bob, carol := l.phone("bob"), l.phone("carol")
 			carol.Behave(phone.RingForever())

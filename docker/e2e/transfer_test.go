@@ -59,6 +59,8 @@ func TestTransferToAPhone(t *testing.T) {
 }
 
 func TestTransferFails(t *testing.T) {
+	t.Parallel()
+	s := ownSystem(t)
 	for _, tt := range []struct{ name, extension, reason string }{
 		{"busy", "1999", "busy"},
 		{"hangs up busy", "1995", "busy unreachable"}, // Asterisk loses the cause of one in some ten
@@ -66,7 +68,7 @@ func TestTransferFails(t *testing.T) {
 	} {
 		for _, presser := range []string{"caller", "callee"} {
 			t.Run(tt.name+", "+presser, func(t *testing.T) {
-				l := newLab(t)
+				l := labBeside(t, s)
 				l.document("acme", quickTransfer)
 				alice, bob := l.phone("alice"), l.phone("bob")
 				a, b := l.call(alice, "1002", bob)
