@@ -215,6 +215,7 @@ func proxy(target string, fault func(http.ResponseWriter, *http.Request) bool) (
 		return "", nil, err
 	}
 	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
+	pass.Transport = &http.Transport{IdleConnTimeout: 10 * time.Second} // Asterisk closes after 15 s, also one that is being used again
 	web := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !fault(w, r) {
 			pass.ServeHTTP(w, r)
