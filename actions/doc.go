@@ -40,7 +40,7 @@
 //   - Who is let go, or waits, ends nobody by that: its METAFLOWS_PARTNER is emptied before.
 //   - ErrGone of somebody who has hung up is no failure: what comes of it is seen where the run waits (Task.Until).
 //
-// transfer_blind.go is one. Two modules that are no product show it, too: a hold that ends by a key (hold_test.go), and an attended transfer
-// (attended_module_test.go). pbxtest.Rehearse plays a call with such a module, and pbxtest.Restarts kills the application before
-// each of its requests.
+// transfer_blind.go is one. Two modules that are no product show it, too: a hold that ends by a key (hold_test.go), and an attended
+// transfer (attended_module_test.go). pbxtest.Rehearse plays a call with such a module; pbxtest.Restarts kills the application before
+// each of its requests, and pbxtest.Hangups lets a phone hang up then.
 package actions

@@ -87,7 +87,7 @@ func (l *Leg) await(all []*Keys) {
 // Awaited is flows.KeypadReport.
 func (r keypadReport) Awaited(keys string) {
 	for _, k := range r.leg.awaited {
-		if slices.Contains(k.keys, keys) && !(k.once && k.Any()) {
+		if slices.Contains(k.keys, keys) && (!k.once || !k.Any()) {
 			k.pressed = append(k.pressed, keys)
 			return
 		}
