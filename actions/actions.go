@@ -71,8 +71,7 @@ func Declared() calls.Modules {
 // Enter runs the call of a channel that the dialplan has handed over: Stasis(metaflows,dial,...) dials and bridges,
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
 func (s *Set) Enter(t *calls.Task, started calls.Started) error {
-	caller := calls.NewLeg(started.Channel, calls.RoleCaller)
-	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
+	d := s.newDialling(t, &started)
 	if err := d.meet(); err != nil {
 		return d.abandon(err)
 	}
@@ -80,6 +79,13 @@ func (s *Set) Enter(t *calls.Task, started calls.Started) error {
 		return d.keep()
 	}
 	return d.dial(started.Args)
+}
+
+// newDialling is apart from Enter, as other work that is done before a call talks is: a task's stack is what it needs while it
+// awaits, and every call has one (BenchmarkCallMemory).
+func (s *Set) newDialling(t *calls.Task, started *calls.Started) *dialling {
+	caller := calls.NewLeg(started.Channel, calls.RoleCaller)
+	return &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
 }
 
 // Stray hangs up a channel that belongs to no call any more.

@@ -50,24 +50,31 @@ type dialling struct {
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
 func (d *dialling) dial(words []string) error {
-	var err error
+	if over, err := d.begin(words); over {
+		return err
+	}
+	return d.conclude(d.ring())
+}
+
+// begin does what comes before the callees ring; the call may be over by that.
+func (d *dialling) begin(words []string) (over bool, err error) {
 	if d.args, err = parseDial(words); err != nil {
-		return d.refuse(err)
+		return true, d.refuse(err)
 	}
 	d.words = words
 	d.warn()
 	if refused, err := d.refusePredial(); refused {
-		return err
+		return true, err
 	}
 	err = d.prepare(true)
 	if err == nil {
 		err = d.runCallerPredial()
 	}
 	if err != nil {
-		return d.abandon(err)
+		return true, d.abandon(err)
 	}
 	d.t.First(d.started) // when the first callee is there: who that is decides where the story is told, and as what
-	return d.conclude(d.ring())
+	return false, nil
 }
 
 // ring rings the callees and returns the one that has answered, or how the dialling has failed.

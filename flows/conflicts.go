@@ -59,6 +59,7 @@ type survey struct {
 	ran   []bool // of the searches: some keys run it
 	known bool   // ran tells of all
 	found map[finding]Conflict
+	again Run // whose keys are pressed again: its room is as large as the document
 }
 
 func (s *survey) path(at entryAt) string {
@@ -145,9 +146,10 @@ func (s *survey) waits(at entryAt, keys string) bool {
 	return ok
 }
 
-// pressed is where the matching stands after keys that a collector would take; it ends before one that it would not.
+// pressed is where the matching stands after keys that a collector would take; it ends before one that it would not. It
+// holds until the next one is asked for.
 func (s *survey) pressed(keys string) *Run {
-	r := new(Run)
+	r := &s.again
 	s.eff.Start(r)
 	for i := range len(keys) {
 		if r.verdict != Open || !r.CanUse(keys[i]) {

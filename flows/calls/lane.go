@@ -73,12 +73,12 @@ func (l *Lane) run() {
 	for {
 		l.mu.Lock()
 		if len(l.queue) == 0 {
-			l.running = false
+			l.running, l.queue = false, nil // what it held would be held as long as the call
 			l.mu.Unlock()
 			return
 		}
 		job := l.queue[0]
-		l.queue = l.queue[1:]
+		l.queue[0], l.queue = nil, l.queue[1:]
 		l.mu.Unlock()
 		job()
 	}

@@ -6,6 +6,9 @@ import "sync"
 // events behind is broken.
 const mailboxLimit = 1024
 
+// spareLimit is how much room for events is kept for the next ones.
+const spareLimit = 16
+
 // mailbox is the one queue by which everything reaches a call. put never blocks its sender and keeps the order. Nothing
 // is dropped quietly: past the limit a digit is refused and take says so, everything else is always accepted.
 type mailbox struct {
@@ -38,6 +41,12 @@ func (m *mailbox) put(ev Event) (taken bool) {
 // take blocks until there are events and returns all of them, in order; over says that digits were refused since the
 // last take. The slice is valid until the next take.
 func (m *mailbox) take() (events []Event, over bool) {
+	m.mu.Lock()
+	clear(m.spare[:cap(m.spare)]) // of the last take: the events would be held until as many have come again
+	if cap(m.spare) > spareLimit {
+		m.spare = nil
+	}
+	m.mu.Unlock()
 	for range m.wake {
 		m.mu.Lock()
 		events, over = m.events, m.over
