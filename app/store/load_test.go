@@ -47,7 +47,7 @@ func fill(tb testing.TB, conn *nats.Conn, n int, place func(i int) Place) {
 		_, err = js.CreateOrUpdateKeyValue(tb.Context(), jetstream.KeyValueConfig{Bucket: Bucket, Description: "metaflows documents"})
 	}
 	for i := 0; i < n && err == nil; i++ {
-		_, err = js.PublishAsync("$KV."+Bucket+"."+place(i).key(), []byte(siteDocument))
+		_, err = js.PublishAsync("$KV."+Bucket+"."+place(i).key(), []byte(siteDocument), jetstream.WithStallWait(time.Minute))
 	}
 	if err != nil {
 		tb.Fatal(err)
