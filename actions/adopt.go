@@ -45,7 +45,7 @@ func (s *Set) Adopt(t *calls.Task, found []calls.Found) error {
 	switch {
 	case a.caller != nil && a.alone(found):
 		return a.goOnAlone()
-	case a.caller != nil && a.caller.Answered.IsZero():
+	case a.caller != nil && a.answeredAt.IsZero():
 		return a.goOnDialling()
 	case a.answeredAt.IsZero(): // callees without a caller
 		a.endExtras()

@@ -28,8 +28,16 @@ func (a *adoption) goOnAlone() error {
 // What must be before anybody begins something else is asked for before the first answer is waited for.
 func (a *adoption) goOnTalking() error {
 	a.call.Open()
+	a.untold = a.caller != nil && (a.untold || a.caller.Answered.IsZero())
+	callee := a.answeredBy()
 	theirs := a.theirs(a.call.Resume())
 	left, named := a.outside(theirs), a.namePartners(theirs)
+	untold := a.untold
+	if untold {
+		if err := a.tellAnswered(callee); err != nil {
+			return a.abandon(err)
+		}
+	}
 	if err := a.t.KeepOn(); err != nil {
 		return err
 	}
@@ -39,11 +47,39 @@ func (a *adoption) goOnTalking() error {
 	}
 	a.endOutside(append(left, a.outside(theirs)...)) // those too who could not be brought back
 	a.endExtras()
-	if callee := a.call.Peer(a.caller); a.caller != nil && callee != nil && !callee.Answered.IsZero() {
+	if callee := a.call.Peer(a.caller); !untold && a.caller != nil && callee != nil && !callee.Answered.IsZero() {
 		a.limitTo(callee)
 		a.tellLimit(callee, a.soundsOfLimit(), false)
 	}
 	return a.talk()
+}
+
+// answeredBy makes an answered call of one of which not every channel knows that it is, and returns the callee; nil where that has
+// left.
+func (a *adoption) answeredBy() *calls.Leg {
+	if !a.untold {
+		return nil
+	}
+	a.caller.Answered, a.caller.Goes = a.answeredAt, a.args.goOn
+	for _, leg := range a.call.Peers(a.caller) {
+		if !leg.Answered.IsZero() || leg.Role == calls.RoleCallee && leg.Up() && a.inBridge[leg] {
+			leg.Answered = a.answeredAt
+			return leg
+		}
+	}
+	return nil
+}
+
+// tellAnswered tells the channels of an answer where the process before this one has not come to that, though codes may have done
+// something since.
+func (a *adoption) tellAnswered(callee *calls.Leg) error {
+	if err := a.insist(a.t, func() error { return ask(a.t, a.caller, a.pbx.Answer) }, "answering the caller"); err != nil {
+		return err
+	}
+	if callee != nil {
+		return a.tellOfAnswer(callee)
+	}
+	return a.tellAnswer(a.partners[a.caller], func() bool { return false })
 }
 
 // giveKeys lets the others hear the keys of every leg, before anything else is done.

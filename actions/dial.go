@@ -2,7 +2,6 @@ package actions
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +35,7 @@ type dialling struct {
 	own               map[string]string // the caller's values that are put back
 	began, answeredAt time.Time
 	wasUp             bool          // the caller was answered before it came
+	untold            bool          // the caller's channel was not told of an answer: the guard of the dialling stands
 	pushed            int           // hangup handlers of ours on the caller's channel
 	made              bool          // several callees: all that can be dialled have a channel, and are dialled from here on
 	resumed           bool          // a process before this one began it
@@ -116,6 +116,7 @@ func (d *dialling) prepare(rings bool) error {
 		for _, name := range ofEarlierCall {
 			vars[name] = ""
 		}
+		d.untold = true
 		vars["DIALSTATUS"] = statusCancel
 		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari/ASTERISK.md, Create and dial)
 		vars["CHANNEL(namedcallgroup)"] = ""
@@ -264,75 +265,6 @@ func (d *dialling) awaitCause(leg *calls.Leg) {
 }
 
 func (d *dialling) bridge(legs ...*calls.Leg) error { return d.bridgeLegs(d.t, legs...) }
-
-// answered tells both channels what the dialplan and a restart must know, and lets codes work. They do from the first moment,
-// however long Asterisk takes, so that the two may be parted before it has been told of them.
-func (d *dialling) answered(callee *calls.Leg) error {
-	now := time.Now()
-	d.t.Announce(d.caller, callee) // before the answer can be seen there
-	callee.Answered, d.caller.Answered, d.answeredAt = now, now, now
-	d.caller.Goes = d.args.goOn
-	d.call.Open()
-	told := func() {
-		d.t.PublishAll("call.answered", func(n *calls.Notice) { n.Time, n.Duration = now, now.Sub(d.began).Milliseconds() })
-	}
-	d.t.First(told) // before anything that a code does
-	// An answer is not passed on by a bridge that is no simple one; when it was, this changes nothing
-	// (ari/ASTERISK.md, Create and dial).
-	err := d.insist(d.t, func() error { return ask(d.t, d.caller, d.pbx.Answer) }, "answering the caller")
-	d.t.First(nil)
-	told()
-	if err != nil {
-		return err
-	}
-	sounds := d.soundsOfLimit()
-	d.limitTo(callee)
-	if err := d.insist(d.t, func() error { return d.save(d.t, callee, d.calleeAnswered(callee, sounds)) }, "telling the callee's channel of the answer"); err != nil {
-		return err
-	}
-	d.tellLimit(callee, sounds, true)
-	d.sendDigits(callee)
-	return d.tellAnswer(callee.Name, func() bool { return d.together(callee) })
-}
-
-// calleeAnswered is what a callee's channel is told of its answer.
-func (d *dialling) calleeAnswered(callee *calls.Leg, sounds limitSounds) map[string]string {
-	vars := map[string]string{}
-	if !d.args.goOn && d.together(callee) {
-		vars[calls.VarPartner] = d.caller.Name
-	}
-	if d.args.elsewhere || d.args.calledSound+d.args.callingSound != "" {
-		vars["TIMEOUT(absolute)"] = "0"
-	}
-	if lasts := d.args.limit.lasts; lasts > 0 {
-		if sounds.timeout != "" { // we end it, after the sound, if we are there
-			lasts += guardTime
-		}
-		vars["TIMEOUT(absolute)"] = seconds(lasts)
-	}
-	return vars
-}
-
-// tellAnswer tells the caller's channel that a callee has answered, with which it ends if the two are together then.
-func (d *dialling) tellAnswer(callee string, together func() bool) error {
-	vars := d.restore()
-	d.own = nil
-	vars["DIALSTATUS"] = statusAnswer
-	vars["DIALEDPEERNAME"] = callee
-	vars["METAFLOWS_ANSWERED"] = strconv.FormatInt(d.answeredAt.Unix(), 10)
-	return d.insist(d.t, func() error {
-		if delete(vars, calls.VarPartner); together() {
-			vars[calls.VarPartner] = callee
-		}
-		return d.tell(vars)
-	}, "telling the caller's channel of the answer")
-}
-
-// together says that the callee talks to the caller. If not, an action is parting them, or has: with whom they end then is
-// said by that.
-func (d *dialling) together(callee *calls.Leg) bool {
-	return d.call.Peer(d.caller) == callee && callee.Bridged() && d.caller.Bridged()
-}
 
 func firstOf(words ...string) string {
 	for _, w := range words {

@@ -200,6 +200,7 @@ func (s *Set) endRecording(t *calls.Task, k *calls.Kept, rec *recording, took ti
 	if err := awaitOver(t, func() bool { return rec.over }); err != nil {
 		return err
 	}
+	rec.over = true // also where Asterisk has not told it
 	s.recordingStored(t, k, rec, took, reason)
 	return nil
 }

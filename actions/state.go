@@ -40,6 +40,7 @@ type dialNote struct {
 	Made   bool   `json:"m,omitempty"`
 	Up     bool   `json:"u,omitempty"` // it was up when it came
 	Hides  bool   `json:"w,omitempty"` // calls.Leg.Withheld
+	Untold bool   `json:"a,omitempty"` // of an answer: the guard of the dialling stands
 
 	Running *predialNote `json:"r,omitempty"`
 	Ran     bool         `json:"e,omitempty"`
@@ -53,15 +54,20 @@ func (d *dialling) tell(vars map[string]string) error {
 
 // telling is the request of tell.
 func (d *dialling) telling(vars map[string]string) func() error {
+	d.note()
+	return d.Set.telling(d.t, d.caller, vars)
+}
+
+// note notes on the caller how far the dialling is.
+func (d *dialling) note() {
 	note := dialNote{
 		Began: d.began.UnixMilli(), Group: d.own["CHANNEL(callgroup)"], Named: d.own["CHANNEL(namedcallgroup)"], Pushed: d.pushed, Made: d.made, Up: d.wasUp,
-		Hides: d.caller.Withheld, Running: d.running, Ran: d.ran, Spent: d.spent.Milliseconds(),
+		Hides: d.caller.Withheld, Untold: d.untold, Running: d.running, Ran: d.ran, Spent: d.spent.Milliseconds(),
 	}
 	if d.ownTimeout() > 0 {
 		note.Limit = d.own["TIMEOUT(absolute)"]
 	}
 	d.caller.SetNote(dialName, note)
-	return d.Set.telling(d.t, d.caller, vars)
 }
 
 // takeUp restores what the caller's note says.
@@ -77,7 +83,7 @@ func (d *dialling) takeUp() {
 		}
 		return
 	}
-	d.caller.Withheld = note.Hides
+	d.caller.Withheld, d.untold = note.Hides, note.Untold
 	d.began, d.pushed, d.made, d.wasUp = time.UnixMilli(note.Began), note.Pushed, note.Made, note.Up
 	d.running, d.ran, d.spent = note.Running, note.Ran, time.Duration(note.Spent)*time.Millisecond
 	d.own = map[string]string{
