@@ -11,7 +11,12 @@ import (
 func (s *Set) Bring(t *calls.Task, leg *calls.Leg, facet calls.Facet, value string, claimed bool) error {
 	switch {
 	case facet == calls.Apart && !claimed:
-		return s.insist(t, func() error { return t.Join(leg) }, "putting a leg back into its bridge")
+		return s.insist(t, func() error {
+			if _, still := leg.InForce(facet); still { // somebody has claimed it meanwhile
+				return nil
+			}
+			return t.Join(leg)
+		}, "putting a leg back into its bridge")
 	case facet == calls.Apart:
 		if err := t.Part(leg); err != nil {
 			return err
