@@ -34,9 +34,7 @@ func (a *adoption) goOnTalking() error {
 	left, named := a.outside(theirs), a.namePartners(theirs)
 	untold := a.untold
 	if untold {
-		if err := a.tellAnswered(callee); err != nil {
-			return a.abandon(err)
-		}
+		_ = a.tellAnswered(callee) // logged; they talk
 	}
 	if err := a.t.KeepOn(); err != nil {
 		return err
@@ -47,9 +45,9 @@ func (a *adoption) goOnTalking() error {
 	}
 	a.endOutside(append(left, a.outside(theirs)...)) // those too who could not be brought back
 	a.endExtras()
-	if callee := a.call.Peer(a.caller); !untold && a.caller != nil && callee != nil && !callee.Answered.IsZero() {
-		a.limitTo(callee)
-		a.tellLimit(callee, a.soundsOfLimit(), false)
+	if peer := a.call.Peer(a.caller); !untold && a.caller != nil && peer != nil && !peer.Answered.IsZero() {
+		a.limitTo(peer)
+		a.tellLimit(peer, a.soundsOfLimit(), false)
 	}
 	return a.talk()
 }
