@@ -95,13 +95,13 @@ func (a *adoption) theirs(about []*calls.Leg) []*calls.Leg {
 	})
 }
 
-// outside takes from the call who was about to join or to leave, or to be dialled, and is no flow's. Who is apart by a claim is
-// not among them.
+// outside takes from the call who was about to join or to leave, or to be dialled by us, and is no flow's. Who is apart by a
+// claim is not among them, nor who has come by a phone's own transfer: whom it leads to rings without us.
 func (a *adoption) outside(theirs []*calls.Leg) (left []*calls.Leg) {
 	for _, leg := range a.legs {
 		_, apart := leg.InForce(calls.Apart)
 		in := a.inBridge[leg] || leg.Bridged() || apart
-		if undialled := !leg.Up() && !leg.Called; (!in || undialled) && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
+		if undialled := calls.Ours(leg.ID) && !leg.Up() && !leg.Called; (!in || undialled) && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
 			left = append(left, leg)
 			a.call.Release(leg)
 		}
