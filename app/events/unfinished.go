@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -24,7 +25,7 @@ const (
 )
 
 // Unfinished reads from the stream what of an Asterisk node has begun in a span of time and has no end told
-// (calls.Unfinished): by what event, in no order. It fails where the stream cannot be read now. Read are the events of calls of
+// (calls.Unfinished): by what event, calls last. It fails where the stream cannot be read now. Read are the events of calls of
 // which something may be unfinished, by what the stream counts under each subject; of the others there may be as many as there are.
 func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
 	if !conn.IsConnected() {
@@ -38,22 +39,36 @@ func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 	}
-	books := tallies{}
-	for _, kind := range calls.UnfinishedTypes() {
+	told := tallies{}
+	for _, kind := range append(calls.UnfinishedTypes(), takenUp...) {
 		info, err := stream.Info(ctx, jetstream.WithSubjectFilter("metaflows.v1.event.*.*."+kind))
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 		}
-		books.count(kind, info.State.Subjects)
+		told.count(kind, info.State.Subjects)
 	}
 	open := calls.Unfinished{}
-	for some := range slices.Chunk(books.open(), together) {
+	for some := range slices.Chunk(told.open(), together) {
 		if err := readCalls(ctx, stream, some, from, func(m jetstream.Msg) { note(open, m, node, to) }); err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", streamName, broker.Explain(err))
 		}
 	}
-	return slices.Collect(maps.Values(open)), nil
+	unfinished := slices.Collect(maps.Values(open))
+	slices.SortStableFunc(unfinished, func(a, b calls.Notice) int { return cmp.Compare(last(a), last(b)) })
+	return unfinished, nil
 }
+
+// last is 1 for a call, whose end is told behind those of its actions and recordings: by call.ended nothing of it is read any
+// more, and who tells the ends may be killed in between.
+func last(n calls.Notice) int {
+	if n.Type == "call.started" {
+		return 1
+	}
+	return 0
+}
+
+// takenUp are the types that say of a call that a process took it up from one before.
+var takenUp = []string{"call.adopted", "call.abandoned"}
 
 // tallies are how many events of each type there are: of an account's part in a call, by the tokens that subjects name it with.
 type tallies map[part]map[string]uint64
@@ -71,13 +86,15 @@ func (t tallies) count(kind string, subjects map[string]uint64) {
 	}
 }
 
-// open are the calls of which something may be unfinished: one that has not ended for an account, which may then have anything;
-// and one whose recordings or actions have not as many beginnings as ends.
+// open are the calls of which something may be unfinished. Nothing is of a call that has ended in the process in which it began:
+// all that ran on it is told to have ended before. One that was taken up may have ended before it is told what the process
+// before had begun, also where nothing had begun: a node that was to run next has no event of its own, and one that was
+// refused has no beginning, so that numbers do not say it.
 func (t tallies) open() []string {
 	open := map[string]struct{}{}
 	for p, n := range t {
-		if n["call.started"] > n["call.ended"] || n["recording.started"] > n["recording.stored"] ||
-			n["action.started"] != n["action.finished"]+n["action.failed"] {
+		if n["call.ended"] == 0 || n["call.adopted"]+n["call.abandoned"] > 0 || n["recording.started"] > n["recording.stored"] ||
+			n["action.started"] > n["action.finished"]+n["action.failed"] {
 			open[p.call] = struct{}{}
 		}
 	}

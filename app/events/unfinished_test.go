@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,63 @@ func TestUnfinished(t *testing.T) {
 	b.Close()
 	if _, err := Unfinished(t.Context(), b.Events(), "n1", began, began); err == nil {
 		t.Error("no error without NATS")
+	}
+}
+
+// Of a call that was taken up, and has ended since, the node that was to run next and the action beside a refused one are found,
+// though there are as many beginnings as ends. Whoever tells what is found tells the end of the call last.
+func TestUnfinishedOfACallTakenUp(t *testing.T) {
+	action := func(kind, id, next string) calls.Notice {
+		return calls.Notice{Type: "action." + kind, Account: "acme", Call: "c", Action: id, Next: next, NextModule: "hold"}
+	}
+	started, adopted, ended := calls.Notice{Type: "call.started", Account: "acme", Call: "c"},
+		calls.Notice{Type: "call.adopted", Account: "acme", Call: "c"}, calls.Notice{Type: "call.ended", Account: "acme", Call: "c"}
+	for _, tt := range []struct {
+		about  string
+		events []calls.Notice
+		want   []string
+	}{
+		{"a child that was to run next", []calls.Notice{
+			started, action("started", "1.5.0", ""), action("finished", "1.5.0", "numbers.9.children._"), adopted, ended,
+		}, []string{"action.finished 1.5.1"}},
+		{"an action beside a refused one", []calls.Notice{
+			started, action("started", "1.5.0", ""), action("failed", "1.6.0", ""), adopted, ended,
+		}, []string{"action.started 1.5.0"}},
+		{"by a process that does not understand it", []calls.Notice{
+			started, action("started", "1.5.0", ""), action("failed", "1.6.0", ""), {Type: "call.abandoned", Account: "acme", Call: "c"}, ended,
+		}, []string{"action.started 1.5.0"}},
+		{"under an account that has no leg on it", []calls.Notice{
+			started, {Type: "action.finished", Account: "evil", Call: "c", Action: "1.5.0", Next: "children._"}, ended,
+		}, []string{"action.finished 1.5.1"}},
+		{"the call last", []calls.Notice{
+			started, action("started", "1.5.0", ""), {Type: "recording.started", Account: "acme", Call: "c", Recording: "acme/c/1"},
+		}, []string{"action.started 1.5.0", "call.started "}},
+		{"nothing", []calls.Notice{
+			started, action("started", "1.5.0", ""), action("finished", "1.5.0", "children._"), action("failed", "1.5.1", ""), adopted, ended,
+		}, nil},
+	} {
+		t.Run(tt.about, func(t *testing.T) {
+			b := embedded(t)
+			p := start(t, b, 0)
+			for _, n := range tt.events {
+				n.Time = time.Now()
+				p.Publish(n)
+			}
+			stored(t, b, len(tt.events))
+			found, err := Unfinished(t.Context(), b.Events(), "n1", time.Now().Add(-time.Hour), time.Now().Add(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, n := range found {
+				if !strings.HasPrefix(n.Type, "recording.") {
+					got = append(got, n.Type+" "+n.Action)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
