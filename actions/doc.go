@@ -12,7 +12,8 @@
 //     Task.AwaitKeys, ExpectKeys or TakeKeys), says by Task.Accept that it begins, and asks Asterisk by Task.Do; a failure is one
 //     word (calls.Fail, calls.Broken). In the same place stands what else is to be known of it: its Reasons and of which kind
 //     each is, its Lacks, the URL that it calls, the channel actions that it Serves, whether it is Owned or Early. What it leaves
-//     running behind its node it begins by Task.Keep and ends by Task.End, and its Keep runs that: what it takes of its
+//     running behind its node it begins by Task.Keep and ends by Task.End (what another may be beginning or ending it asks by
+//     Task.Lasts), and its Keep runs that: what it takes of its
 //     leg tells a restart of it (mute.go), or it sends the request that begins it behind its note, by Kept.Begin (recording.go).
 //     What a restart goes on with inside a node is its Resume (see below).
 //  2. Its line in Set.Modules (actions.go), in place of the one in later, where it has one.

@@ -24,40 +24,60 @@ func (s *Set) mute() calls.Module {
 }
 
 func (s *Set) runMute(t *calls.Task, data muteData) (calls.Next, error) {
-	k := mutingOf(t.Call, t.Leg)
 	action := data.Action
 	if action == "toggle" {
-		if action = "unmute"; k == nil {
-			action = "mute"
+		if action = "mute"; isOn(mutingOf(t)) {
+			action = "unmute"
 		}
 	}
 	if action != "mute" && action != "unmute" {
 		return calls.Stop, calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("action %q is not known: accepted are mute, unmute, toggle", data.Action))
 	}
 	t.Accept("")
-	var err error
-	switch {
-	case action == "mute" && k == nil:
-		_, err = t.Keep(t.Leg, &struct{}{})
-	case action == "unmute" && k != nil:
-		err = t.End(k)
+	do := s.muteSelf
+	if action == "unmute" {
+		do = s.unmuteSelf
 	}
-	if err != nil {
+	if err := do(t); err != nil {
 		return calls.Stop, err
 	}
 	s.sound(t, t.Leg, confirmTone)
 	return calls.Continue, nil
 }
 
-// mutingOf is what keeps a leg muted that has muted itself, nil if it has not.
-func mutingOf(call *calls.Call, leg *calls.Leg) *calls.Kept {
-	for _, k := range call.Kept("mute") {
-		if k.Leg == leg && !k.Ending() {
+// muteSelf mutes the presser, unless that is so by whom its beginning was.
+func (s *Set) muteSelf(t *calls.Task) error {
+	for k := mutingOf(t); k != nil; k = mutingOf(t) {
+		if lasts, err := t.Lasts(k); lasts || err != nil {
+			return err
+		}
+	}
+	_, err := t.Keep(t.Leg, &struct{}{})
+	return err
+}
+
+// unmuteSelf undoes that. What could not be undone when it was asked for before is asked for again.
+func (s *Set) unmuteSelf(t *calls.Task) error {
+	if k := mutingOf(t); k != nil {
+		if err := t.End(k); err != nil {
+			return err
+		}
+	}
+	return t.GiveBack(t.Leg, calls.Muted, "")
+}
+
+// mutingOf is what keeps the presser muted that has muted itself, or is beginning or ending that; nil if nothing is.
+func mutingOf(t *calls.Task) *calls.Kept {
+	for _, k := range t.Call.Kept("mute") {
+		if k.Leg == t.Leg {
 			return k
 		}
 	}
 	return nil
 }
+
+// isOn says, for who toggles, that something lasts or is beginning, and that nobody has asked for its end.
+func isOn(k *calls.Kept) bool { return k != nil && !k.Ending() }
 
 // keepMuted keeps a leg muted until it undoes that or is gone.
 func (s *Set) keepMuted(t *calls.Task, k *calls.Kept, _ *struct{}) error {

@@ -48,14 +48,12 @@ func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 	k := recordingOf(t.Call, account)
 	action := data.Action
 	if action == "toggle" {
-		if action = "stop"; k == nil {
-			action = "start"
+		if action = "start"; isOn(k) {
+			action = "stop"
 		}
 	}
 	var err error
 	switch {
-	case action == "start" && k != nil:
-		t.Accept("") // it runs already
 	case action == "start":
 		err = s.startRecording(t, account, data)
 	case action != "stop" && action != "mask" && action != "unmask":
@@ -64,7 +62,7 @@ func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 		err = calls.Fail("not_recording", errors.New("this account records nothing on this call"))
 	case action == "stop":
 		t.Accept("")
-		err = s.stopRecording(t, k)
+		err = t.End(k)
 	default:
 		err = s.mask(t, action == "mask")
 	}
@@ -77,7 +75,7 @@ func (s *Set) runRecord(t *calls.Task, data recordData) (calls.Next, error) {
 	return calls.Continue, nil
 }
 
-// startRecording begins one and returns when Asterisk writes it.
+// startRecording begins one, unless one lasts, and returns when Asterisk writes it. One that is being stopped is over before.
 func (s *Set) startRecording(t *calls.Task, account string, data recordData) error {
 	if data.Format != "" && data.Format != "wav" {
 		return calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("format %q is not built, wav is", data.Format))
@@ -89,29 +87,19 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
 		limit = min(limit, d)
 	}
+	t.Accept("")
+	for k := recordingOf(t.Call, account); k != nil; k = recordingOf(t.Call, account) {
+		if lasts, err := t.Lasts(k); lasts || err != nil {
+			return err
+		}
+	}
 	now := time.Now()
 	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
-	t.Accept("")
 	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked})
 	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) {
 		return err
 	}
 	return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
-}
-
-// stopRecording ends a recording; one that is being started, when it is.
-func (s *Set) stopRecording(t *calls.Task, k *calls.Kept) error {
-	if err := known(t, k); err != nil {
-		return err
-	}
-	err := s.recorded(t, k, s.pbx.StopRecording)
-	if gone(err) {
-		recordingIn(k).over, err = true, nil // it has ended by itself
-	}
-	if err != nil {
-		return err
-	}
-	return awaitOver(t, k.Over) // who asks for another one then gets it
 }
 
 // mask silences every recording of the call, or ends that.
@@ -127,10 +115,11 @@ func (s *Set) mask(t *calls.Task, on bool) error {
 		was[i], recordingIn(k).Masked = recordingIn(k).Masked, on
 	}
 	var failed []*calls.Kept
+	done := false
 	err := t.Note(recordings...)
 	for i, k := range recordings {
 		if err == nil {
-			err = known(t, k)
+			err = t.Known(k)
 		}
 		if err == nil {
 			err = s.recorded(t, k, command)
@@ -142,6 +131,7 @@ func (s *Set) mask(t *calls.Task, on bool) error {
 			}
 			continue
 		}
+		done = done || err == nil
 		err = nil
 		if slices.Contains(recordingsOn(t.Call), k) {
 			t.Publish(recordingNotice(t, k, kind))
@@ -149,6 +139,9 @@ func (s *Set) mask(t *calls.Task, on bool) error {
 	}
 	if failed != nil {
 		s.quietly(func() error { return t.Note(failed...) }, "keeping that a recording is masked as it was")
+	}
+	if err == nil && !done { // what was beginning has not begun, or they have ended
+		return calls.Fail("not_recording", errors.New("nothing records on this call any more"))
 	}
 	return err
 }

@@ -56,6 +56,12 @@ func (s *Set) keepRecording(t *calls.Task, k *calls.Kept, rec *recording) error 
 	k.Began()
 	t.Go("recording unattended", func(t *calls.Task) error { return s.tellUnattended(t, k, rec) })
 	err = s.recordingOver(t, k, rec)
+	for err == nil && !rec.over { // it is to end
+		if err = s.stopRecording(t, k, rec); err != nil && t.Ending() == nil {
+			k.Stays(err)
+			err = s.recordingOver(t, k, rec)
+		}
+	}
 	took := time.Since(rec.Began)
 	switch {
 	case errors.Is(err, calls.ErrDetached):
@@ -172,14 +178,15 @@ func (s *Set) awaitRecording(t *calls.Task, k *calls.Kept, known func() bool) er
 // isResumed wants the end of a gap in the connection.
 func isResumed(ev calls.Event) bool { return ev == calls.Event(calls.Resumed{}) }
 
-// recordingOver waits until a recording is over, or its time. After a gap in the connection it asks whether it still is.
+// recordingOver waits until a recording is over or is to end, or until its time is over. After a gap in the connection it asks
+// whether it still is.
 func (s *Set) recordingOver(t *calls.Task, k *calls.Kept, rec *recording) error {
-	for !rec.over {
+	for !rec.over && !k.Ending() {
 		resumed := false
 		err := t.AwaitUntil(max(time.Until(rec.Until), time.Millisecond), func(ev calls.Event) bool {
 			resumed = isResumed(ev)
 			return resumed
-		}, func() bool { return rec.over })
+		}, func() bool { return rec.over || k.Ending() })
 		if err != nil {
 			return err
 		}
@@ -189,6 +196,21 @@ func (s *Set) recordingOver(t *calls.Task, k *calls.Kept, rec *recording) error 
 			}
 		}
 	}
+	return nil
+}
+
+// stopRecording stops a recording, once. An error is that it goes on, or the call's end.
+func (s *Set) stopRecording(t *calls.Task, k *calls.Kept, rec *recording) error {
+	err := s.recorded(t, k, s.pbx.StopRecording)
+	if err == nil {
+		err = awaitOver(t, func() bool { return rec.over })
+	}
+	switch {
+	case t.Ending() == nil && rec.over: // whatever was answered
+	case err != nil && !gone(err): // gone: it has ended by itself
+		return err
+	}
+	rec.over = true
 	return nil
 }
 
@@ -208,11 +230,6 @@ func (s *Set) endRecording(t *calls.Task, k *calls.Kept, rec *recording, took ti
 // recorded sends a request about a recording in the recording's lane, while the call goes on.
 func (s *Set) recorded(t *calls.Task, k *calls.Kept, request func(name string) error) error {
 	return t.Do(t.Call.Lane(k.Name), func() error { return request(k.Name) })
-}
-
-// known waits until a recording that is being started runs, or does not.
-func known(t *calls.Task, k *calls.Kept) error {
-	return t.Until(0, func() bool { return !k.Starting() })
 }
 
 // awaitOver waits, for a while at most, until a recording which was stopped is over, as Asterisk tells. An error is only the

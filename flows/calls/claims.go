@@ -24,7 +24,8 @@ type claim struct {
 	By    string `json:"b,omitempty"` // "": nobody any more, and Asterisk may not have undone it yet
 	Value string `json:"v,omitempty"`
 
-	found bool // by a process before this one, and nobody has taken it up
+	// found: by a process before this one, and nobody has taken it up. Of one that is nobody's any more: nobody is undoing it.
+	found bool
 }
 
 // Take claims a facet of a leg with a value, and returns when that is in force; it is noted on the leg before. Who claims it last
@@ -49,9 +50,18 @@ func (t *Task) Take(leg *Leg, facet Facet, by, value string) error {
 }
 
 // GiveBack ends a claim, if there is one, and returns when what it has changed is undone. When the call is over nothing is asked:
-// the leg's channel ends, or Unclaim is for it. An error says that Asterisk did not undo it, though asked more than once.
+// the leg's channel ends, or Unclaim is for it. An error says that Asterisk did not undo it, though asked more than once: the next
+// GiveBack, of whatever name, asks again. While another task is undoing it that is waited for.
 func (t *Task) GiveBack(leg *Leg, facet Facet, by string) error {
-	if !leg.giveUp(facet, by) || leg.Gone || t.ending != nil {
+	for !leg.giveUp(facet, by) {
+		if leg.Gone || t.ending != nil || !leg.undoing(facet) {
+			return nil
+		}
+		if err := t.Until(0, func() bool { return leg.Gone || !leg.undoing(facet) }); err != nil {
+			return err
+		}
+	}
+	if leg.Gone || t.ending != nil {
 		return nil
 	}
 	return t.bring(leg, facet)
@@ -94,13 +104,16 @@ func (t *Task) Unclaim(leg *Leg) {
 // bring lets a facet be as it is claimed now.
 func (t *Task) bring(leg *Leg, facet Facet) error {
 	value, claimed := leg.InForce(facet)
-	bring := t.Call.calls.cfg.Bring
-	if bring == nil {
-		return nil
+	var err error
+	if bring := t.Call.calls.cfg.Bring; bring != nil {
+		err = bring(t, leg, facet, value, claimed)
 	}
-	err := bring(t, leg, facet, value, claimed)
-	if err == nil && !claimed {
+	switch i := leg.claimed(facet, ""); {
+	case claimed || i < 0:
+	case err == nil:
 		leg.forget(facet, "")
+	default:
+		leg.claims[i].found = true
 	}
 	return err
 }
@@ -137,7 +150,8 @@ func (l *Leg) claim(facet Facet, by, value string) (asks bool) {
 }
 
 // giveUp ends a claim, and says whether another value is in force by that, or none any more. Where nobody claims the facet any
-// more that is noted until it is undone; of one that a process before this one has given up nobody knows, and it is to be asked for.
+// more that is noted until it is undone; of one that a process before this one has given up nobody knows, and it is to be asked
+// for, as one that could not be undone.
 func (l *Leg) giveUp(facet Facet, by string) (asks bool) {
 	was, claimed := l.InForce(facet)
 	if by == "" || l.claimed(facet, by) < 0 {
@@ -165,6 +179,12 @@ func (l *Leg) giveUpAll(which func(claim) bool) (ask []Facet) {
 		}
 	}
 	return ask
+}
+
+// undoing says that nobody claims a facet any more, and that a task is undoing it.
+func (l *Leg) undoing(facet Facet) bool {
+	i := l.claimed(facet, "")
+	return i >= 0 && !l.claims[i].found
 }
 
 func (l *Leg) claimed(facet Facet, by string) int {

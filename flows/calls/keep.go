@@ -70,7 +70,7 @@ func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
 	c.Register(k.Name)
 	now := *f // the flow goes on to other nodes
 	c.keep(k, t.Leg, &now)
-	err := t.Until(0, func() bool { return !k.Starting() })
+	err := t.Known(k)
 	switch {
 	case err != nil:
 		k.task.end(err) // what becomes of it is told before the node's end
@@ -151,15 +151,37 @@ func (k *Kept) Began() {
 	k.task.Call.noteBeside(without(k.legs(k.task.Call), k.knows)...)
 }
 
-// End lets something that lasts end, and returns when it is over. An error is what its Keep has returned, what it has claimed and
-// could not be undone, or the call's end.
+// Known waits until something that is beginning has begun, or has not (Over). An error is only the call's end, or the process's.
+func (t *Task) Known(k *Kept) error {
+	return t.Until(0, func() bool { return !k.Starting() })
+}
+
+// Lasts says whether something that was found on the call (Call.Kept) lasts, which another may be beginning or ending: it waits
+// until that is known. Who has asked for its end later does not count. An error is only the call's end, or the process's.
+func (t *Task) Lasts(k *Kept) (bool, error) {
+	ended := k.Ending()
+	lasts := func() bool { return k.begun && !(ended && k.Ending()) }
+	err := t.Until(0, func() bool { return k.over || lasts() })
+	return lasts(), err
+}
+
+// End lets something that lasts end, and returns when it is over; what is beginning begins before. An error is why it lasts still
+// (Kept.Stays), what its Keep has returned, what it has claimed and could not be undone, or the call's end. What could not begin
+// is over without one.
 func (t *Task) End(k *Kept) error {
 	k.ending = true
-	if err := t.Until(0, func() bool { return k.over }); err != nil {
+	switch err := t.Until(0, func() bool { return k.over || !k.ending }); {
+	case err != nil:
 		return err
+	case !k.begun:
+		return nil
 	}
 	return k.err
 }
+
+// Stays says, from within its Keep, that it could not be ended, and why: Task.End returns that. It lasts, until that is called
+// again.
+func (k *Kept) Stays(err error) { k.ending, k.err = false, err }
 
 // Ending says that its Keep is to return: Task.End was called, or the channel of the leg that it is about is not the leg's any
 // more.
