@@ -6,12 +6,22 @@ import (
 )
 
 // Await says which keys are awaited of the leg besides the codes of documents, or instead of them where alone is set; the first
-// goes before the others. How they count is told in flows/README.md, Awaited keys. What was pressed before is forgotten.
-func (k *Keypad) Await(keys []string, alone bool) {
-	if !k.closed {
-		k.awaited, k.alone, k.typed = keys, alone, k.typed[:0]
+// goes before the others. since is what Pressed said when each began to be awaited, nil: all of them begin now. How they count
+// is told in flows/README.md, Awaited keys.
+func (k *Keypad) Await(keys []string, since []int, alone bool) {
+	if k.closed {
+		return
+	}
+	if since == nil {
+		since = slices.Repeat([]int{k.Pressed()}, len(keys))
+	}
+	if k.awaited, k.since, k.alone = keys, since, alone; len(keys) == 0 {
+		k.typed = k.typed[:0]
 	}
 }
+
+// Pressed is how many keys were pressed.
+func (k *Keypad) Pressed() int { return k.gone + len(k.held) }
 
 // give lets the last key, which is held, count for what is awaited and no temporary code: for several keys, and where no code
 // is being pressed for one. It says whether it did; then the key is never relayed.
@@ -20,12 +30,13 @@ func (k *Keypad) give(one bool) bool {
 	if !k.held[last].plain() {
 		return false
 	}
-	for _, keys := range k.awaited {
-		if len(keys) == 1 && !one || len(keys) > 1 && k.binds(keys[0]) || !k.endsWith(keys) {
+	for i, keys := range k.awaited {
+		first := k.Pressed() - len(keys)
+		if len(keys) == 1 && !one || len(keys) > 1 && k.binds(keys[0]) || first < k.since[i] || !k.endsWith(keys) {
 			continue
 		}
 		k.held[last].awaited = true
-		k.report.Awaited(keys)
+		k.report.Awaited(keys, first)
 		return true
 	}
 	return false

@@ -29,8 +29,9 @@ type KeypadReport interface {
 	Matched(c *Collector, m *Match, by Decision)
 	// Unmatched: so many keys after the binding digit were no code.
 	Unmatched(c *Collector, keys int)
-	// Awaited: keys that were awaited were pressed (Await). The last one is not relayed; a temporary code is swallowed.
-	Awaited(keys string)
+	// Awaited: keys that were awaited were pressed (Await), by whoever has awaited them before first (Pressed) at the latest. The
+	// last one is not relayed; a temporary code is swallowed.
+	Awaited(keys string, first int)
 }
 
 // Keypad is the keys of one leg on their way: its collectors look for codes in them, and what was no code is relayed to
@@ -50,7 +51,9 @@ type Keypad struct {
 	outbox     []byte    // no code and not heard: to be relayed
 	relaying   bool
 	closed     bool // nobody listens any more
+	gone       int  // how many keys are held no more
 	awaited    []string
+	since      []int  // of each, Pressed when it began to be
 	alone      bool   // no document has a code
 	typed      []byte // what was pressed and is no code, while something is awaited
 }
@@ -177,6 +180,7 @@ func (k *Keypad) Drop() {
 	for _, c := range k.collectors {
 		c.armed, c.lapsed = false, false
 	}
+	k.gone += len(k.held)
 	k.held, k.outbox, k.last, k.typed = k.held[:0], k.outbox[:0], heldKey{}, k.typed[:0]
 }
 
@@ -189,7 +193,7 @@ func (k *Keypad) Close() {
 		}
 		c.armed, c.lapsed = false, false
 	}
-	k.Await(nil, false)
+	k.Await(nil, nil, false)
 	k.closed = true
 	k.Listen(nil)
 }
@@ -259,7 +263,7 @@ func (k *Keypad) finish(c *Collector, by Decision, consumed bool) bool {
 		other.armed = false
 	}
 	if m.Kind == kindAwaited {
-		k.report.Awaited(string(c.eff.BindingDigit) + m.Key)
+		k.report.Awaited(string(c.eff.BindingDigit)+m.Key, k.Pressed()) // whoever awaits it now
 	} else {
 		k.report.Matched(c, m, by)
 	}
@@ -286,6 +290,7 @@ func (k *Keypad) release() {
 		k.last = h
 	}
 	k.held = append(k.held[:0], k.held[n:]...)
+	k.gone += n
 	for _, c := range k.collectors {
 		c.from -= n
 	}

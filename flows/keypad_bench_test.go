@@ -11,7 +11,7 @@ type quietReport struct{ matched int }
 func (*quietReport) Armed(*Collector)                       {}
 func (q *quietReport) Matched(*Collector, *Match, Decision) { q.matched++ }
 func (*quietReport) Unmatched(*Collector, int)              {}
-func (*quietReport) Awaited(string)                         {}
+func (*quietReport) Awaited(string, int)                    {}
 
 // BenchmarkKeypad is one digit on its way through the keypad of a leg that two owners listen to, each with 20 numbers and
 // 5 patterns. Goal: 1 us, nothing allocated.

@@ -64,7 +64,7 @@ func (l *padLedger) Matched(c *Collector, m *Match, by Decision) {
 }
 
 // Awaited: of a temporary code all keys are swallowed, of what else is awaited the last one, which is part of no code.
-func (l *padLedger) Awaited(keys string) {
+func (l *padLedger) Awaited(keys string, _ int) {
 	l.started++
 	code := len(keys) > 1 && l.binds(keys[0])
 	if !code && !slices.Contains(l.awaited, keys) { // a code may have been begun before
@@ -201,7 +201,7 @@ func FuzzKeypad(f *testing.F) {
 		l := &padLedger{t: t, now: padEpoch}
 		l.Keypad = NewKeypad(l, absorb)
 		l.Listen([]*Collector{own, other})
-		l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), awaited > 127)
+		l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), nil, awaited > 127)
 		var down time.Time // of the next key; zero: it is pressed and released at once
 		for i := range len(script[:min(len(script), 500)]) {
 			switch key := script[i]; {
@@ -222,7 +222,7 @@ func FuzzKeypad(f *testing.F) {
 				l.serve(1)
 			case key == 'w': // nothing is awaited any more, or something else
 				awaited += 3
-				l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), awaited > 127)
+				l.Await(strings.Fields(fuzzAwaited[int(awaited)%len(fuzzAwaited)]), nil, awaited > 127)
 			default:
 				l.now = l.now.Add(100 * time.Millisecond)
 				l.expire()

@@ -55,7 +55,7 @@ func (s *padSim) Matched(c *Collector, m *Match, by Decision) {
 
 func (s *padSim) Unmatched(c *Collector, keys int) { s.say(c, "unmatched %d", keys) }
 
-func (s *padSim) Awaited(keys string) {
+func (s *padSim) Awaited(keys string, _ int) {
 	s.log = append(s.log, "awaited "+keys)
 	if i := slices.Index(s.waits, keys); i >= 0 {
 		s.waits = slices.Delete(slices.Clone(s.waits), i, i+1)
@@ -66,13 +66,13 @@ func (s *padSim) Awaited(keys string) {
 func (s *padSim) awaits(keys string) {
 	keys, s.only = strings.CutPrefix(keys, "only ")
 	s.waits = strings.Fields(keys)
-	s.Await(s.waits, s.only)
+	s.Await(s.waits, nil, s.only)
 }
 
 // serve carries out what the keypad asks for, and what a call does about what is awaited.
 func (s *padSim) serve() {
 	if !slices.Equal(s.waits, s.awaited) {
-		s.Await(s.waits, s.only)
+		s.Await(s.waits, nil, s.only)
 	}
 	if digits := s.Relay(); digits != "" {
 		s.running = digits

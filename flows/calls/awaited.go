@@ -27,6 +27,7 @@ type Keys struct {
 	keys    []string
 	once    bool // until one of them was pressed
 	alone   bool
+	since   int // Keypad.Pressed when it began
 	pressed []string
 }
 
@@ -70,24 +71,31 @@ func (k *Keys) Done() {
 }
 
 // begin looks out for them, before those who have begun earlier.
-func (k *Keys) begin() { k.leg.await(slices.Insert(slices.Clone(k.leg.awaited), 0, k)) }
+func (k *Keys) begin() {
+	if pad := k.leg.keypad; pad != nil {
+		k.since = pad.Pressed()
+	}
+	k.leg.await(slices.Insert(slices.Clone(k.leg.awaited), 0, k))
+}
 
 // await says what is awaited of the leg from now on, by the task that has begun last first.
 func (l *Leg) await(all []*Keys) {
 	l.awaited = all
 	var keys []string
+	var since []int
 	for _, k := range all {
 		keys = append(keys, k.keys...)
+		since = append(since, slices.Repeat([]int{k.since}, len(k.keys))...)
 	}
 	if l.keypad != nil { // else it is not on the call yet
-		l.keypad.Await(keys, slices.ContainsFunc(all, func(k *Keys) bool { return k.alone }))
+		l.keypad.Await(keys, since, slices.ContainsFunc(all, func(k *Keys) bool { return k.alone }))
 	}
 }
 
 // Awaited is flows.KeypadReport.
-func (r keypadReport) Awaited(keys string) {
+func (r keypadReport) Awaited(keys string, first int) {
 	for _, k := range r.leg.awaited {
-		if slices.Contains(k.keys, keys) && (!k.once || !k.Any()) {
+		if k.since <= first && slices.Contains(k.keys, keys) && (!k.once || !k.Any()) {
 			k.pressed = append(k.pressed, keys)
 			return
 		}

@@ -74,6 +74,40 @@ func TestAwaitKeys(t *testing.T) {
 	}
 }
 
+// TestAwaitKeysBeside: of what is awaited all counts that was pressed since, whoever else begins or ends to await keys of the leg
+// meanwhile; and for that one what is pressed since it began.
+func TestAwaitKeysBeside(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		other string // what another task awaits after the first key
+		ends  time.Duration
+		want  []string
+	}{
+		{"another begins and ends", "7", 100 * time.Millisecond, []string{"350 other: false", "400 12 of a: <nil>"}},
+		{"another begins", "7", time.Second, []string{"400 12 of a: <nil>", "1250 other: false"}},
+		{"the same keys", "12", time.Second, []string{"400 12 of a: <nil>", "1250 other: false"}},
+		{"the last key", "2", time.Second, []string{"1250 other: true", "2000 12 of a: call ended"}},
+	} {
+		runTasks(t, func(s *taskStory, task *Task) {
+			leg := task.Call.Legs[0]
+			s.awaits(task, leg, "12", 1, nil)
+			task.Go("other", func(task *Task) error {
+				if err := task.Sleep(250 * time.Millisecond); err != nil {
+					return err
+				}
+				keys := task.ExpectKeys(leg, c.other)
+				defer keys.Done()
+				err := task.Sleep(c.ends)
+				s.say("other: %v", keys.Any())
+				return err
+			})
+		}, func(r *callRig) {
+			r.press("a", "12")
+			time.Sleep(1600 * time.Millisecond)
+		}).check(t, c.want...)
+	}
+}
+
 // TestAwaitKeysOnce: a digit that Asterisk puts back and reports a second time counts once. The reports are those of
 // TestTimelineOfAFastTypist.
 func TestAwaitKeysOnce(t *testing.T) {

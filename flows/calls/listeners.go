@@ -15,6 +15,9 @@ type listener struct {
 // newKeypad gives the leg's keys a keypad to which nobody listens yet.
 func (l *Leg) newKeypad(c *Call) {
 	l.keypad, l.listeners = flows.NewKeypad(keypadReport{c, l}, c.calls.cfg.Absorb && l.Phone()), nil
+	for _, k := range l.awaited { // on this one nothing was pressed before
+		k.since = 0
+	}
 	l.await(l.awaited)
 }
 
