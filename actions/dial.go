@@ -256,7 +256,7 @@ func (d *dialling) dialOne(callee *calls.Leg) error {
 	if d.made = d.args.elsewhere; !d.made {
 		vars[calls.VarPartner] = callee.Name
 	}
-	return d.t.Do(d.caller.Lane(), d.telling(vars), calls.Then(callee.Lane(), d.calling(callee)))
+	return d.t.Step(d.caller.Lane(), d.telling(vars), calls.Then(callee.Lane(), d.calling(callee)))
 }
 
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.

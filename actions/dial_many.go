@@ -114,7 +114,7 @@ func (d *dialling) ringBeside(callee *calls.Leg) error {
 	if callee.Called {
 		return nil
 	}
-	err := d.t.Do(callee.Lane(), d.calling(callee))
+	err := d.t.Do(callee.Lane(), d.calling(callee).Alone())
 	if err == nil {
 		return nil
 	}
@@ -123,20 +123,20 @@ func (d *dialling) ringBeside(callee *calls.Leg) error {
 	}
 	d.call.Log.Error("a callee cannot be dialled", "dialstring", callee.Dialled, "error", err,
 		"do", "see what Asterisk's own log says at this time; the others ring")
-	d.quietly(func() error { return d.t.Do(callee.Lane(), d.hangingUp(callee)) }, "ending a callee that cannot be dialled")
+	d.quietly(func() error { return d.t.Do(callee.Lane(), d.hangingUp(callee).Alone()) }, "ending a callee that cannot be dialled")
 	return nil
 }
 
 // calling is the request that dials a callee. That it is gone is an outcome of the dial.
-func (d *dialling) calling(callee *calls.Leg) func() error {
-	channel, shown, ring := callee.ID, d.shownVars(), d.Set.ringing(callee, d.caller, d.rings())
-	return unlessGone(func() error {
+func (d *dialling) calling(callee *calls.Leg) calls.Sending {
+	channel, shown, ring := callee.ID, d.shownVars(), d.ringUp(callee, d.caller, d.rings())
+	return unlessGoneInTurn(func(turn *calls.Turn) error {
 		if shown != nil {
-			if err := d.pbx.SetVariables(channel, shown); err != nil {
+			if err := d.pbx.In(turn.First()).SetVariables(channel, shown); err != nil {
 				return err
 			}
 		}
-		return ring()
+		return ring(turn)
 	})
 }
 

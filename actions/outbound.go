@@ -117,18 +117,23 @@ func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
 	return nil
 }
 
-// ringing is the request that dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its
+// ringUp is the request that dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its
 // own again.
-func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() error {
+func (s *Set) ringUp(leg, caller *calls.Leg, timeout time.Duration) calls.Sending {
 	channel, from, own := leg.ID, caller.ID, map[string]string{"CHANNEL(language)": leg.Language}
 	differs := leg.Phone() && leg.Language != caller.Language
-	return func() error {
-		err := s.pbx.DialChannel(channel, from, timeout)
+	return func(turn *calls.Turn) error {
+		err := s.pbx.In(turn).DialChannel(channel, from, timeout)
 		if err == nil && differs {
 			s.quietly(func() error { return s.pbx.SetVariables(channel, own) }, "giving a callee its own language")
 		}
 		return err
 	}
+}
+
+// ringing is ringUp outside of a step.
+func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() error {
+	return s.ringUp(leg, caller, timeout).Alone()
 }
 
 // bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.

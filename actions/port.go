@@ -1,10 +1,6 @@
 package actions
 
-import (
-	"time"
-
-	"metaflows/flows/calls"
-)
+import "metaflows/flows/calls"
 
 // PBX is what actions ask of the telephone system. Every method blocks until the request is answered or its deadline is
 // over, and returns an error that wraps one of calls.ErrGone, ErrConflict, ErrInvalid, ErrUnavailable or ErrDetached.
@@ -12,26 +8,21 @@ import (
 // so every id is chosen and registered by the caller first.
 type PBX interface {
 	calls.Line
+	calls.Acts
 
-	// CreateChannel makes an outbound channel in the application, state Down; calls.Started follows. ErrUnavailable when
-	// the endpoint is unknown or not registered.
-	CreateChannel(spec calls.ChannelSpec) error
-	// DialChannel dials a channel made by CreateChannel on behalf of caller ("" for none). The timeout is Asterisk's own.
-	DialChannel(channel, caller string, timeout time.Duration) error
+	// In are the requests for one turn of a step. One that says by which way it went is carried out before the one that follows
+	// it, also if the process has ended meanwhile.
+	In(turn *calls.Turn) calls.Acts
 	Answer(channel string) error
 	// Ring indicates ringing to a channel that is not answered, StopRinging ends it.
 	Ring(channel string) error
 	StopRinging(channel string) error
 	// Progress sends early media (183).
 	Progress(channel string) error
-	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. calls.CauseAnsweredElsewhere says so by SIP.
-	Hangup(channel string, cause int) error
 	// Continue gives a channel back to the dialplan, to the next priority.
 	Continue(channel string) error
 	// Variables reads channel variables and functions; what is not set is "".
 	Variables(channel string, names ...string) (map[string]string, error)
-	// SetVariables writes channel variables and functions.
-	SetVariables(channel string, variables map[string]string) error
 	StartMOH(channel, class string) error
 	StopMOH(channel string) error
 	// Mute lets nobody hear what a channel sends, but for its digits, until Unmute. It lasts when the channel leaves its bridge or
@@ -46,7 +37,6 @@ type PBX interface {
 
 	// CreateBridge makes a bridge that reports digits (mixing,dtmf_events).
 	CreateBridge(bridge string) error
-	RemoveFromBridge(bridge, channel string) error
 	DeleteBridge(bridge string) error
 	// Record starts a recording of a bridge. name may have folders.
 	Record(bridge, name, format string) error

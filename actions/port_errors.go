@@ -119,5 +119,10 @@ func unlessGone(request func() error) func() error {
 	}
 }
 
+// unlessGoneInTurn is unlessGone of a request of a step.
+func unlessGoneInTurn(request calls.Sending) calls.Sending {
+	return func(turn *calls.Turn) error { return unlessGone(func() error { return request(turn) })() }
+}
+
 // gone says whether err means that the thing is not there any more.
 func gone(err error) bool { return errors.Is(err, calls.ErrGone) }

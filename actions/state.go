@@ -15,13 +15,18 @@ func (s *Set) save(t *calls.Task, leg *calls.Leg, vars map[string]string) error 
 // telling is the request that writes what a leg's state is now, and variables. Both go in the leg's lane, so that no older
 // state is written over a newer one.
 func (s *Set) telling(t *calls.Task, leg *calls.Leg, vars map[string]string) func() error {
+	return s.noting(t, leg, vars).Alone()
+}
+
+// noting is telling in a step.
+func (s *Set) noting(t *calls.Task, leg *calls.Leg, vars map[string]string) calls.Sending {
 	state, err := t.Call.State(leg)
 	if err != nil {
-		return func() error { return err }
+		return func(*calls.Turn) error { return err }
 	}
 	channel, all := leg.ID, map[string]string{calls.VarState: state}
 	maps.Copy(all, vars)
-	return func() error { return s.pbx.SetVariables(channel, all) }
+	return func(turn *calls.Turn) error { return s.pbx.In(turn).SetVariables(channel, all) }
 }
 
 // Save is calls.Config.Save.
@@ -49,13 +54,13 @@ type dialNote struct {
 
 // tell is save of the caller, with how far the dialling is.
 func (d *dialling) tell(vars map[string]string) error {
-	return d.t.Do(d.caller.Lane(), d.telling(vars))
+	return d.t.Do(d.caller.Lane(), d.telling(vars).Alone())
 }
 
 // telling is the request of tell.
-func (d *dialling) telling(vars map[string]string) func() error {
+func (d *dialling) telling(vars map[string]string) calls.Sending {
 	d.note()
-	return d.Set.telling(d.t, d.caller, vars)
+	return d.Set.noting(d.t, d.caller, vars)
 }
 
 // note notes on the caller how far the dialling is.

@@ -28,11 +28,6 @@ func (c *Client) AddToBridge(bridge, channel string, absorb bool) error {
 		query: query, timeout: c.cfg.LongTimeout}, nil))
 }
 
-// RemoveFromBridge takes a channel out of a bridge; calls.ErrConflict when it is not in it. It waits as AddToBridge.
-func (c *Client) RemoveFromBridge(bridge, channel string) error {
-	return fail("remove from bridge", channel, c.v5long.Bridge().RemoveChannel(bridgeKey(bridge), channel))
-}
-
 // maxInterest bounds how often DeleteBridge gives a subscription up: one for each time that a channel was added.
 const maxInterest = 16
 

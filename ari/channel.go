@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,46 +23,10 @@ func key(kind, id string) *v5.Key { return v5.NewKey(kind, url.PathEscape(id)) }
 
 func channelKey(id string) *v5.Key { return key(v5.ChannelKey, id) }
 
-// CreateChannel makes an outbound channel in the application, state Down, without dialling it. Its arguments are "leg"
-// and spec.Args; they must not contain commas. calls.Started follows, and only then can it be dialled or bridged.
-func (c *Client) CreateChannel(spec calls.ChannelSpec) error {
-	query := url.Values{
-		"endpoint":  {spec.Endpoint},
-		"app":       {c.cfg.Application},
-		"appArgs":   {strings.Join(append([]string{calls.ArgLeg}, spec.Args...), ",")},
-		"channelId": {spec.ID},
-	}
-	if spec.Originator != "" {
-		query.Set("originator", spec.Originator)
-	}
-	r := request{method: http.MethodPost, path: []string{"channels", "create"}, query: query}
-	if len(spec.Variables) > 0 {
-		r.body = variables{spec.Variables}
-	}
-	err := fail("create channel", spec.ID, c.do(r, nil))
-	if errors.Is(err, calls.ErrConflict) && !c.exists(spec.ID) {
-		// Asterisk keeps the reason of the connection's last failed create: after one id in use, an endpoint that is not
-		// registered is reported as that, too (22.10).
-		return &Error{Verb: "create channel", ID: spec.ID, Message: "the endpoint is unknown or not registered", kind: calls.ErrUnavailable}
-	}
-	return err
-}
-
 // exists says whether there is a channel of this id; when in doubt, yes.
 func (c *Client) exists(channel string) bool {
 	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel}}, nil)
 	return !errors.Is(fail("look up", channel, err), calls.ErrGone)
-}
-
-// DialChannel dials a channel made by CreateChannel on behalf of caller. ARI takes whole seconds: the timeout is rounded
-// up; 0 is none.
-func (c *Client) DialChannel(channel, caller string, timeout time.Duration) error {
-	seconds := max(0, (timeout+time.Second-1)/time.Second)
-	query := url.Values{"timeout": {strconv.FormatInt(int64(seconds), 10)}}
-	if caller != "" {
-		query.Set("caller", caller)
-	}
-	return fail("dial", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "dial"}, query: query}, nil))
 }
 
 // Answer answers a channel; one that is up already stays so, without an error.
@@ -84,20 +47,6 @@ func (c *Client) StopRinging(channel string) error {
 // Progress sends early media (183).
 func (c *Client) Progress(channel string) error {
 	return fail("progress", channel, c.do(request{method: http.MethodPost, path: []string{"channels", channel, "progress"}}, nil))
-}
-
-// Hangup ends a channel with a Q.850 cause, which also chooses the SIP status of one that is not answered; 0 is normal
-// clearing. calls.CauseAnsweredElsewhere is told by SIP (RFC 3326), so that the phone counts no missed call.
-func (c *Client) Hangup(channel string, cause int) error {
-	query := url.Values{}
-	switch cause {
-	case 0:
-	case calls.CauseAnsweredElsewhere:
-		query.Set("reason", "answered_elsewhere")
-	default:
-		query.Set("reason_code", strconv.Itoa(cause))
-	}
-	return fail("hang up", channel, c.do(request{method: http.MethodDelete, path: []string{"channels", channel}, query: query}, nil))
 }
 
 // Continue gives a channel back to the dialplan at the priority after the Stasis() in which it is.

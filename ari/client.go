@@ -70,6 +70,7 @@ type Config struct {
 
 // Client speaks to one Asterisk. Commands may be given by any number of goroutines, also before Run has connected.
 type Client struct {
+	acts
 	cfg      Config
 	base     *url.URL
 	http     *http.Client   // of commands
@@ -116,10 +117,11 @@ func New(cfg Config) (*Client, error) {
 	cfg.setDefaults()
 
 	c := &Client{cfg: cfg, base: base, seen: make(map[string]bool), suspected: make(chan struct{}, 1)}
+	c.acts = acts{c: c}
 	if cfg.Process != "" {
 		c.holder = newHolder(cfg.Process, cfg.Application)
 	}
-	var transport http.RoundTripper = newTransport()
+	var transport http.RoundTripper = newTransport(base)
 	if cfg.Answered != nil {
 		transport = timed{transport, cfg.Answered}
 	}

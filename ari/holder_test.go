@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,7 +54,7 @@ func contend(t *testing.T, asterisk *aritest.Pipe, name string) *contender {
 		t.Fatal(err)
 	}
 	lock := make(chan struct{}, 1)
-	p.Client.plain.Transport.(heedful).RoundTripper.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	p.Client.plain.Transport.(heedful).RoundTripper.(*transport).dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if p.cut.Load() {
 			return nil, errors.New("no route")
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,18 +19,6 @@ import (
 
 // maxAnswer bounds what is read of an answer; the list of some thousand channels is a few MB.
 const maxAnswer = 32 << 20
-
-// newTransport is http.DefaultTransport's twin for one server that is asked by many goroutines.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}
-	return &http.Transport{
-		DialContext:           dialer.DialContext,
-		MaxIdleConnsPerHost:   128,
-		IdleConnTimeout:       10 * time.Second, // Asterisk closes after session_keep_alive, 15 s
-		TLSHandshakeTimeout:   5 * time.Second,
-		ExpectContinueTimeout: time.Second,
-	}
-}
 
 // timed tells of each request.
 type timed struct {
@@ -117,6 +104,7 @@ type request struct {
 	body    any // sent as JSON; nil for none
 	timeout time.Duration
 	plain   bool // by HTTP only: not over the websocket when it is refused there
+	turn    *calls.Turn
 }
 
 // do sends a request and decodes the answer into out, unless that is nil.
@@ -138,7 +126,7 @@ func (c *Client) doAlways(ctx context.Context, r request, out any) error {
 	if r.timeout == 0 {
 		r.timeout = c.cfg.Timeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := context.WithTimeout(inTurn(ctx, r.turn), r.timeout)
 	defer cancel()
 	resp, err := c.send(ctx, r)
 	if err != nil {

@@ -2,11 +2,9 @@ package ari
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -90,31 +88,6 @@ func (c *Client) variable(channel, name string) (string, error) {
 		return "", nil
 	}
 	return answer.Value, err
-}
-
-// SetVariables writes channel variables and functions, which waits while the channel is busy with digits or a playback.
-// They travel in the body. Asterisk takes any name and value; to read them is the only proof.
-func (c *Client) SetVariables(channel string, values map[string]string) error {
-	const verb = "set variables of"
-	if len(values) == 0 {
-		return nil
-	}
-	if !c.oneByOne.Load() {
-		err := c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variables"},
-			body: variables{values}, timeout: c.cfg.LongTimeout}, nil)
-		if !c.mustGoOneByOne(err) {
-			return fail(verb, channel, err)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		// Not v5's: it leaves out an empty value, which a function would have to take as none at all.
-		body := map[string]string{"variable": name, "value": values[name]}
-		err := c.do(request{method: http.MethodPost, path: []string{"channels", channel, "variable"}, body: body, timeout: c.cfg.LongTimeout}, nil)
-		if err != nil {
-			return fail(verb, channel, err)
-		}
-	}
-	return nil
 }
 
 // mustGoOneByOne says whether an error means that this Asterisk does not know the requests for several variables, and

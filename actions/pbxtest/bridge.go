@@ -52,29 +52,6 @@ func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
 	})
 }
 
-// RemoveFromBridge is POST bridges/{id}/removeChannel.
-func (p *PBX) RemoveFromBridge(id, channel string) error {
-	return p.command("RemoveFromBridge", channel, "remove "+p.party(channel), func(done func(error)) {
-		c, err := p.live(channel)
-		if err != nil {
-			done(err)
-			return
-		}
-		c.serially(func() {
-			switch {
-			case c.dead || p.bridges[id] == nil:
-				done(calls.ErrGone)
-			case c.bridge != p.bridges[id]:
-				done(calls.ErrConflict)
-			default:
-				p.leaveBridge(c)
-				p.emptied(id)
-				done(nil)
-			}
-		})
-	})
-}
-
 // DeleteBridge is DELETE bridges/{id}: its channels stay in the application.
 func (p *PBX) DeleteBridge(id string) error {
 	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {

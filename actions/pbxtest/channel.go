@@ -120,46 +120,6 @@ func (p *PBX) stasis(c *channel) {
 	p.enter(c)
 }
 
-// CreateChannel is POST channels/create.
-func (p *PBX) CreateChannel(spec calls.ChannelSpec) error {
-	text := "create " + spec.Endpoint + list(spec.Variables, "METAFLOWS_CALL", "METAFLOWS_ROLE", "CHANNEL(hangup_handler_push)", "CALLERID(num)")
-	return p.command("CreateChannel", spec.ID, text, func(done func(error)) {
-		if _, used := p.channels[spec.ID]; used {
-			done(calls.ErrConflict)
-			return
-		}
-		c := &channel{
-			id: spec.ID, state: "Down", made: true, linked: spec.ID, args: append([]string{calls.ArgLeg}, spec.Args...),
-			exten: "s", vars: map[string]string{},
-		}
-		endpoint, isPhone := strings.CutPrefix(spec.Endpoint, "PJSIP/")
-		endpoint, _, _ = strings.Cut(endpoint, "/") // one of its contacts
-		if local, isLocal := strings.CutPrefix(spec.Endpoint, "Local/"); isLocal {
-			where := strings.TrimSuffix(local, "/n")
-			c.name, _ = p.newName("Local/" + where)
-			c.name += ";1"
-			c.party = where
-			c.far = &farEnd{where: where}
-		} else if ph := p.phones[endpoint]; isPhone && ph != nil && ph.does.registered() {
-			p.give(c, ph)
-		} else {
-			done(calls.ErrUnavailable)
-			return
-		}
-		if o := p.channels[spec.Originator]; o != nil {
-			c.linked = o.linked
-		}
-		p.know(c)
-		p.assign(c, spec.Variables)
-		p.do(toEnter, c.id, func() {
-			if !c.dead {
-				p.enter(c)
-			}
-		})
-		done(nil)
-	})
-}
-
 // give makes c a channel of a phone.
 func (p *PBX) give(c *channel, ph *phone) {
 	nth := 0
@@ -173,31 +133,6 @@ func (p *PBX) give(c *channel, ph *phone) {
 	c.vars["CHANNEL(callgroup)"] = ph.group
 	c.vars["CHANNEL(namedcallgroup)"] = ph.namedGroup
 	c.vars[language] = "en"
-}
-
-// Hangup is DELETE channels/{id}: it waits for digits that are being played, but cuts a playback off
-// (ari/ASTERISK.md, Media; ari/ASTERISK.md, Absorb and relay).
-func (p *PBX) Hangup(id string, cause int) error {
-	text := "hang up " + p.party(id)
-	if cause == calls.CauseAnsweredElsewhere {
-		text += ", answered elsewhere"
-	} else if cause != 0 && cause != 16 {
-		text += fmt.Sprintf(", cause %d", cause)
-	}
-	return p.command("Hangup", id, text, atOnce(func() error {
-		c := p.channels[id]
-		if c == nil || c.dead {
-			return calls.ErrGone
-		}
-		if cause == 0 {
-			cause = 16
-		}
-		if c.playing != nil {
-			p.stopPlaying(c.playing, true)
-		}
-		c.serially(func() { p.end(c, cause, 0) })
-		return nil
-	}))
 }
 
 // end is the end of a channel: it leaves its bridge and the application, its hangup handlers run.

@@ -26,6 +26,7 @@ func trials() []namedTrial {
 		{"TIMEOUT(absolute) ends a channel", guard},
 		{"a hangup handler takes the partner along", partners},
 		{"a hangup handler spares a partner that talks", spared},
+		{"requests of a step are sent at once, and carried out in their order", steps},
 		{"a bridge outlives its channels", emptyBridge},
 		{"removing a channel", removed},
 		{"digits arrive in order with their durations", digits},

@@ -72,44 +72,6 @@ func (p *PBX) furnish() {
 	p.extensions["s@metaflows-predial"] = extension{}
 }
 
-// DialChannel is POST channels/{id}/dial, which takes whole seconds.
-func (p *PBX) DialChannel(id, caller string, timeout time.Duration) error {
-	text := fmt.Sprintf("dial %s, %ss", p.party(id), seconds(timeout))
-	return p.command("DialChannel", id, text, atOnce(func() error {
-		c, err := p.live(id)
-		if err != nil {
-			return err
-		}
-		if c.dialling || c.state != "Down" {
-			return calls.ErrConflict
-		}
-		c.dialling = true
-		if from := p.channels[caller]; from != nil {
-			c.caller = from
-			inherit(c, from)
-			c.vars[language] = from.vars[language]
-		}
-		p.event(id, calls.Dialed{Channel: id})
-		if timeout > 0 {
-			p.do((timeout + time.Second - 1).Truncate(time.Second), id, func() {
-				if c.dialling {
-					p.end(c, 19, 480)
-				}
-			})
-		}
-		if c.far != nil {
-			p.reach(c)
-			return nil
-		}
-		p.ring(c, c, func(status string) {
-			if status == "RINGING" {
-				p.event(id, calls.StateChanged{Channel: id, State: "Ringing"})
-			}
-		})
-		return nil
-	}))
-}
-
 // inherit copies what the caller's variables say may be inherited, unless the endpoint has its own
 // (ari/ASTERISK.md, What a created channel has).
 func inherit(c, from *channel) {

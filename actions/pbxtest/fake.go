@@ -31,6 +31,7 @@ type Handler interface {
 
 // PBX is a telephone system in memory. Its methods may be called from any goroutine.
 type PBX struct {
+	acts
 	clock clock
 
 	mu         sync.Mutex
@@ -66,6 +67,7 @@ func New() *PBX {
 		recordings: map[string]*Recording{}, playbacks: map[string]*playback{}, faults: map[string][]Fault{}, made: map[string]int{}, ran: map[string]int{}, verbs: map[string]bool{},
 		toAnswer: toAnswer,
 	}
+	p.acts = acts{p: p}
 	p.furnish()
 	return p
 }
@@ -145,6 +147,12 @@ func (p *PBX) Break(verb string, f Fault) {
 // command carries out a request: effect runs a moment later, with the lock held; it calls done when the request has been
 // answered, at once or later. text is for the log.
 func (p *PBX) command(verb, id, text string, effect func(done func(error))) error {
+	return p.inTurn(nil, verb, id, text, effect)
+}
+
+// inTurn is command for a turn of a step: what goes behind another request on its connection is carried out when that has been
+// answered.
+func (p *PBX) inTurn(turn *calls.Turn, verb, id, text string, effect func(done func(error))) error {
 	if p.before != nil {
 		p.before()
 	}
@@ -166,11 +174,13 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 	}
 	answer := make(chan error, 1)
 	key := id + " " + verb
-	p.do(toEffect+fault.Slow, key, func() {
+	way := &connection{}
+	carryOut := func() {
 		reply := func(err error) {
 			if err != nil {
 				err = fmt.Errorf("%s %s: %w", verb, id, err)
 			}
+			way.free()
 			p.clock.after(p.toAnswer, key, func() { answer <- err })
 		}
 		if fault.Err != nil && !fault.Lost {
@@ -191,8 +201,35 @@ func (p *PBX) command(verb, id, text string, effect func(done func(error))) erro
 		})
 		first = false
 		p.log = slices.Insert(p.log, at, Entry{At: time.Now(), Kind: Request, Text: line}) // before what it brought about
-	})
+	}
+	p.mu.Lock()
+	before, _ := turn.Way().(*connection)
+	before.behind(func() { p.do(toEffect+fault.Slow, key, carryOut) })
+	p.mu.Unlock()
+	turn.Sent(way)
 	return <-answer
+}
+
+// connection is one by which a request went; the lock guards it.
+type connection struct {
+	answered bool
+	next     func()
+}
+
+// behind does something when the connection is free: nothing went before, or that has been answered.
+func (c *connection) behind(what func()) {
+	if c == nil || c.answered {
+		what()
+		return
+	}
+	c.next = what
+}
+
+// free: the request has been answered.
+func (c *connection) free() {
+	if c.answered = true; c.next != nil {
+		c.next()
+	}
 }
 
 // onCall says whether this is a call's goroutine, or that of one of its tasks, which the call waits for.

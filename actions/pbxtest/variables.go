@@ -89,26 +89,6 @@ func (c *channel) variable(name string) string {
 	return ""
 }
 
-// SetVariables is POST channels/{id}/variables: it waits for what occupies the channel.
-func (p *PBX) SetVariables(id string, vars map[string]string) error {
-	vars = maps.Clone(vars)
-	return p.command("SetVariables", id, "set "+p.party(id)+list(vars), func(done func(error)) {
-		c, err := p.live(id)
-		if err != nil {
-			done(err)
-			return
-		}
-		c.serially(func() {
-			if c.dead || !c.entered {
-				done(calls.ErrGone)
-				return
-			}
-			p.assign(c, vars)
-			done(nil)
-		})
-	})
-}
-
 // assign writes variables and functions.
 func (p *PBX) assign(c *channel, vars map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(vars)) {

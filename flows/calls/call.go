@@ -272,7 +272,7 @@ func (t *Task) EndOthers() {
 }
 
 func (c *Call) endTasks(except *Task, why error) {
-	if c.over == nil {
+	if c.over == nil && c.last == nil {
 		c.last = slices.Clone(c.Legs)
 	}
 	c.over = why

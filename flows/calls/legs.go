@@ -207,6 +207,13 @@ func (t *Task) Publish(n Notice) { t.Call.publish(n) }
 // Overdue says that the talk has ended since its time was over: nobody has hung up.
 func (c *Call) Overdue() bool { return c.overdue }
 
+// EndedBy says that a leg ends the talk with all who are on the call, whoever of them leaves first; nil: it does not.
+func (c *Call) EndedBy(leg *Leg) {
+	if c.ender, c.last = leg, nil; leg != nil {
+		c.last = slices.Clone(c.Legs)
+	}
+}
+
 // Left are the legs whose channels are gone, in the order of their going.
 func (c *Call) Left() []*Leg { return c.left }
 

@@ -11,34 +11,16 @@ import (
 // a leg for itself claims it before the first question, and looks again after each answer. request runs outside of the call's
 // goroutine: what it needs of the call is copied before, what it learns is read when Do has returned without an ending.
 //
-// What must go out together is one step: a state, and then the acts that it announces, each in its own lane. They are sent in
-// their order, each when the one before is answered, and none after one that has failed.
+// What must follow it is sent when it has been answered, unless it has failed; see Step.
 //
 // It returns what the request has returned, or why the answer is not waited for any more: ErrCallEnded or ErrDetached. Then
 // the request is not sent if its turn had not come yet; else nobody knows. In what the task has deferred, and wherever it
 // learns later of the call's end, Do still works after ErrCallEnded, behind what is under way in the lane, and then holds the
 // ending of the call up until the answer is there. After ErrDetached nothing is sent.
 func (t *Task) Do(lane *Lane, request func() error, then ...Request) error {
-	err := t.do(lane, request)
-	for _, next := range then {
-		if err != nil {
-			break
-		}
-		err = t.do(next.lane, next.send)
+	if len(then) > 0 {
+		return t.Step(lane, func(*Turn) error { return request() }, then...)
 	}
-	return err
-}
-
-// Request is one that follows another in its step.
-type Request struct {
-	lane *Lane
-	send func() error
-}
-
-// Then makes a request that follows another.
-func Then(lane *Lane, request func() error) Request { return Request{lane, request} }
-
-func (t *Task) do(lane *Lane, request func() error) error {
 	switch {
 	case errors.Is(t.ending, ErrDetached):
 		return t.ending
@@ -124,13 +106,27 @@ func (c *Call) current(lane *Lane) *Lane {
 
 // carry sends a request in its lane; then runs on the call's goroutine.
 func (c *Call) carry(lane *Lane, request func() error, then func(error)) {
+	c.carryIn(c.occupy(lane), request, then)
+}
+
+// occupy reserves a place in a lane for carryIn, or until vacate.
+func (c *Call) occupy(lane *Lane) *Lane {
 	lane = c.current(lane)
 	lane.busy++
+	return lane
+}
+
+func (c *Call) vacate(lane *Lane) {
+	if lane.busy--; lane.busy == 0 && lane.id != "" {
+		delete(c.lanes, lane.id)
+	}
+}
+
+// carryIn sends a request in a lane where it has a place. It may be called on any goroutine.
+func (c *Call) carryIn(lane *Lane, request func() error, then func(error)) {
 	c.clock.carry(lane, request, func(err error) {
 		c.post(carried{func(err error) {
-			if lane.busy--; lane.busy == 0 && lane.id != "" {
-				delete(c.lanes, lane.id)
-			}
+			c.vacate(lane)
 			then(err)
 		}, err})
 	})

@@ -78,36 +78,6 @@ func TestDoLaneForgotten(t *testing.T) {
 		"2000 second is answered", "2000 <nil> <nil>, 0 lanes")
 }
 
-// TestDoThen: what is one step goes out in its order, each in its own lane, and nothing after what has failed.
-func TestDoThen(t *testing.T) {
-	refused := errors.New("refused")
-	runTasks(t, func(s *taskStory, task *Task) {
-		state, act := task.Call.Lane("state"), task.Call.Lane("act")
-		task.Go("is in the way", func(task *Task) error { return task.Do(act, s.asks("another act")) })
-		task.Go("asks", func(task *Task) error {
-			err := task.Sleep(500 * time.Millisecond)
-			s.say("%v, %v", err, task.Do(state, s.asks("state"), Then(act, s.asks("act"))))
-			s.say("%v", task.Do(state, func() error { return refused }, Then(act, s.asks("nothing"))))
-			return nil
-		})
-	}, func(*callRig) { time.Sleep(10 * time.Second) }).check(t, "0 another act is asked", "500 state is asked", "1000 another act is answered",
-		"1500 state is answered", "1500 act is asked", "2500 act is answered", "2500 <nil>, <nil>", "2500 refused")
-}
-
-// TestDoThenCallEnds: when the call has ended between the two, the second is not sent.
-func TestDoThenCallEnds(t *testing.T) {
-	runTasks(t, func(s *taskStory, task *Task) {
-		task.Go("asks", func(task *Task) error {
-			s.say("%v", task.Do(task.Call.Lane("state"), s.asks("state"), Then(task.Call.Lane("act"), s.asks("act"))))
-			return nil
-		})
-	}, func(r *callRig) {
-		time.Sleep(500 * time.Millisecond)
-		r.calls.Deliver("a", Left{Channel: "a"})
-		time.Sleep(5 * time.Second)
-	}).check(t, "0 state is asked", "500 call ended", "1000 state is answered")
-}
-
 // TestDoKeys: a code is decided by its last key while a request is under way for the presser's own leg.
 func TestDoKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
