@@ -78,8 +78,8 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 		err = x.t.Join(leg)
 	}
 	if err == nil && !leg.Called {
-		save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"})
-		err = x.t.Do(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringing(leg, x.transferee, x.ring())))
+		save := x.noting(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"})
+		err = x.t.Step(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringUp(leg, x.transferee, x.ring())))
 	}
 	if errors.Is(err, calls.ErrDetached) {
 		return nil, err

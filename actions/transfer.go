@@ -73,10 +73,18 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	if err := x.check(); err != nil {
 		return calls.Stop, err
 	}
+	if err := x.remind(t, transferee); err != nil {
+		return calls.Stop, err
+	}
+	x.make()
 	if err := x.ask(); err != nil {
+		x.unmake()
 		return calls.Stop, err
 	}
 	t.Accept(x.extension)
+	if !transferor.Withheld {
+		x.number = transferor.CallerNum
+	}
 	return calls.Stop, x.run()
 }
 
@@ -118,7 +126,7 @@ func extensionExists(context, extension string) string {
 	return "DIALPLAN_EXISTS(" + context + "," + extension + ",1)"
 }
 
-// ask refuses an extension that does not exist, before anything is touched.
+// ask refuses an extension that does not exist.
 func (x *blindTransfer) ask() error {
 	question := extensionExists(x.context, x.extension)
 	answer, err := x.variables(x.t, x.transferor, question)
@@ -128,8 +136,5 @@ func (x *blindTransfer) ask() error {
 	if answer[question] != "1" {
 		return calls.Fail("no_extension", fmt.Errorf("context %s has no such extension", x.context))
 	}
-	if !x.transferor.Withheld {
-		x.number = x.transferor.CallerNum
-	}
-	return x.remind(x.t, x.transferee)
+	return nil
 }

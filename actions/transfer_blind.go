@@ -32,7 +32,12 @@ type blindTransfer struct {
 	transferee *calls.Leg
 	extension  string
 	context    string
-	number     string // the transferor's own, as far as it may be shown: it has it again when it is rung back
+	making     *calls.Task // of the target
+	made       struct {
+		leg *calls.Leg
+		err error
+	}
+	number string // the transferor's own, as far as it may be shown: it has it again when it is rung back
 }
 
 // reachedTime is how long the call that a transfer has led to may take to say who has answered there. One whose extension
@@ -91,16 +96,34 @@ func (x *blindTransfer) prepare() (target *calls.Leg, err error) {
 	untied := x.t.Beside(x.transferor.Lane(), func() error {
 		return x.pbx.SetVariables(channel, map[string]string{calls.VarPartner: ""})
 	})
-	target, err = x.outbound(x.t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{
-		"TRANSFERERNAME":       x.transferor.Name,
-		"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
-	})
-	if err == nil {
-		if err = untied(); err != nil && !errors.Is(err, calls.ErrDetached) && x.t.Ending() == nil {
-			err = nil // it is gone, or the tie is undone when the target is in its place
-		}
+	if err := x.t.Until(0, x.making.Done); err != nil {
+		return nil, err
 	}
-	return target, err
+	if x.made.err == nil {
+		if err := untied(); err != nil && (errors.Is(err, calls.ErrDetached) || x.t.Ending() != nil) {
+			return nil, err
+		} // else it is gone, or the tie is undone when the target is in its place
+	}
+	return x.made.leg, x.made.err
+}
+
+// make makes the target, beside the question whether there is such an extension: as long as it is not dialled nobody notices.
+func (x *blindTransfer) make() {
+	x.making = x.t.Go("target", func(t *calls.Task) error {
+		x.made.leg, x.made.err = x.outbound(t, "Local/"+x.extension+"@"+x.context+"/n", x.transferee, calls.RoleTarget, x.extension, map[string]string{
+			"TRANSFERERNAME":       x.transferor.Name,
+			"METAFLOWS_TRANSFEROR": x.transferor.Endpoint(),
+		})
+		return nil
+	})
+}
+
+// unmake ends a target that is not to be dialled.
+func (x *blindTransfer) unmake() {
+	if x.t.Until(0, x.making.Done) == nil && x.made.leg != nil {
+		x.dropLeg(x.made.leg)
+		x.call.Drop(x.made.leg)
+	}
 }
 
 // other is the leg of a role, or of any but the target's, beside the transferor and the transferee.
@@ -120,28 +143,45 @@ func (x *blindTransfer) exchange(target *calls.Leg) error {
 	}
 	// Before anybody moves, the transferee's channel learns what a restart must know.
 	x.enter(stageRing, "")
-	save := x.telling(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
-	bridge, leaving := x.call.Bridge, x.transferor.ID
-	err := x.t.Do(x.transferee.Lane(), unlessGone(save), calls.Then(x.transferor.Lane(), func() error {
-		return x.pbx.RemoveFromBridge(bridge, leaving)
-	}))
-	if err == nil || gone(err) || x.again && errors.Is(err, calls.ErrConflict) { // it was out of the bridge already
-		err = nil
-		if !target.Bridged() {
-			err = x.t.Join(target)
-		}
+	save := x.noting(x.t, x.transferee, map[string]string{calls.VarPartner: target.Name, handDown: "1"})
+	then := []calls.Request{calls.Then(x.transferor.Lane(), x.removing())}
+	joins := !target.Bridged()
+	if joins {
+		then = append(then, calls.Then(target.Lane(), x.joining(target)))
 	}
-	if err == nil {
-		dialled, caller, ring := target.ID, x.transferee.ID, x.ring()
-		err = x.t.Do(target.Lane(), func() error { return x.pbx.DialChannel(dialled, caller, ring) })
+	then = append(then, calls.Then(target.Lane(), x.dialling(target)))
+	err := x.t.Step(x.transferee.Lane(), unlessGoneInTurn(save), then...)
+	if err == nil && joins {
+		x.call.Joined(target)
 	}
-	if err == nil || gone(err) { // a target that is gone at once is an outcome of the dial
-		return nil
-	}
-	if !errors.Is(err, calls.ErrDetached) {
+	if err != nil && !errors.Is(err, calls.ErrDetached) {
 		x.dropLeg(target)
 	}
 	return err
+}
+
+// removing is the request that takes the transferor out of the bridge.
+func (x *blindTransfer) removing() calls.Sending {
+	bridge, leaving, again := x.call.Bridge, x.transferor.ID, x.again
+	return unlessGoneInTurn(func(turn *calls.Turn) error {
+		err := x.pbx.In(turn).RemoveFromBridge(bridge, leaving)
+		if again && errors.Is(err, calls.ErrConflict) { // it was out of it already
+			return nil
+		}
+		return err
+	})
+}
+
+// joining is the request that puts the target in; that it is gone at once is an outcome of the dial.
+func (x *blindTransfer) joining(target *calls.Leg) calls.Sending {
+	join := x.call.Joining(target)
+	return unlessGoneInTurn(func(turn *calls.Turn) error { return join(x.pbx.In(turn)) })
+}
+
+// dialling is the request that dials it.
+func (x *blindTransfer) dialling(target *calls.Leg) calls.Sending {
+	dialled, caller, ring := target.ID, x.transferee.ID, x.ring()
+	return unlessGoneInTurn(func(turn *calls.Turn) error { return x.pbx.In(turn).DialChannel(dialled, caller, ring) })
 }
 
 // undo makes sure that the transferor is in its place.

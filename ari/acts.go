@@ -77,6 +77,14 @@ func (a acts) Hangup(channel string, cause int) error {
 	return fail("hang up", channel, a.do(request{method: http.MethodDelete, path: []string{"channels", channel}, query: query}))
 }
 
+// AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits. It
+// waits while the channel is busy with digits or a playback. calls.Entered follows each time.
+func (a acts) AddToBridge(bridge, channel string, absorb bool) error {
+	query := url.Values{"channel": {channel}, "absorbDTMF": {strconv.FormatBool(absorb)}}
+	return fail("add to bridge", channel, a.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "addChannel"},
+		query: query, timeout: a.c.cfg.LongTimeout}))
+}
+
 // RemoveFromBridge takes a channel out of a bridge; calls.ErrConflict when it is not in it. It waits as AddToBridge.
 func (a acts) RemoveFromBridge(bridge, channel string) error {
 	return fail("remove from bridge", channel, a.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "removeChannel"},

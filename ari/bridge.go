@@ -3,7 +3,6 @@ package ari
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
 	v5 "github.com/CyCoreSystems/ari/v5"
 )
@@ -18,14 +17,6 @@ func bridgeKey(id string) *v5.Key { return key(v5.BridgeKey, id) }
 func (c *Client) CreateBridge(bridge string) error {
 	_, err := c.v5.Bridge().Create(bridgeKey(bridge), "mixing,dtmf_events", bridge)
 	return fail("create bridge", bridge, err)
-}
-
-// AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits. It
-// waits while the channel is busy with digits or a playback. calls.Entered follows each time.
-func (c *Client) AddToBridge(bridge, channel string, absorb bool) error {
-	query := url.Values{"channel": {channel}, "absorbDTMF": {strconv.FormatBool(absorb)}}
-	return fail("add to bridge", channel, c.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "addChannel"},
-		query: query, timeout: c.cfg.LongTimeout}, nil))
 }
 
 // maxInterest bounds how often DeleteBridge gives a subscription up: one for each time that a channel was added.

@@ -139,8 +139,7 @@ func (t *transport) connect(ctx context.Context) (*conn, error) {
 func (t *transport) take() *conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n := len(t.idle) - 1; n >= 0; n-- {
-		c := t.idle[n]
+	for n, c := range slices.Backward(t.idle) {
 		t.idle = t.idle[:n]
 		if time.Since(c.since) < idleTime && c.alive() {
 			return c

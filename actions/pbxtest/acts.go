@@ -168,3 +168,33 @@ func (a acts) Hangup(id string, cause int) error {
 		return nil
 	}))
 }
+
+// AddToBridge is POST bridges/{id}/addChannel.
+func (a acts) AddToBridge(id, channel string, absorb bool) error {
+	p := a.p
+	text := "add " + p.party(channel)
+	if absorb {
+		text += ", absorb"
+	}
+	return p.inTurn(a.turn, "AddToBridge", channel, text, func(done func(error)) {
+		c, err := p.live(channel)
+		if err != nil {
+			done(err)
+			return
+		}
+		c.afterSubroutine(func() {
+			b := p.bridges[id]
+			if c.dead || b == nil {
+				done(calls.ErrGone)
+				return
+			}
+			p.leaveBridge(c)
+			p.emptied(id) // the recorder does not stay alone
+			b.members = append(b.members, c)
+			c.bridge, c.absorb = b, absorb
+			p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
+			p.connected(b)
+			done(nil)
+		})
+	})
+}

@@ -23,35 +23,6 @@ func (p *PBX) CreateBridge(id string) error {
 	}))
 }
 
-// AddToBridge is POST bridges/{id}/addChannel.
-func (p *PBX) AddToBridge(id, channel string, absorb bool) error {
-	text := "add " + p.party(channel)
-	if absorb {
-		text += ", absorb"
-	}
-	return p.command("AddToBridge", channel, text, func(done func(error)) {
-		c, err := p.live(channel)
-		if err != nil {
-			done(err)
-			return
-		}
-		c.afterSubroutine(func() {
-			b := p.bridges[id]
-			if c.dead || b == nil {
-				done(calls.ErrGone)
-				return
-			}
-			p.leaveBridge(c)
-			p.emptied(id) // the recorder does not stay alone
-			b.members = append(b.members, c)
-			c.bridge, c.absorb = b, absorb
-			p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
-			p.connected(b)
-			done(nil)
-		})
-	})
-}
-
 // DeleteBridge is DELETE bridges/{id}: its channels stay in the application.
 func (p *PBX) DeleteBridge(id string) error {
 	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {

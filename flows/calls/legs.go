@@ -109,10 +109,16 @@ func (t *Task) Join(leg *Leg) error {
 
 // joining is the request that puts a leg into the call's bridge.
 func (c *Call) joining(leg *Leg) func() error {
+	join, line := c.Joining(leg), c.calls.cfg.Line
+	return func() error { return join(line) }
+}
+
+// Joining is Join's request, for a step. Whoever makes that says by Joined that it is done.
+func (c *Call) Joining(leg *Leg) func(Adder) error {
 	leg.joins = []bool{false}
 	leg.asked, leg.unknown, leg.torn = false, false, false
-	line, bridge, channel := c.calls.cfg.Line, c.Bridge, leg.ID
-	return func() error { return line.AddToBridge(bridge, channel, false) }
+	bridge, channel := c.Bridge, leg.ID
+	return func(by Adder) error { return by.AddToBridge(bridge, channel, false) }
 }
 
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.

@@ -4,13 +4,18 @@ package calls
 // and to pass on those that were no code. Each method blocks until it has taken effect or failed; the call runs it
 // outside of its own goroutine. Errors as in package actions' PBX.
 type Line interface {
-	// AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits
-	// (ARI addChannel, absorbDTMF). Entered follows each time.
-	AddToBridge(bridge, channel string, absorb bool) error
+	Adder
 	// SendDigits plays digits to a channel (100 ms each, 100 ms between) and returns when the channel has played them: it
 	// blocks for as long. The digits travel in the request's body. An error that is not ErrUnsent leaves open whether any of
 	// them was played.
 	SendDigits(channel, digits string) error
+}
+
+// Adder puts channels into bridges: a Line, and the Acts of a turn.
+type Adder interface {
+	// AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits
+	// (ARI addChannel, absorbDTMF). Entered follows each time.
+	AddToBridge(bridge, channel string, absorb bool) error
 }
 
 // ChannelSpec describes a channel to be created.

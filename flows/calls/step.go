@@ -29,7 +29,7 @@ func (t *Task) Step(lane *Lane, request Sending, then ...Request) error {
 	for i := range requests {
 		requests[i].lane = t.Call.occupy(requests[i].lane)
 	}
-	s.begin(0, nil)
+	s.begin(0, nil, false, func() {})
 	if err := t.Until(0, func() bool { return s.open == 0 }); err != nil {
 		return err
 	}
@@ -72,6 +72,7 @@ type Acts interface {
 	CreateChannel(spec ChannelSpec) error
 	// DialChannel dials a channel made by CreateChannel on behalf of caller ("" for none). The timeout is Asterisk's own.
 	DialChannel(channel, caller string, timeout time.Duration) error
+	Adder
 	// RemoveFromBridge takes a channel out of a bridge; ErrConflict when it is not in it.
 	RemoveFromBridge(bridge, channel string) error
 	// Hangup ends a channel. cause is a Q.850 cause; 0 is normal clearing. CauseAnsweredElsewhere says so by SIP.
@@ -127,17 +128,27 @@ type step struct {
 	errs []error
 }
 
-// begin sends a request of the step behind another.
-func (s *step) begin(n int, before *Turn) {
+// begin sends a request of the step behind another; in its lane, or beside that where it is the lane's turn already.
+func (s *step) begin(n int, before *Turn, beside bool, done func()) {
 	call, r := s.task.Call, s.requests[n]
-	turn := &Turn{before: before}
+	lane, turn := r.lane, &Turn{before: before}
+	if beside {
+		lane = new(Lane)
+	}
+	var held sync.WaitGroup // the lane, by what follows in it
 	turn.next = func() {
-		if n+1 < len(s.requests) {
-			s.begin(n+1, turn)
+		switch {
+		case n+1 == len(s.requests):
+		case s.requests[n+1].lane == r.lane:
+			held.Add(1)
+			s.begin(n+1, turn, true, held.Done)
+		default:
+			s.begin(n+1, turn, false, func() {})
 		}
 	}
 	send := s.task.guard(func() error { return r.send(turn) })
-	call.carryIn(r.lane, func() error {
+	call.clock.carry(lane, func() error {
+		defer done()
 		if s.over.Load() {
 			return errOver
 		}
@@ -145,21 +156,30 @@ func (s *step) begin(n int, before *Turn) {
 		if err != nil {
 			s.over.Store(true)
 		}
+		held.Wait()
 		return err
 	}, func(err error) {
-		s.open--
-		if !errors.Is(err, errOver) {
-			s.errs[n] = err
+		call.post(carried{func(err error) {
+			call.vacate(r.lane)
+			s.answered(n, turn, err)
+		}, err})
+	})
+}
+
+// answered notes an answer, on the call's goroutine.
+func (s *step) answered(n int, turn *Turn, err error) {
+	s.open--
+	if !errors.Is(err, errOver) {
+		s.errs[n] = err
+	}
+	if err == nil {
+		turn.Sent(nil)
+	}
+	turn.once.Do(func() { // it was not sent, nor are those that follow
+		for _, r := range s.requests[n+1:] {
+			s.open--
+			s.task.Call.vacate(r.lane)
 		}
-		if err == nil {
-			turn.Sent(nil)
-		}
-		turn.once.Do(func() { // it was not sent, nor are those that follow
-			for _, r := range s.requests[n+1:] {
-				s.open--
-				call.vacate(r.lane)
-			}
-		})
 	})
 }
 

@@ -52,6 +52,20 @@ func TestStepUntold(t *testing.T) {
 		"2000 act is answered", "2000 <nil>")
 }
 
+// TestStepInOneLane: what follows in the same lane goes out at once, too; whoever else asks there waits for all of it.
+func TestStepInOneLane(t *testing.T) {
+	runTasks(t, func(s *taskStory, task *Task) {
+		lane := task.Call.Lane("leg")
+		task.Go("asks", func(task *Task) error {
+			s.say("%v", task.Step(lane, s.sends("joins", 100*time.Millisecond, nil), Then(lane, s.sends("dials", 200*time.Millisecond, nil))))
+			s.say("%d lanes", len(task.Call.lanes))
+			return nil
+		})
+		task.Go("asks later", func(task *Task) error { return task.Do(lane, s.asks("another")) })
+	}, func(*callRig) { time.Sleep(10 * time.Second) }).check(t, "100 joins is sent", "100 dials goes behind joins", "300 dials is sent",
+		"1000 joins is answered", "1100 dials is answered", "1100 <nil>", "1100 1 lanes", "1100 another is asked", "2100 another is answered")
+}
+
 // TestStepFails: nothing is sent after what could not be, nor after what has failed before it had its turn; what has been sent is
 // waited for.
 func TestStepFails(t *testing.T) {
