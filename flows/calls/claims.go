@@ -34,19 +34,26 @@ type claim struct {
 // is told by the same write; with Flow.Action it ends when the node has run, whatever it does and also when a restart goes on with
 // it (Module.Resume). An error says that nothing was claimed, or is the call's end.
 func (t *Task) Take(leg *Leg, facet Facet, by, value string) error {
-	ask := t.save
-	asks := leg.claim(facet, by, value)
-	if asks {
-		ask = func(leg *Leg) error { return t.bring(leg, facet) }
-	}
-	err := ask(leg)
+	leg.claim(facet, by, value)
+	err := t.ensure(leg, facet)
 	switch {
 	case err == nil:
 		t.Call.knownOn(leg, by)
-	case asks && t.ending == nil:
+	case t.ending == nil:
 		_ = t.GiveBack(leg, facet, by) // which is logged, and what counts is why it failed
 	}
 	return err
+}
+
+// ensure notes what is claimed of a leg, and asks for what is in force unless that is known to be so: where it is not, another's
+// request may be under way and be refused, or a process before this one was killed before it asked.
+func (t *Task) ensure(leg *Leg, facet Facet) error {
+	if leg.known(facet) {
+		if err := t.save(leg); err != nil || leg.known(facet) {
+			return err
+		}
+	}
+	return t.bring(leg, facet)
 }
 
 // GiveBack ends a claim, if there is one, and returns when what it has changed is undone. When the call is over nothing is asked:
@@ -104,9 +111,15 @@ func (t *Task) Unclaim(leg *Leg) {
 // bring lets a facet be as it is claimed now.
 func (t *Task) bring(leg *Leg, facet Facet) error {
 	value, claimed := leg.InForce(facet)
+	delete(leg.brought, facet)
 	var err error
 	if bring := t.Call.calls.cfg.Bring; bring != nil {
 		err = bring(t, leg, facet, value, claimed)
+	}
+	if now, still := leg.InForce(facet); err != nil || now != value || still != claimed {
+		delete(leg.brought, facet) // also what another has asked for meanwhile: which of the two came last is not known
+	} else if claimed {
+		leg.hasBrought(facet, value)
 	}
 	switch i := leg.claimed(facet, ""); {
 	case claimed || i < 0:
@@ -135,18 +148,29 @@ func (l *Leg) last(facet Facet) int {
 	return -1
 }
 
-// claim notes a claim, and says whether it is to be asked for: another value is in force by it, or it was found and nobody knows
-// what is. It comes last, unless it was there with that value.
-func (l *Leg) claim(facet Facet, by, value string) (asks bool) {
-	was, claimed := l.InForce(facet)
+// claim notes a claim. It comes last, unless it was there with that value.
+func (l *Leg) claim(facet Facet, by, value string) {
 	if i := l.claimed(facet, by); i >= 0 && l.claims[i].Value == value {
-		found := l.claims[i].found
 		l.claims[i].found = false
-		return found && i == l.last(facet)
+		return
 	}
 	l.forget(facet, by)
 	l.claims = append(l.claims, claim{Facet: facet, By: by, Value: value})
-	return !claimed || was != value
+}
+
+// known says that Asterisk has done what is claimed of a facet now.
+func (l *Leg) known(facet Facet) bool {
+	value, claimed := l.InForce(facet)
+	brought, is := l.brought[facet]
+	return claimed && is && brought == value
+}
+
+// hasBrought notes that Asterisk has done what is claimed of a facet.
+func (l *Leg) hasBrought(facet Facet, value string) {
+	if l.brought == nil {
+		l.brought = map[Facet]string{}
+	}
+	l.brought[facet] = value
 }
 
 // giveUp ends a claim, and says whether another value is in force by that, or none any more. Where nobody claims the facet any

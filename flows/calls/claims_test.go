@@ -13,6 +13,13 @@ import (
 // A facet has the value of who has claimed it last; what was claimed before comes back, and nothing ends for who still claims it.
 func TestClaimsAreCounted(t *testing.T) {
 	leg := &Leg{}
+	claim := func(facet Facet, by, value string) (asks bool) {
+		leg.claim(facet, by, value)
+		asks = !leg.known(facet)
+		value, _ = leg.InForce(facet)
+		leg.hasBrought(facet, value)
+		return asks
+	}
 	inForce := func(what string, changes, want bool, value string) {
 		t.Helper()
 		got, claimed := leg.InForce(Music)
@@ -20,14 +27,14 @@ func TestClaimsAreCounted(t *testing.T) {
 			t.Errorf("%s: in force is %q, which changes: %v; want %q, %v", what, got, changes, value, want)
 		}
 	}
-	inForce("jazz for hold", leg.claim(Music, "hold", "jazz"), true, "jazz")
-	inForce("jazz for park", leg.claim(Music, "park", "jazz"), false, "jazz")
-	inForce("folk for transfer", leg.claim(Music, "transfer", "folk"), true, "folk")
-	inForce("another facet", leg.claim(Muted, "mute", ""), true, "folk")
+	inForce("jazz for hold", claim(Music, "hold", "jazz"), true, "jazz")
+	inForce("jazz for park", claim(Music, "park", "jazz"), false, "jazz")
+	inForce("folk for transfer", claim(Music, "transfer", "folk"), true, "folk")
+	inForce("another facet", claim(Muted, "mute", ""), true, "folk")
 	inForce("hold ends", leg.giveUp(Music, "hold"), false, "folk")
 	inForce("it ends once", leg.giveUp(Music, "hold"), false, "folk")
 	inForce("transfer ends", leg.giveUp(Music, "transfer"), true, "jazz")
-	inForce("park wants another", leg.claim(Music, "park", "swing"), true, "swing")
+	inForce("park wants another", claim(Music, "park", "swing"), true, "swing")
 	inForce("park ends", leg.giveUp(Music, "park"), true, "")
 	if _, muted := leg.InForce(Muted); !muted || leg.claimed(Muted, "mute") < 0 || leg.claimed(Muted, "hold") >= 0 {
 		t.Error("who was muted by itself is not any more")
@@ -49,8 +56,10 @@ func TestClaimsComeBack(t *testing.T) {
 	leg.giveUp(Apart, "park")
 
 	got := stateOf(t, c, leg).Leg(leg.Channel, RoleCaller)
-	if got.claim(Music, "hold", "jazz") || !got.claim(Muted, "mute", "") || got.claim(Muted, "mute", "") {
-		t.Error("asked for is not what is in force by who is taken up, once")
+	got.claim(Music, "hold", "jazz")
+	got.claim(Muted, "mute", "")
+	if got.known(Music) || got.known(Muted) {
+		t.Error("what a process before this one has claimed is known to be in force")
 	}
 	if value, _ := got.InForce(Music); value != "folk" {
 		t.Errorf("before all were taken up %q is in force", value)
@@ -66,6 +75,76 @@ func TestClaimsComeBack(t *testing.T) {
 	}
 	if got.reset(Channel{ID: "18.1"}); got.claims != nil {
 		t.Error("who takes a leg's place has what was claimed of the other channel")
+	}
+}
+
+// What is claimed is asked for unless it is known to be so: where another's request is refused, or was never sent, the next one asks.
+func TestClaimsAreAskedFor(t *testing.T) {
+	take := func(r *keepRig, task *Task, by, value string) {
+		r.say("%s has %s: %v", by, value, task.Take(task.Call.Legs[0], Music, by, value))
+	}
+	for _, c := range []struct {
+		about string
+		run   func(*keepRig, *Task, func(error))
+		want  []string
+	}{
+		{"another's request is refused", func(r *keepRig, task *Task, refuse func(error)) {
+			refuse(errPanicked)
+			task.Go("first", func(task *Task) error { take(r, task, "first", "jazz"); return nil })
+			_ = task.Sleep(500 * time.Millisecond)
+			take(r, task, "second", "jazz")
+		}, []string{"0 music jazz", "500 music jazz", "1000 first has jazz: " + errPanicked.Error(), "1500 second has jazz: <nil>", "true"}},
+		{"it is in force", func(r *keepRig, task *Task, _ func(error)) {
+			take(r, task, "first", "jazz")
+			take(r, task, "second", "jazz")
+		}, []string{"0 music jazz", "1000 first has jazz: <nil>", "1001 second has jazz: <nil>", "true"}},
+		{"it was found", func(r *keepRig, task *Task, _ func(error)) {
+			leg := task.Call.Legs[0]
+			leg.claims = []claim{{Facet: Music, By: "first", Value: "jazz", found: true}}
+			take(r, task, "second", "jazz")
+			take(r, task, "first", "jazz")
+		}, []string{"0 music jazz", "1000 second has jazz: <nil>", "1001 first has jazz: <nil>", "true"}},
+		{"it cannot be noted", func(r *keepRig, task *Task, _ func(error)) {
+			take(r, task, "first", "jazz")
+			r.with(func() { r.refuse = ErrUnavailable })
+			take(r, task, "second", "jazz")
+			r.with(func() { r.refuse = nil })
+			r.say("%v", task.GiveBack(task.Call.Legs[0], Music, "first"))
+		}, []string{"0 music jazz", "1000 first has jazz: <nil>", "1001 second has jazz: " + ErrUnavailable.Error(), "1001 music no more", "2001 <nil>", "false"}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var refused error
+				r := newKeepRig(t, stays)
+				r.cfg.Bring = func(task *Task, leg *Leg, facet Facet, value string, claimed bool) error {
+					if !claimed {
+						value = "no more"
+					}
+					r.say("%s %s", facet, value)
+					answer := refused
+					refused = nil
+					if err := task.Sleep(time.Second); err != nil {
+						return err
+					}
+					return answer
+				}
+				var claimed bool
+				r.module("test", func(task *Task) (Next, error) {
+					r.taskStory.began = time.Now()
+					c.run(r, task, func(err error) { refused = err })
+					err := task.Sleep(time.Second)
+					_, claimed = task.Call.Legs[0].InForce(Music)
+					return Continue, err
+				})
+				r.start()
+				r.press("a", "*9")
+				time.Sleep(10 * time.Second)
+				r.end()
+				if r.lines = append(r.lines, fmt.Sprint(claimed)); strings.Join(r.lines, "; ") != strings.Join(c.want, "; ") {
+					t.Errorf("happened\n  %s\nwant\n  %s", strings.Join(r.lines, "; "), strings.Join(c.want, "; "))
+				}
+			})
+		})
 	}
 }
 

@@ -57,6 +57,7 @@ type Leg struct {
 	notes     map[string]Note
 	kept      []savedKept // of a leg that was found: what lasts by its state, until that is taken up
 	claims    []claim
+	brought   map[Facet]string // what Asterisk has done of them, by its last answer
 	refused   bool
 	keypad    *flows.Keypad
 	listeners []*listener // who looks for codes in its keys
@@ -113,7 +114,7 @@ func (l *Leg) identify(ch Channel) {
 // reset gives the leg another channel, which is in no bridge and has done nothing yet.
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
-	l.Until, l.claims = time.Time{}, nil
+	l.Until, l.claims, l.brought = time.Time{}, nil, nil
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.timeline = false, false, false, nil, nil, timeline{}
 	l.away, l.left, l.unknown, l.torn, l.former = false, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
