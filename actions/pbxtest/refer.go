@@ -11,7 +11,7 @@ func (p *PBX) Transfer(name, extension string) {
 			return
 		}
 		where := extension + "@" + c.context
-		l := &channel{id: c.id + "-refers", party: where, state: "Down", far: &farEnd{where: where}, exten: extension, entered: true, vars: map[string]string{}}
+		l := &channel{id: "1-" + c.id + "-refers", party: where, state: "Down", far: &farEnd{where: where}, exten: extension, entered: true, vars: map[string]string{}}
 		l.name, _ = p.newName("Local/" + where)
 		l.name += ";1"
 		p.know(l)
