@@ -61,7 +61,7 @@ func (x *blindTransfer) ringBack() (*calls.Leg, error) {
 	if err := x.t.Until(2*time.Second, func() bool { return x.transferor.Gone }); x.t.Ending() != nil {
 		return nil, err
 	}
-	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, x.number, nil)
+	leg, err := x.outbound(x.t, dialstring, x.transferee, x.transferor.Role, x.Number, nil)
 	if err != nil {
 		if errors.Is(err, calls.ErrDetached) {
 			return nil, err
@@ -78,6 +78,7 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 		err = x.t.Join(leg)
 	}
 	if err == nil && !leg.Called {
+		delete(x.tied, x.transferee) // what follows says otherwise
 		save := x.noting(x.t, x.transferee, map[string]string{calls.VarPartner: leg.Name, handDown: "1"})
 		err = x.t.Step(x.transferee.Lane(), save, calls.Then(leg.Lane(), x.ringUp(leg, x.transferee, x.ring())))
 	}

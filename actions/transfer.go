@@ -82,8 +82,8 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 		return calls.Stop, err
 	}
 	t.Accept(x.extension)
-	if !transferor.Withheld {
-		x.number = transferor.CallerNum
+	if !transferor.Withheld && x.dialstring() != "" {
+		x.Number = transferor.CallerNum
 	}
 	return calls.Stop, x.run()
 }

@@ -19,6 +19,8 @@ type transferNote struct {
 	Stage  string `json:"s"`
 	Ring   int    `json:"t"` // seconds
 	Reason string `json:"r,omitempty"`
+	// Number is the transferor's own, as far as it may be shown: it has it again when it is rung back.
+	Number string `json:"n,omitempty"`
 }
 
 // blindTransfer is one of them on its way.
@@ -37,7 +39,8 @@ type blindTransfer struct {
 		leg *calls.Leg
 		err error
 	}
-	number string // the transferor's own, as far as it may be shown: it has it again when it is rung back
+	tied map[*calls.Leg]*calls.Leg // with whom a leg ends, as its channel is told
+	over bool                      // the rest is others' business
 }
 
 // reachedTime is how long the call that a transfer has led to may take to say who has answered there. One whose extension
@@ -48,6 +51,8 @@ const reachedTime = time.Second
 // When Asterisk refuses, the transferor is put back. Each step makes sure of something: it finds it done or does it. So a
 // restart enters the run at the stage that was saved, and nothing of it is told twice.
 func (x *blindTransfer) run() error {
+	x.tied = map[*calls.Leg]*calls.Leg{}
+	defer func() { x.over = true }()
 	if x.Stage == stageBack {
 		return x.giveBack(x.Reason)
 	}
@@ -271,15 +276,28 @@ func (x *blindTransfer) settle(other *calls.Leg) {
 }
 
 // tie lets the end of a leg be the end of another, too, for the case that the application dies; nil for nobody's. Who is
-// rung ends with the transferee from the start, the transferee with whom it talks to; with g the caller goes on alone.
+// rung ends with the transferee from the start, the transferee with whom it talks to; with g the caller goes on alone. What the
+// leg's state lacks by now is told with it: where Asterisk refuses, it is told again beside the transfer.
 func (x *blindTransfer) tie(leg, other *calls.Leg) {
-	partner := ""
-	if other != nil && !other.Goes {
-		partner = other.Name
+	x.tied[leg] = other
+	tell := func(t *calls.Task) error {
+		vars := map[string]string{}
+		if now, still := x.tied[leg]; still && now == other && !(x.over && x.call.Held()) {
+			vars[calls.VarPartner] = ""
+			if other != nil && !other.Goes {
+				vars[calls.VarPartner] = other.Name
+			}
+		}
+		return x.save(t, leg, vars)
 	}
-	x.quietly(func() error {
-		return x.save(x.t, leg, map[string]string{calls.VarPartner: partner})
-	}, "naming the partner")
+	err := tell(x.t)
+	if errors.Is(err, calls.ErrUnavailable) && x.t.Ending() == nil {
+		x.t.Go("tie", func(t *calls.Task) error {
+			return x.insist(t, func() error { return tell(t) }, "naming the partner")
+		})
+		return
+	}
+	x.quietly(func() error { return err }, "naming the partner")
 }
 
 // notice is an event about this transfer.
