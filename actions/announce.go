@@ -56,6 +56,7 @@ func (s *Set) announce(t *calls.Task, leg *calls.Leg, media string) error {
 		return s.whisper(t, leg, media, func(ended func() bool) error { return played(t, leg, ended) })
 	}
 	playback := t.Call.Name("sound")
+	defer t.Call.Forget(playback)
 	ended := t.Expect(endOf(playback))
 	channel := leg.ID
 	if err := t.Do(t.Call.Lane(playback), func() error { return s.pbx.Play(channel, playback, media) }); err != nil {

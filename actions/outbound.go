@@ -46,6 +46,7 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 	}
 	leg := calls.NewLeg(made, role)
 	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
+	leg.MadeWith(state)
 	t.Call.Add(leg)
 	if err := s.identify(t, leg, number); err != nil {
 		s.hangUp(t, leg, "ending a channel that cannot be asked")

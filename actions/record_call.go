@@ -96,7 +96,7 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	now := time.Now()
 	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
 	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked})
-	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) {
+	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) || errors.Is(err, calls.ErrStateTooLong) {
 		return err
 	}
 	return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)

@@ -37,6 +37,8 @@ func (s *Set) sound(t *calls.Task, leg *calls.Leg, what tone) *calls.Task {
 // whisper plays media to one leg of a bridge until the wait returns, which is told when the playback has ended by itself.
 func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(ended func() bool) error) error {
 	snoop, playback, channel := t.Call.Name(calls.ArgSnoop), t.Call.Name("tone"), leg.ID
+	defer t.Call.Forget(playback)
+	defer t.Call.Forget(snoop)
 	lane := t.Call.Lane(snoop)
 	ask := func(request func() error) func() error {
 		return func() error { return t.Do(lane, request) }
@@ -67,6 +69,7 @@ func (s *Set) whisper(t *calls.Task, leg *calls.Leg, media string, wait func(end
 // a task may hold the call up for just that: so the tone is one request with its end, which needs no call.
 func (s *Set) soundAlone(t *calls.Task, leg *calls.Leg, what tone) error {
 	channel, playback := leg.ID, t.Call.Name("tone")
+	defer t.Call.Forget(playback)
 	lane := t.Call.Lane(playback)
 	stop := func() error { return s.pbx.StopPlayback(playback) }
 	over := make(chan struct{})

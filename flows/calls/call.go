@@ -39,6 +39,7 @@ type Call struct {
 	overdue      bool             // that was since its time was over
 	first        func()           // publishes what comes before all else; nil when that was done
 	ids          []string
+	named        int // how many ids there have been
 	tasks        []*Task
 	fresh        []*Task
 	flows        []*Flow // that run
@@ -61,8 +62,6 @@ type Call struct {
 	noted    map[string]bool // actions of which that has left notes, and whether they were gone on with
 	repeated map[string]bool // actions that were
 	lasting  []*Kept         // what lasts
-	changes  int             // how often that has changed
-	made     map[string]int  // and how often it had when the state of a channel was told that is being made
 	recorded time.Time       // when the last recording ended
 
 	shown, sight View // as it was told last; where the next one is made

@@ -35,7 +35,7 @@ var common = Reasons{
 	"forbidden": WrongRequest, "invalid_data": WrongRequest, "unsupported": WrongRequest,
 	"no_captures": WrongMoment, "not_answered": WrongMoment, "too_many": WrongMoment,
 	"call_ended": Others, "gone": Others,
-	"error": Asterisk, "unavailable": Asterisk, ReasonLost: Asterisk,
+	"error": Asterisk, "unavailable": Asterisk, "state_full": Asterisk, ReasonLost: Asterisk,
 }
 
 // ReasonLost: a restart has come between, and nobody knows whether it was done, or how much of it.

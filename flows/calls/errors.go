@@ -71,6 +71,8 @@ func remedy(err error) string {
 	switch Reason(err) {
 	case "unavailable":
 		return "see by metaflows doctor whether Asterisk answers, and what its own log says at this time"
+	case "state_full":
+		return "shorten the ids, names and dialstrings that the error is about, or let less last on a call at a time"
 	case "error":
 		return "report it, with the lines of this call"
 	}

@@ -334,6 +334,8 @@ func Reason(err error) string {
 		return "call_ended"
 	case errors.Is(err, ErrGone):
 		return "gone"
+	case errors.Is(err, ErrStateTooLong):
+		return "state_full"
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrUnavailable):
 		return "unavailable"
 	default:

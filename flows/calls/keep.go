@@ -21,7 +21,8 @@ type Keep struct {
 // Keeps makes a Keep. data is the module's own, and its JSON all that a restart knows of the thing. run is a task of its own,
 // from its beginning or from a restart (Kept.Again) until it is over. First it makes sure that it has begun: it begins it, or
 // asks what became of it. It is noted before: by Kept.Begin, with the requests that begin it, or by Task.Take of its leg. Then it
-// says so by Kept.Began and stays with it to its end, which it brings about itself when the call is over. When it returns the thing is over, and its note is taken off; returning ErrDetached leaves it to a restart.
+// says so by Kept.Began and stays with it to its end, which it brings about itself when the call is over. When it returns the
+// thing is over, and its note is taken off; returning ErrDetached leaves it to a restart.
 // Where it has begun by code, t has the leg and the flow of its node, else neither.
 func Keeps[D any](run func(t *Task, k *Kept, data *D) error) Keep {
 	return Keep{
@@ -61,11 +62,12 @@ type Shower interface{ Show() any }
 
 // Keep begins what the node's module keeps, about a leg, or the call where that is nil, and returns when it has begun. It is
 // there for everybody at once (Call.Kept), and from then on in every State that is saved of a leg which it is noted on. An error
-// is why it has not begun: what the Keep has returned, or the call's end.
+// is why it has not begun: ErrStateTooLong where one of the legs has no room for its note, what the Keep has returned, or the
+// call's end.
 func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
 	c, f := t.Call, t.Flow
 	k := &Kept{Module: f.module, Account: f.Account(), Leg: about, Data: data, keep: c.calls.cfg.Modules[f.module].Keep}
-	k.Name = keptName(k.Account, c.ID, c.epoch+strconv.Itoa(len(c.ids)))
+	k.Name = keptName(k.Account, c.ID, c.epoch+strconv.Itoa(c.named))
 	c.lasting = append(c.lasting, k)
 	c.Register(k.Name)
 	now := *f // the flow goes on to other nodes
@@ -111,7 +113,6 @@ func (c *Call) keep(k *Kept, leg *Leg, flow *Flow) {
 // drop takes what is over from the call.
 func (c *Call) drop(k *Kept) {
 	c.lasting = slices.DeleteFunc(c.lasting, func(other *Kept) bool { return other == k })
-	c.changes++
 	if k.keep.Recorder {
 		c.recorded = c.clock.now()
 	}
@@ -120,6 +121,9 @@ func (c *Call) drop(k *Kept) {
 func (k *Kept) run(t *Task) error {
 	if !k.Again {
 		t.Call.change(k)
+		if err := t.Call.roomOn(k.legs(t.Call)); err != nil {
+			return err
+		}
 	}
 	return k.keep.run(t, k)
 }
@@ -160,7 +164,7 @@ func (t *Task) Known(k *Kept) error {
 // until that is known. Who has asked for its end later does not count. An error is only the call's end, or the process's.
 func (t *Task) Lasts(k *Kept) (bool, error) {
 	ended := k.Ending()
-	lasts := func() bool { return k.begun && !(ended && k.Ending()) }
+	lasts := func() bool { return k.begun && (!ended || !k.Ending()) }
 	err := t.Until(0, func() bool { return k.over || lasts() })
 	return lasts(), err
 }

@@ -373,6 +373,37 @@ func TestKeepOfLeg(t *testing.T) {
 	}
 }
 
+// TestKeepWithoutRoom: what one of the legs has no room for does not begin, though others have: it would be lost with them.
+func TestKeepWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newKeepRig(t, stays)
+		r.module("test", func(task *Task) (Next, error) {
+			task.Accept("")
+			for _, leg := range task.Call.Peers(task.Leg) {
+				leg.Dialled = strings.Repeat("x", StateLimit)
+			}
+			_, err := task.Keep(nil, &wordKept{Word: "first"})
+			r.say("%s, %d last, %d know of it", Reason(err), len(task.Call.lasting), len(r.states))
+			return Continue, err
+		})
+		m := r.cfg.Modules["test"]
+		m.Keep = Keeps(func(_ *Task, k *Kept, _ *wordKept) error {
+			_, err := k.Begin()
+			r.say("begun: %v", err)
+			return err
+		})
+		r.cfg.Modules["test"] = m
+		r.start()
+		r.press("a", "*9")
+		time.Sleep(10 * time.Second)
+		r.end()
+		// The leg that has room may be told that nothing lasts.
+		if got := strings.Join(r.lines, "; "); !strings.HasPrefix(got, "400 state_full, 0 last,") && !strings.HasPrefix(got, "401 state_full, 0 last,") {
+			t.Errorf("happened: %s", got)
+		}
+	})
+}
+
 // TestKeepNotedLater: every leg knows in the end what lasts, also one whose channel takes no state for a while, and one of which
 // the channel was being made when that changed.
 func TestKeepNotedLater(t *testing.T) {
@@ -393,7 +424,10 @@ func TestKeepNotedLater(t *testing.T) {
 			_ = task.Sleep(time.Second)
 			r.say("%v", task.Note(k))
 			made = state
-			task.Call.Add(NewLeg(rigChannel("c", "acme"), RoleTarget))
+			leg := NewLeg(rigChannel("c", "acme"), RoleTarget)
+			leg.LinkedID = "a"
+			leg.MadeWith(made)
+			task.Call.Add(leg)
 			_ = task.Sleep(time.Second)
 			r.noted()
 			busy(r, 200*time.Millisecond)

@@ -33,12 +33,26 @@ func (t *Task) Note(kept ...*Kept) error {
 			}
 		}
 	}
+	if err := t.Call.roomOn(all); err != nil {
+		return err
+	}
 	for _, leg := range first {
 		if err := t.save(leg); err != nil {
 			return err
 		}
 	}
 	t.Call.noteBeside(without(all, first)...)
+	return nil
+}
+
+// roomOn is ErrStateTooLong if what lasts has no room in the state of one of the legs. That is asked before something is told to
+// any of them: where it is not noted, it would be lost with the others.
+func (c *Call) roomOn(legs []*Leg) error {
+	for _, leg := range legs {
+		if _, err := c.State(leg); errors.Is(err, ErrStateTooLong) {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -55,7 +69,6 @@ func (c *Call) change(k *Kept) {
 	}
 	k.noted = raw
 	k.changes++
-	c.changes++
 }
 
 // legs are those that know of it.
@@ -137,7 +150,11 @@ func (t *Task) noteOn(legs []*Leg) {
 				return true
 			}
 			failed := t.save(leg)
-			if failed == nil || errors.Is(failed, ErrGone) {
+			switch {
+			case failed == nil, errors.Is(failed, ErrGone):
+				return true
+			case errors.Is(failed, ErrStateTooLong): // a leg that has come later: no pause makes room
+				t.notTaken(leg, failed)
 				return true
 			}
 			err = failed
@@ -145,17 +162,28 @@ func (t *Task) noteOn(legs []*Leg) {
 		})
 	}
 	for _, leg := range legs {
-		t.Call.Log.Warn("a channel does not take what lasts on its call", "leg", leg.Label(), "error", err)
+		t.notTaken(leg, err)
 	}
+}
+
+func (t *Task) notTaken(leg *Leg, err error) {
+	t.Call.Log.Warn("a channel does not take what lasts on its call", "leg", leg.Label(), "error", err)
 }
 
 // noteMade lets a leg know what lasts if that is otherwise than its channel was made with (FirstState).
 func (c *Call) noteMade(leg *Leg) {
-	if at, made := c.made[leg.ID]; made && at != c.changes {
+	if leg.made == "" {
+		return
+	}
+	now, err := c.FirstState(leg.ID, leg.Dialled, leg.LinkedID)
+	if err != nil || now != leg.made {
 		c.noteBeside(leg)
 	}
-	delete(c.made, leg.ID)
+	leg.made = ""
 }
+
+// MadeWith says with which FirstState the leg's channel was made, before Add.
+func (l *Leg) MadeWith(state string) { l.made = state }
 
 // keptName is the name of a thing that lasts, which is a path in Asterisk's recording folder.
 func keptName(account, call, id string) string { return account + "/" + call + "/" + id }

@@ -57,6 +57,7 @@ type Leg struct {
 	notes     map[string]Note
 	kept      []savedKept // of a leg that was found: what lasts by its state, until that is taken up
 	claims    []claim
+	made      string           // the state that its channel was made with, until it is on the call
 	brought   map[Facet]string // what Asterisk has done of them, by its last answer
 	refused   bool
 	keypad    *flows.Keypad

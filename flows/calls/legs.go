@@ -187,12 +187,21 @@ func (c *Call) Over() bool { return len(c.Legs) < 2 && !c.Held() }
 // Register tells the process that events of this id are this call's. It comes before the request that makes the id.
 func (c *Call) Register(id string) {
 	c.ids = append(c.ids, id)
+	c.named++
 	c.calls.register(id, c)
+}
+
+// Forget takes an id off that Name has made: what has it is over, and what is told of it later is nobody's business. A long call
+// has thousands of tones.
+func (c *Call) Forget(id string) {
+	c.ids = slices.DeleteFunc(c.ids, func(other string) bool { return other == id })
+	delete(c.entered, id)
+	c.calls.unregister(id, c)
 }
 
 // Name makes an id for a resource of this call and registers it.
 func (c *Call) Name(kind string) string {
-	id := kind + "-" + c.ID + "-" + c.epoch + strconv.Itoa(len(c.ids))
+	id := kind + "-" + c.ID + "-" + c.epoch + strconv.Itoa(c.named)
 	c.Register(id)
 	return id
 }

@@ -249,6 +249,14 @@ func (cs *Registry) register(id string, c *Call) {
 	cs.ids[id] = c
 }
 
+func (cs *Registry) unregister(id string, c *Call) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.ids[id] == c {
+		delete(cs.ids, id)
+	}
+}
+
 func (cs *Registry) forget(c *Call) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

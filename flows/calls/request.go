@@ -46,8 +46,11 @@ func (t *Task) withdraw() {
 }
 
 // Beside is Do without waiting: the function that it returns waits, and gives what the request has returned, or why it could
-// not be waited for. The request is sent in any case.
+// not be waited for. The request is sent in any case but one: not after ErrDetached.
 func (t *Task) Beside(lane *Lane, request func() error) (wait func() error) {
+	if ending := t.ending; errors.Is(ending, ErrDetached) {
+		return func() error { return ending }
+	}
 	done := false
 	var said error
 	t.Call.carry(lane, t.guard(request), func(err error) { said, done = err, true })

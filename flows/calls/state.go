@@ -97,10 +97,6 @@ func (c *Call) State(leg *Leg) (string, error) {
 
 // FirstState is what a channel is made with, whose endpoint is to say whose it is.
 func (c *Call) FirstState(channel, dialstring, linkedID string) (string, error) {
-	if c.made == nil {
-		c.made = map[string]int{}
-	}
-	c.made[channel] = c.changes
 	return c.state(&Leg{Channel: Channel{ID: channel}, Dialled: dialstring, LinkedID: linkedID}, nil)
 }
 
