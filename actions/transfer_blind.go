@@ -282,7 +282,7 @@ func (x *blindTransfer) tie(leg, other *calls.Leg) {
 	x.tied[leg] = other
 	tell := func(t *calls.Task) error {
 		vars := map[string]string{}
-		if now, still := x.tied[leg]; still && now == other && !(x.over && x.call.Held()) {
+		if now, still := x.tied[leg]; still && now == other && (!x.over || !x.call.Held()) {
 			vars[calls.VarPartner] = ""
 			if other != nil && !other.Goes {
 				vars[calls.VarPartner] = other.Name
