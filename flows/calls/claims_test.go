@@ -104,6 +104,16 @@ func TestClaimsAreAskedFor(t *testing.T) {
 			take(r, task, "second", "jazz")
 			take(r, task, "first", "jazz")
 		}, []string{"0 music jazz", "1000 second has jazz: <nil>", "1001 first has jazz: <nil>", "true"}},
+		{"it is not undone", func(r *keepRig, task *Task, refuse func(error)) {
+			take(r, task, "first", "jazz")
+			refuse(errPanicked)
+			leg := task.Call.Legs[0]
+			task.Go("second", func(task *Task) error { r.say("second: %v", task.GiveBack(leg, Music, "second")); return nil })
+			r.say("first: %v", task.GiveBack(leg, Music, "first"))
+			_ = task.Sleep(2 * time.Second)
+			r.say("third: %v", task.GiveBack(leg, Music, "third"))
+		}, []string{"0 music jazz", "1000 first has jazz: <nil>", "1000 music no more", "2000 first: " + errPanicked.Error(), "2000 music no more",
+			"3000 second: <nil>", "4000 third: <nil>", "false"}},
 		{"it cannot be noted", func(r *keepRig, task *Task, _ func(error)) {
 			take(r, task, "first", "jazz")
 			r.with(func() { r.refuse = ErrUnavailable })

@@ -27,6 +27,7 @@ type keepRig struct {
 	states map[string]string
 	refuse error // every state
 	acts   []Request
+	never  bool // it does not begin
 }
 
 func newKeepRig(t *testing.T, keep func(*keepRig, *Task, *Kept, *wordKept) error) *keepRig {
@@ -250,6 +251,66 @@ func TestKeepBegins(t *testing.T) {
 				}
 				r.check(t, want...)
 			})
+		})
+	}
+}
+
+// TestKeepEnds: whoever asks whether it lasts while another begins or ends it is told when that is known. What could not be ended
+// lasts, and is ended when that is asked again; what has not begun is over without an error.
+func TestKeepEnds(t *testing.T) {
+	never := errors.New("never")
+	ends := func(r *keepRig, task *Task, k *Kept, _ *wordKept) error {
+		ask := func(who string) {
+			task.Go(who, func(task *Task) error {
+				lasts, err := task.Lasts(k)
+				r.say("%s: it lasts %v, %v", who, lasts, err)
+				return nil
+			})
+		}
+		end := func(who string) {
+			task.Go(who, func(task *Task) error { r.say("%s ends it: %v", who, task.End(k)); return nil })
+		}
+		ask("anne")
+		if err := task.Sleep(time.Second); err != nil || r.never {
+			end("eve")
+			return errors.Join(err, task.Sleep(time.Second), never)
+		}
+		k.Began()
+		for _, answer := range []error{never, nil} {
+			_ = task.Sleep(time.Second)
+			end("bert")
+			_ = task.Until(0, k.Ending)
+			ask("carl")
+			_ = task.Sleep(time.Second)
+			if answer == nil {
+				break
+			}
+			k.Stays(answer)
+		}
+		return nil
+	}
+	for _, c := range []struct {
+		never bool
+		want  []string
+	}{
+		{false, []string{
+			"401 acme/a/3 is kept, again false, word first", "1401 the node has begun it: <nil>", "1401 anne: it lasts true, <nil>",
+			"3401 bert ends it: never", "3401 carl: it lasts true, <nil>",
+			"5401 it is over: <nil>", "5401 bert ends it: <nil>", "5401 carl: it lasts false, <nil>",
+		}},
+		{true, []string{
+			"401 acme/a/3 is kept, again false, word first", "2401 it is over: never", "2401 the node has begun it: never",
+			"2401 anne: it lasts false, <nil>", "2401 eve ends it: <nil>",
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newKeepRig(t, ends)
+			r.never = c.never
+			r.start()
+			r.press("a", "*9")
+			time.Sleep(10 * time.Second)
+			r.end()
+			r.check(t, c.want...)
 		})
 	}
 }
