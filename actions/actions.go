@@ -72,13 +72,19 @@ func Declared() calls.Modules {
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
 func (s *Set) Enter(t *calls.Task, started calls.Started) error {
 	d := s.newDialling(t, &started)
+	alone := len(started.Args) == 0 || started.Args[0] == ""
+	if !alone {
+		d.understand(started.Args)
+		d.goAhead()
+		defer d.giveUpAhead()
+	}
 	if err := d.meet(); err != nil {
 		return d.abandon(err)
 	}
-	if len(started.Args) == 0 || started.Args[0] == "" {
+	if alone {
 		return d.keep()
 	}
-	return d.dial(started.Args)
+	return d.dial()
 }
 
 // newDialling is apart from Enter, as other work that is done before a call talks is: a task's stack is what it needs while it

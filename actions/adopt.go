@@ -20,7 +20,6 @@ type adoption struct {
 	partners map[*calls.Leg]string // METAFLOWS_PARTNER
 	nameless []*calls.Leg          // without a state of their own: in the place of another leg
 	extras   []calls.Found         // that were there for others, or whose place another channel has: they end
-	refused  error                 // what parseDial says of the caller's arguments
 }
 
 // Adopt takes up a call of the channels that were found. It ends when the call is over.

@@ -32,6 +32,7 @@ type dialling struct {
 	caller            *calls.Leg // nil on a call that was taken up after its caller had gone
 	words             []string   // as the dialplan has them
 	args              dialArgs
+	refused           error             // what parseDial says of them
 	own               map[string]string // the caller's values that are put back
 	began, answeredAt time.Time
 	wasUp             bool          // the caller was answered before it came
@@ -44,34 +45,43 @@ type dialling struct {
 	running           *predialNote  // option B has begun
 	ran               bool          // and has ended
 	spent             time.Duration // on options b and B
+	tried             bool          // a channel for a single callee was asked for
 	apart             bool          // a single callee was dialled outside of the caller's bridge
+	ahead
 	forwards
 }
 
 // dial rings the callees, bridges the one that answers first, and stays until the call is over.
-func (d *dialling) dial(words []string) error {
-	if over, err := d.begin(words); over {
+func (d *dialling) dial() error {
+	if over, err := d.begin(); over {
 		return err
 	}
 	return d.conclude(d.ring())
 }
 
-// begin does what comes before the callees ring; the call may be over by that.
-func (d *dialling) begin(words []string) (over bool, err error) {
-	if d.args, err = parseDial(words); err != nil {
-		return true, d.refuse(err)
-	}
+// understand reads the dialplan's arguments.
+func (d *dialling) understand(words []string) {
 	d.words = words
+	d.args, d.refused = parseDial(words)
+}
+
+// begin does what comes before the callees ring; the call may be over by that.
+func (d *dialling) begin() (over bool, err error) {
+	if d.refused != nil {
+		return true, d.refuse(d.refused)
+	}
 	d.warn()
 	if refused, err := d.refusePredial(); refused {
 		return true, err
 	}
-	err = d.prepare(true)
-	if err == nil {
-		err = d.runCallerPredial()
-	}
-	if err != nil {
-		return true, d.abandon(err)
+	if !d.args.direct() { // else it is prepared when the callee's channel is there
+		err := d.prepare(true)
+		if err == nil {
+			err = d.runCallerPredial()
+		}
+		if err != nil {
+			return true, d.abandon(err)
+		}
 	}
 	d.t.First(d.started) // when the first callee is there: who that is decides where the story is told, and as what
 	return false, nil
@@ -109,21 +119,7 @@ func (d *dialling) talk() error {
 
 // prepare makes the caller's channel safe to leave alone, or to leave ringing.
 func (d *dialling) prepare(rings bool) error {
-	vars := map[string]string{
-		calls.VarCall: d.call.ID, calls.VarRole: calls.RoleCaller, pushHandler: orphanHandler,
-	}
-	if rings {
-		for _, name := range ofEarlierCall {
-			vars[name] = ""
-		}
-		d.untold = true
-		vars["DIALSTATUS"] = statusCancel
-		vars["CHANNEL(callgroup)"] = "" // else a pickup takes the caller instead of the ringing phone (ari/ASTERISK.md, Create and dial)
-		vars["CHANNEL(namedcallgroup)"] = ""
-		if d.args.answer > 0 {
-			vars["TIMEOUT(absolute)"] = d.guard(d.untilDialled())
-		}
-	}
+	vars := d.safe(rings)
 	d.pushed++
 	err := d.tell(vars)
 	if err != nil {
@@ -132,14 +128,48 @@ func (d *dialling) prepare(rings bool) error {
 	return err
 }
 
+// safe is what prepare sets.
+func (d *dialling) safe(rings bool) map[string]string {
+	vars := map[string]string{
+		calls.VarCall: d.call.ID, calls.VarRole: calls.RoleCaller, pushHandler: orphanHandler,
+	}
+	if !rings {
+		return vars
+	}
+	if d.own[earlierCall] != "" {
+		for _, name := range ofEarlierCall {
+			vars[name] = ""
+		}
+	}
+	d.untold = true
+	vars["DIALSTATUS"] = statusCancel
+	for _, group := range callGroups {
+		if d.own[group] != "" { // else a pickup takes the caller instead of the ringing phone (ari/ASTERISK.md, Create and dial)
+			vars[group] = ""
+		}
+	}
+	if d.args.answer > 0 {
+		vars["TIMEOUT(absolute)"] = d.guard(d.untilDialled())
+	}
+	return vars
+}
+
+// callGroups are in which groups a channel can be picked up.
+var callGroups = []string{"CHANNEL(callgroup)", "CHANNEL(namedcallgroup)"}
+
 // ofEarlierCall are the variables that an earlier call of the same channel may have left.
 var ofEarlierCall = []string{"DIALEDPEERNAME", "DIALEDTIME", "ANSWEREDTIME", "METAFLOWS_ANSWERED", "METAFLOWS_HANGUPCAUSE"}
 
+// earlierCall is not empty where one of them is there.
+var earlierCall = "EVAL(${" + strings.Join(ofEarlierCall, "}${") + "})"
+
 // restore is what puts the caller's own values back.
 func (d *dialling) restore() map[string]string {
-	vars := map[string]string{
-		"CHANNEL(callgroup)":      d.own["CHANNEL(callgroup)"],
-		"CHANNEL(namedcallgroup)": d.own["CHANNEL(namedcallgroup)"],
+	vars := map[string]string{}
+	for _, group := range callGroups {
+		if d.own[group] != "" {
+			vars[group] = d.own[group]
+		}
 	}
 	if d.args.answer > 0 {
 		vars["TIMEOUT(absolute)"] = "0"
@@ -157,7 +187,7 @@ func (d *dialling) callee(target string) (*calls.Leg, error) {
 		d.call.Log.Info("a callee that has redirected is not dialled again", "dialstring", target)
 		return nil, nil
 	}
-	leg, err := d.outbound(d.t, target, d.caller, calls.RoleCallee, dialledNumber(d.caller.Extension, target), d.calleeVars())
+	leg, err := d.calleeLeg(target)
 	if err != nil {
 		if ending := d.t.Ending(); ending != nil {
 			return nil, ending
@@ -183,88 +213,10 @@ func (d *dialling) warn() {
 	}
 }
 
-// ringOne dials a single callee, a phone inside the bridge: ringing, early media and the answer reach the caller without us, also
-// if we die meanwhile (actions/README.md, Dialling).
-func (d *dialling) ringOne() (*calls.Leg, string, error) {
-	callee, err := d.callee(d.args.targets[0])
-	if callee == nil || d.caller.Gone {
-		return nil, d.unreached(), err
-	}
-	connect := d.connectCaller
-	if d.args.callerID != nil || !callee.Phone() { // else its subroutine would see the caller
-		connect = d.connectAside
-	}
-	ready, err := d.runCalleePredials(connect, callee)
-	if err != nil || len(ready) == 0 {
-		return nil, d.unreached(), err
-	}
-	return d.ringIn(callee)
-}
-
-// unreached is the DIALSTATUS of a callee that was not dialled.
-func (d *dialling) unreached() string {
-	if d.caller.Gone {
-		return statusCancel
-	}
-	return statusUnavailable
-}
-
-// ringIn dials the callee, unless that was done, and brings it together with the caller.
-func (d *dialling) ringIn(callee *calls.Leg) (*calls.Leg, string, error) {
-	ring := d.ringInside
-	if !callee.Phone() {
-		ring = d.ringApart
-	}
-	if err := ring(callee); err != nil {
-		return nil, "", err
-	}
-	switch {
-	case d.verdict != "":
-		return nil, d.verdict, nil
-	case d.caller.Gone:
-		return nil, statusCancel, nil
-	case callee.Up():
-		return callee, statusAnswer, nil
-	}
-	next, err := d.follow(callee)
-	switch {
-	case err != nil:
-		return nil, "", err
-	case next != nil:
-		return d.ringIn(next)
-	}
-	return nil, d.statusOf(callee), nil
-}
-
-// ringInside puts the callee into the caller's bridge, dials it there, unless that was done, and waits for what comes of it.
-func (d *dialling) ringInside(callee *calls.Leg) error {
-	if err := d.bridge(d.caller, callee); err != nil || d.caller.Gone {
-		return err
-	}
-	if err := d.dialOne(callee); err != nil {
-		return err
-	}
-	return d.await([]*calls.Leg{callee}, func() bool { return d.caller.Gone || callee.Failed() || callee.Up() })
-}
-
-// dialOne dials a single callee, unless that was done.
-func (d *dialling) dialOne(callee *calls.Leg) error {
-	if callee.Called {
-		return nil
-	}
-	vars := d.dialVars()
-	if d.made = d.args.elsewhere; !d.made {
-		vars[calls.VarPartner] = callee.Name
-	}
-	return d.t.Step(d.caller.Lane(), d.telling(vars), calls.Then(callee.Lane(), d.calling(callee)))
-}
-
 // awaitCause waits for the cause of a leg that has left: Asterisk tells it right after.
 func (d *dialling) awaitCause(leg *calls.Leg) {
 	_ = d.t.Until(time.Second, func() bool { return leg.Cause != 0 })
 }
-
-func (d *dialling) bridge(legs ...*calls.Leg) error { return d.bridgeLegs(d.t, legs...) }
 
 func firstOf(words ...string) string {
 	for _, w := range words {

@@ -38,14 +38,20 @@ func (d *dialling) giveBack(status string) error {
 	if !d.caller.Gone {
 		vars := map[string]string{"DIALSTATUS": status}
 		if d.pushed > 0 {
-			vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(learned)
 			maps.Copy(vars, d.restore())
 		} else {
-			for _, name := range ofEarlierCall {
-				vars[name] = ""
+			if d.own == nil || d.own[earlierCall] != "" {
+				for _, name := range ofEarlierCall {
+					vars[name] = ""
+				}
 			}
-			vars["METAFLOWS_HANGUPCAUSE"] = "0"
+			if d.tried {
+				vars[pushHandler] = orphanHandler
+			} else {
+				learned = 0
+			}
 		}
+		vars["METAFLOWS_HANGUPCAUSE"] = strconv.Itoa(learned)
 		d.leave(d.caller, vars)
 	}
 	d.close(reason)

@@ -24,6 +24,11 @@ func (a dialArgs) single() bool {
 	return len(a.targets) == 1 && !a.ringing && !a.music && a.calledSound+a.callingSound == ""
 }
 
+// direct: one phone, which is dialled inside the bridge as soon as it has a channel.
+func (a dialArgs) direct() bool {
+	return a.single() && !a.predials() && !strings.HasPrefix(a.targets[0], "Local/")
+}
+
 // defaultDial is how long it rings where the dialplan does not say.
 const defaultDial = 30 * time.Second
 

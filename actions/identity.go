@@ -27,7 +27,7 @@ const (
 // One that was brought here by somebody else can have that from another channel: it is who its own endpoint says, and dials
 // where that dials.
 func (d *dialling) meet() error {
-	names := []string{transferContext, broughtBy, "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)", "TIMEOUT(absolute)", "CHANNEL(linkedid)", presentation}
+	names := []string{transferContext, broughtBy, "CHANNEL(callgroup)", "CHANNEL(namedcallgroup)", "TIMEOUT(absolute)", "CHANNEL(linkedid)", presentation, earlierCall}
 	calls := strings.HasPrefix(d.caller.Name, askable)
 	if calls {
 		names = append(names, invited)

@@ -20,13 +20,36 @@ var unrecorded = map[string]string{"CDR_PROP(party_a)": "1", "CDR_PROP(disable)"
 // outbound makes a channel of ours on behalf of another leg, waits until it is in the application and makes it a leg of
 // the call. number is its caller id where its endpoint gives it none; "" for none.
 func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role, number string, variables map[string]string) (*calls.Leg, error) {
+	o, err := s.beginOutbound(t, target, originator, originator.LinkedID, role, number, variables)
+	if err != nil {
+		return nil, err
+	}
+	leg, kept, err := s.endOutbound(t, o, originator)
+	if err == nil {
+		err = s.keptOr(t, leg, kept)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return leg, nil
+}
+
+// outgoing is a leg on its way into the application.
+type outgoing struct {
+	*making
+	dialled, role, number, linked string
+	state                         string // that it is made with
+}
+
+// beginOutbound asks for the channel of outbound. linked is the originator's linkedid, as far as it is known.
+func (s *Set) beginOutbound(t *calls.Task, target string, originator *calls.Leg, linked, role, number string, variables map[string]string) (*outgoing, error) {
 	id := t.Call.Name(calls.ArgLeg)
 	dialled := target
 	local := strings.HasPrefix(target, "Local/")
 	if local { // it is never rung back, and its extension was pressed
 		dialled = ""
 	}
-	state, err := t.Call.FirstState(id, dialled, originator.LinkedID)
+	state, err := t.Call.FirstState(id, dialled, linked)
 	if err != nil {
 		return nil, err
 	}
@@ -40,50 +63,87 @@ func (s *Set) outbound(t *calls.Task, target string, originator *calls.Leg, role
 			maps.Copy(spec.Variables, unrecorded)
 		}
 	}
-	made, err := s.create(t, spec)
+	return &outgoing{s.makeChannel(t, spec), dialled, role, number, linked, state}, nil
+}
+
+// endOutbound waits until the channel is in the application, and makes it a leg. Before it is dialled kept is to be called,
+// which waits until its channel keeps what it has to.
+func (s *Set) endOutbound(t *calls.Task, o *outgoing, originator *calls.Leg) (leg *calls.Leg, kept func() error, err error) {
+	made, err := s.made(t, o.making)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	leg := calls.NewLeg(made, role)
-	leg.Dialled, leg.LinkedID = dialled, originator.LinkedID
-	leg.MadeWith(state)
+	leg = calls.NewLeg(made, o.role)
+	leg.Dialled, leg.LinkedID = o.dialled, originator.LinkedID
+	if leg.LinkedID == o.linked { // else it keeps all that it has to by identify
+		leg.MadeWith(o.state)
+	}
 	t.Call.Add(leg)
-	if err := s.identify(t, leg, number); err != nil {
+	return leg, s.identify(t, leg, o.number, leg.LinkedID != o.linked), nil
+}
+
+// keptOr waits until a leg's channel keeps what it has to, and ends the leg where it does not.
+func (s *Set) keptOr(t *calls.Task, leg *calls.Leg, kept func() error) error {
+	err := kept()
+	if err != nil {
 		s.hangUp(t, leg, "ending a channel that cannot be asked")
 		t.Call.Drop(leg)
-		return nil, err
 	}
-	return leg, nil
+	return err
+}
+
+// making is a channel on its way into the application.
+type making struct {
+	id      string
+	answer  func() error // waits for that of the request
+	entered *calls.Started
+	over    func() bool
+	given   bool // up: who enters then is a stray
 }
 
 // create makes a channel and waits until it is in the application. Where that fails there is none.
 func (s *Set) create(t *calls.Task, spec calls.ChannelSpec) (calls.Channel, error) {
-	id, lane := spec.ID, t.Call.Lane(spec.ID)
-	var entered *calls.Started
-	given := false // up: who enters then is a stray
-	over := t.Expect(func(ev calls.Event) bool {
+	return s.made(t, s.makeChannel(t, spec))
+}
+
+// makeChannel asks for a channel. What comes of that is waited for by made, or it is ended by unmake.
+func (s *Set) makeChannel(t *calls.Task, spec calls.ChannelSpec) *making {
+	m := &making{id: spec.ID}
+	m.over = t.Expect(func(ev calls.Event) bool {
 		switch ev := ev.(type) {
 		case calls.Started:
-			if ev.Channel.ID == id && !given {
-				entered = &ev
+			if ev.Channel.ID == m.id && !m.given {
+				m.entered = &ev
 			}
 		case calls.Destroyed:
-			return ev.Channel == id
+			return ev.Channel == m.id
 		}
-		return entered != nil
+		return m.entered != nil
 	})
-	err := t.Do(lane, func() error { return s.pbx.CreateChannel(spec) })
+	m.answer = t.Beside(t.Call.Lane(m.id), func() error { return s.pbx.CreateChannel(spec) })
+	return m
+}
+
+// made waits until a channel is in the application. Where that fails there is none.
+func (s *Set) made(t *calls.Task, m *making) (calls.Channel, error) {
+	err := m.answer()
 	asked := err == nil || errors.Is(err, calls.ErrUnavailable) || errors.Is(err, calls.ErrCallEnded) // else it was not made for sure
 	if err == nil {
-		if err = t.Until(enterWait, over); entered != nil {
-			return entered.Channel, nil
+		if err = t.Until(enterWait, m.over); m.entered != nil {
+			return m.entered.Channel, nil
 		}
-		err = fmt.Errorf("%s did not enter the application: %w", id, cmp.Or(err, calls.ErrGone))
+		err = fmt.Errorf("%s did not enter the application: %w", m.id, cmp.Or(err, calls.ErrGone))
 	}
-	if given = true; asked {
-		s.quietly(s.ending(t, id), "ending a channel that may have been made")
+	if m.given = true; asked {
+		s.quietly(s.ending(t, m.id), "ending a channel that may have been made")
 	}
 	return calls.Channel{}, err
+}
+
+// unmake ends a channel that nobody waits for.
+func (s *Set) unmake(t *calls.Task, m *making) {
+	m.given = true
+	s.quietly(s.ending(t, m.id), "ending a channel that is not needed")
 }
 
 // ending ends a channel that is no leg.
@@ -95,27 +155,35 @@ func (s *Set) ending(t *calls.Task, channel string) func() error {
 
 // identify completes whose leg it is and by which number, and keeps that on its channel where a dial could give it more: it
 // lets what the caller hands down reach every variable that the endpoint does not set (ari/ASTERISK.md, What a created channel has).
-func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string) error {
+// What it asks for that goes beside what the task does; kept waits for it. stale: what the channel was made with is not true.
+func (s *Set) identify(t *calls.Task, leg *calls.Leg, number string, stale bool) (kept func() error) {
 	own := map[string]string{}
 	if leg.CallerNum == "" && number != "" {
 		leg.CallerNum, own[callerNumber] = number, number
 	}
 	vars := leg.Channel.Vars // what the directory says of a device is not on its channel
 	complete := !leg.Phone() || leg.Context != "" && vars["METAFLOWS_USER"] != "" && leg.Owner.Device != ""
-	if complete && len(own) == 0 {
-		return nil
+	if complete && len(own) == 0 && !stale {
+		return func() error { return nil }
 	}
-	if !complete && leg.Context == "" && !leg.Outsider() {
-		set, err := s.variables(t, leg, "TRANSFER_CONTEXT")
-		if err != nil && !gone(err) {
+	if complete || leg.Context != "" || leg.Outsider() {
+		saved := t.Beside(leg.Lane(), s.telling(t, leg, own))
+		return unlessGone(saved)
+	}
+	const where = "TRANSFER_CONTEXT"
+	var set map[string]string
+	channel := leg.ID
+	asked := t.Beside(new(calls.Lane), func() (err error) {
+		set, err = s.pbx.Variables(channel, where)
+		return err
+	})
+	return unlessGone(func() error {
+		if err := asked(); err != nil && !gone(err) {
 			return err
 		}
-		leg.Context = set["TRANSFER_CONTEXT"]
-	}
-	if err := s.save(t, leg, own); err != nil && !gone(err) {
-		return err
-	}
-	return nil
+		leg.Context = set[where]
+		return s.save(t, leg, own)
+	})
 }
 
 // ringUp is the request that dials a leg on behalf of another. Asterisk gives it the other's language then: a phone has its
@@ -135,22 +203,4 @@ func (s *Set) ringUp(leg, caller *calls.Leg, timeout time.Duration) calls.Sendin
 // ringing is ringUp outside of a step.
 func (s *Set) ringing(leg, caller *calls.Leg, timeout time.Duration) func() error {
 	return s.ringUp(leg, caller, timeout).Alone()
-}
-
-// bridgeLegs makes the call's bridge, unless there is one, and puts legs into it that are not in it.
-func (s *Set) bridgeLegs(t *calls.Task, legs ...*calls.Leg) error {
-	bridge := t.Call.Bridge
-	t.Call.Register(bridge)
-	if err := s.createBridge(t, bridge); err != nil && !errors.Is(err, calls.ErrConflict) {
-		return err
-	}
-	for _, leg := range legs {
-		if leg.Bridged() {
-			continue
-		}
-		if err := t.Join(leg); err != nil && !gone(err) {
-			return err
-		}
-	}
-	return nil
 }

@@ -85,6 +85,14 @@ func (a acts) AddToBridge(bridge, channel string, absorb bool) error {
 		query: query, timeout: a.c.cfg.LongTimeout}))
 }
 
+// AddAllToBridge puts several channels into a bridge, in their order, without absorbing. Where one of them cannot be added those
+// behind it are not; one that is not known keeps all out.
+func (a acts) AddAllToBridge(bridge string, channels ...string) error {
+	query := url.Values{"channel": {strings.Join(channels, ",")}, "absorbDTMF": {"false"}}
+	return fail("add to bridge", strings.Join(channels, " "), a.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "addChannel"},
+		query: query, timeout: a.c.cfg.LongTimeout}))
+}
+
 // RemoveFromBridge takes a channel out of a bridge; calls.ErrConflict when it is not in it. It waits as AddToBridge.
 func (a acts) RemoveFromBridge(bridge, channel string) error {
 	return fail("remove from bridge", channel, a.do(request{method: http.MethodPost, path: []string{"bridges", bridge, "removeChannel"},

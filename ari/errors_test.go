@@ -119,6 +119,7 @@ func TestDeadlines(t *testing.T) {
 	for name, do := range map[string]func() error{
 		"SendDigits":       func() error { return c.SendDigits("17.1", "1") },
 		"SetVariables":     func() error { return c.SetVariables("17.1", map[string]string{"A": "1"}) },
+		"AddAllToBridge":   func() error { return c.AddAllToBridge("b", "17.1", "17.2") },
 		"AddToBridge":      func() error { return c.AddToBridge("b", "17.1", true) },
 		"RemoveFromBridge": func() error { return c.RemoveFromBridge("b", "17.1") },
 	} {

@@ -80,6 +80,8 @@ var commands = []command{
 		[]string{`POST /bridges/mf-c1 {"bridgeId":"mf-c1","type":"mixing,dtmf_events","name":"mf-c1"}`}},
 	{"AddToBridge", func(c *ari.Client) error { return c.AddToBridge("mf-c1", "17.1", true) },
 		[]string{`POST /bridges/mf-c1/addChannel?absorbDTMF=true&channel=17.1`}},
+	{"AddAllToBridge", func(c *ari.Client) error { return c.AddAllToBridge("mf-c1", "17.1", "leg-1") },
+		[]string{"POST /bridges/mf-c1/addChannel?absorbDTMF=false&channel=17.1%2Cleg-1"}},
 	{"AddToBridge passing", func(c *ari.Client) error { return c.AddToBridge("mf-c1", "17.1", false) },
 		[]string{`POST /bridges/mf-c1/addChannel?absorbDTMF=false&channel=17.1`}},
 	{"RemoveFromBridge", func(c *ari.Client) error { return c.RemoveFromBridge("mf-c1", "17.1") },

@@ -182,19 +182,27 @@ func (a acts) AddToBridge(id, channel string, absorb bool) error {
 			done(err)
 			return
 		}
-		c.afterSubroutine(func() {
-			b := p.bridges[id]
-			if c.dead || b == nil {
-				done(calls.ErrGone)
+		p.add(id, c, absorb, done)
+	})
+}
+
+// AddAllToBridge is POST bridges/{id}/addChannel of several: one after the other, and none where one is not there. Its faults are
+// those of AddToBridge.
+func (a acts) AddAllToBridge(id string, channels ...string) error {
+	p := a.p
+	text := "add"
+	for _, channel := range channels {
+		text += " " + p.party(channel)
+	}
+	return p.inTurn(a.turn, "AddToBridge", channels[0], text, func(done func(error)) {
+		members := make([]*channel, len(channels))
+		for i, name := range channels {
+			var err error
+			if members[i], err = p.live(name); err != nil {
+				done(err)
 				return
 			}
-			p.leaveBridge(c)
-			p.emptied(id) // the recorder does not stay alone
-			b.members = append(b.members, c)
-			c.bridge, c.absorb = b, absorb
-			p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
-			p.connected(b)
-			done(nil)
-		})
+		}
+		p.addAll(id, members, done)
 	})
 }

@@ -23,6 +23,35 @@ func (p *PBX) CreateBridge(id string) error {
 	}))
 }
 
+// addAll puts channels into a bridge, one after the other.
+func (p *PBX) addAll(id string, members []*channel, done func(error)) {
+	p.add(id, members[0], false, func(err error) {
+		if err != nil || len(members) == 1 {
+			done(err)
+			return
+		}
+		p.addAll(id, members[1:], done)
+	})
+}
+
+// add puts a channel into a bridge when nothing occupies it.
+func (p *PBX) add(id string, c *channel, absorb bool, done func(error)) {
+	c.afterSubroutine(func() {
+		b := p.bridges[id]
+		if c.dead || b == nil {
+			done(calls.ErrGone)
+			return
+		}
+		p.leaveBridge(c)
+		p.emptied(id) // the recorder does not stay alone
+		b.members = append(b.members, c)
+		c.bridge, c.absorb = b, absorb
+		p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
+		p.connected(b)
+		done(nil)
+	})
+}
+
 // DeleteBridge is DELETE bridges/{id}: its channels stay in the application.
 func (p *PBX) DeleteBridge(id string) error {
 	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {

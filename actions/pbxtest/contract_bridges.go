@@ -19,6 +19,36 @@ func emptyBridge(tr *trial) {
 	tr.is(tr.AddToBridge(bridge, a.ID, false), calls.ErrGone, "to add to a bridge that is gone")
 }
 
+// addedTogether: the answer passes as where they are added one by one, and their digits; one that is not there keeps all out.
+func addedTogether(tr *trial) {
+	a, b := tr.enter("alice"), tr.create("PJSIP/bob", nil)
+	bridge := tr.bridge()
+	tr.must(tr.AddAllToBridge(bridge, a.ID, b.ID))
+	for _, c := range []calls.Channel{a, b} {
+		tr.rewind()
+		await(tr, c.Name+" is in it", func(ev calls.Entered) bool { return ev.Channel == c.ID && ev.Bridge == bridge })
+	}
+	tr.must(tr.DialChannel(b.ID, a.ID, 20*time.Second))
+	await(tr, "alice is answered", func(ev calls.StateChanged) bool { return ev.Channel == a.ID && ev.State == "Up" })
+	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
+	tr.must(tr.AddToBridge(bridge, b.ID, true))
+	tr.must(tr.AddAllToBridge(bridge, a.ID, b.ID)) // absorbs no more
+	tr.Keys("bob", "5", 100*time.Millisecond, 100*time.Millisecond)
+	tr.eventually("alice hears 5", func() bool { return tr.Digits("alice") == "5" })
+
+	gone := tr.create("PJSIP/carol", nil)
+	tr.must(tr.Hangup(gone.ID, 0))
+	tr.destroyed(gone)
+	other := tr.bridge()
+	for _, channels := range [][]string{{b.ID, gone.ID}, {gone.ID, b.ID}} {
+		tr.is(tr.AddAllToBridge(other, channels...), calls.ErrGone, "to add one that is gone, too")
+	}
+	tr.is(tr.RemoveFromBridge(other, b.ID), calls.ErrConflict, "to remove the one that is there")
+	tr.eventually("they still talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
+	tr.must(tr.DeleteBridge(other))
+	tr.is(tr.AddAllToBridge(other, a.ID, b.ID), calls.ErrGone, "to add to a bridge that is gone")
+}
+
 func removed(tr *trial) {
 	a, b, bridge := tr.talk()
 	tr.must(tr.RemoveFromBridge(bridge, b.ID))

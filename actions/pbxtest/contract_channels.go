@@ -28,6 +28,7 @@ func trials() []namedTrial {
 		{"a hangup handler spares a partner that talks", spared},
 		{"requests of a step are sent at once, and carried out in their order", steps},
 		{"a bridge outlives its channels", emptyBridge},
+		{"several are added to a bridge at once", addedTogether},
 		{"removing a channel", removed},
 		{"digits arrive in order with their durations", digits},
 		{"a fast typist's digits are told twice", fastDigits},

@@ -42,6 +42,16 @@ func (a *asterisk) AddToBridge(bridge, channel string, absorb bool) error {
 	return nil
 }
 
+// AddAllToBridge is AddToBridge of several.
+func (a *asterisk) AddAllToBridge(bridge string, channels ...string) error {
+	for _, channel := range channels {
+		if err := a.AddToBridge(bridge, channel, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SendDigits is POST channels/{id}/dtmf.
 func (a *asterisk) SendDigits(channel, digits string) error {
 	a.record.request(Happening{Request: "dtmf", Leg: channel, Digits: digits})

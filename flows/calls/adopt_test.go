@@ -259,4 +259,6 @@ func TestResyncTransferred(t *testing.T) {
 type silentLine struct{}
 
 func (silentLine) AddToBridge(string, string, bool) error { return nil }
+
+func (silentLine) AddAllToBridge(string, ...string) error { return nil }
 func (silentLine) SendDigits(string, string) error        { return nil }

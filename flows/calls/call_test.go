@@ -87,6 +87,15 @@ func (r *callRig) Publish(n Notice) {
 	r.notices = append(r.notices, n)
 }
 
+func (r *callRig) AddAllToBridge(bridge string, channels ...string) error {
+	for _, channel := range channels {
+		if err := r.AddToBridge(bridge, channel, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *callRig) AddToBridge(bridge, channel string, absorb bool) error {
 	r.mu.Lock()
 	failed, slow := r.fail > 0 || r.failOf[channel] > 0, r.slow

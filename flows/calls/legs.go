@@ -97,30 +97,6 @@ func (c *Call) Drop(leg *Leg) {
 	c.knowing = slices.DeleteFunc(c.knowing, func(account string) bool { return !slices.Contains(c.Accounts(), account) })
 }
 
-// Join puts a leg into the call's bridge, and returns when it has been asked for; the call goes on meanwhile.
-func (t *Task) Join(leg *Leg) error {
-	if err := t.Do(leg.Lane(), t.Call.joining(leg)); err != nil {
-		leg.joins = nil
-		return err
-	}
-	leg.bridged = true
-	return nil
-}
-
-// joining is the request that puts a leg into the call's bridge.
-func (c *Call) joining(leg *Leg) func() error {
-	join, line := c.Joining(leg), c.calls.cfg.Line
-	return func() error { return join(line) }
-}
-
-// Joining is Join's request, for a step. Whoever makes that says by Joined that it is done.
-func (c *Call) Joining(leg *Leg) func(Adder) error {
-	leg.joins = []bool{false}
-	leg.asked, leg.unknown, leg.torn = false, false, false
-	bridge, channel := c.Bridge, leg.ID
-	return func(by Adder) error { return by.AddToBridge(bridge, channel, false) }
-}
-
 // Joined says of a leg that was found that it is in the call's bridge, where nothing of it is absorbed.
 func (c *Call) Joined(leg *Leg) { leg.bridged, leg.asked = true, false }
 

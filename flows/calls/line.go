@@ -16,6 +16,9 @@ type Adder interface {
 	// AddToBridge puts a channel into a bridge, or adds it again when it is there, with or without absorbing its digits
 	// (ARI addChannel, absorbDTMF). Entered follows each time.
 	AddToBridge(bridge, channel string, absorb bool) error
+	// AddAllToBridge is AddToBridge of several channels by one request, without absorbing. After an error nobody knows which
+	// of them are there.
+	AddAllToBridge(bridge string, channels ...string) error
 }
 
 // ChannelSpec describes a channel to be created.

@@ -191,6 +191,8 @@ func TestOff(t *testing.T) {
 type idleLine struct{}
 
 func (idleLine) AddToBridge(string, string, bool) error { return nil }
+
+func (idleLine) AddAllToBridge(string, ...string) error { return nil }
 func (idleLine) SendDigits(string, string) error        { return nil }
 
 // TestDoRehearsed: in a rehearsal a request takes as long as it says, in the rehearsal's time, and so does what is off.
