@@ -172,24 +172,23 @@ func (p *patient) dialplan() {
 }
 
 // context looks for a context of the dialplan. ARI says of a line whether it is there, not what it does: an older context has
-// fewer.
+// fewer, or not the extension that names the form of this one.
 func (p *patient) context(name, what string) {
-	shipped := asteriskconf.Context(name)
-	questions := make([]string, len(shipped)-1) // behind the context's name, a priority for each
-	for i := range questions {
-		questions[i] = fmt.Sprintf("DIALPLAN_EXISTS(%s,s,%d)", name, i+1)
+	priorities := asteriskconf.Priorities(name)
+	questions := make([]string, len(priorities))
+	for i, at := range priorities {
+		questions[i] = fmt.Sprintf("DIALPLAN_EXISTS(%s,%s)", name, at)
 	}
 	answers, err := p.client.Variables(p.id, questions...)
 	if err != nil {
 		p.bad("the dialplan cannot be asked: "+err.Error(), "in modules.conf:", "load = func_dialplan.so")
 		return
 	}
-	missing := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" })
-	if missing < 0 {
-		p.good(what + " is there")
-		return
+	lacks := ""
+	if i := slices.IndexFunc(questions, func(q string) bool { return answers[q] != "1" }); i >= 0 {
+		lacks = priorities[i]
 	}
-	p.tell(examineContext(p.folder.files["extensions.conf"], name, what, missing+1))
+	p.tell(examineContext(p.folder.files["extensions.conf"], name, what, lacks))
 }
 
 // await takes events until one is as wanted; false when none comes in time.

@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"metaflows/app/server"
@@ -87,31 +89,62 @@ func examineChannelVars(c *configuration, lacking []string) finding {
 	return finding{level: missing, what: fmt.Sprintf("the running Asterisk does not list %s, but %s does: it is not loaded", strings.Join(lacking, ", "), written), lines: []string{reloadARI}}
 }
 
-// examineContext is for a context of ours that the running dialplan lacks from a priority on.
-func examineContext(c *configuration, name, what string, priority int) finding {
+// examineContext is for a context of ours of which the running dialplan has not all that it shall have: lacks is the first
+// extension and priority of that; "" is for one that has all. Of two forms in the files Asterisk takes each priority from the
+// one that it reads first, so that none may be another than ours.
+func examineContext(c *configuration, name, what, lacks string) finding {
 	shipped := asteriskconf.Context(name)
-	fault, where := "is not in the", "in extensions.conf:"
-	if priority > 1 {
-		fault, where = fmt.Sprintf("has no priority %d in the", priority), "in extensions.conf, in its place:"
-	}
-	if written := c.find(name); written != nil && written.priorities() >= len(shipped)-1 {
-		return finding{
-			level: missing, what: fmt.Sprintf("%s %s running dialplan, but in %s: it is not loaded", what, fault, written.place), lines: []string{reloadDialplan},
+	written, differs := c.written(name, shipped)
+	fault := "is an older one: it has no " + lacks + " in the dialplan"
+	switch {
+	case lacks == "" && differs == nil:
+		return finding{what: what + " is there"}
+	case differs != nil && lacks == "":
+		fault = fmt.Sprintf("is there, but at %s is another or an older one", differs)
+	case differs == nil && written != nil:
+		fault = "is not in"
+		if lacks != firstPriority {
+			fault = "has no " + lacks + " in"
 		}
+		return finding{
+			level: missing, what: fmt.Sprintf("%s %s the running dialplan, but in %s: it is not loaded", what, fault, written), lines: []string{reloadDialplan},
+		}
+	case lacks == firstPriority:
+		fault = "is not in the dialplan"
 	}
-	if priority > 1 {
-		fault = "is an older one: it " + fault
+	where := "in extensions.conf:"
+	switch {
+	case differs != nil:
+		where = fmt.Sprintf("in place of [%s] at %s:", name, differs)
+	case lacks != firstPriority:
+		where = "in extensions.conf, in its place:"
 	}
-	return finding{level: missing, what: fmt.Sprintf("%s %s dialplan", what, fault), lines: append([]string{where}, shipped...)}
+	return finding{level: missing, what: what + " " + fault, lines: append([]string{where}, shipped...)}
 }
 
-// priorities is how many lines a context has.
-func (s *section) priorities() int {
-	n := 0
-	for _, e := range s.entries {
-		if key := strings.ToLower(e.key); key == "exten" || key == "same" {
-			n++
+// firstPriority is where a context of ours begins.
+const firstPriority = "s,1"
+
+// written is where a context of ours stands in a file, and where it stands in another form; nil is nowhere.
+func (c *configuration) written(name string, shipped []string) (same, differs *place) {
+	if c == nil {
+		return nil, nil
+	}
+	ours := new(configuration)
+	ours.parse("", []byte(strings.Join(shipped, "\n")), 1)
+	for _, s := range c.sections {
+		switch {
+		case s.name != name:
+		case slices.EqualFunc(s.entries, ours.named(name).entries, entry.says):
+			same = cmp.Or(same, &s.place)
+		default:
+			differs = cmp.Or(differs, &s.place)
 		}
 	}
-	return n
+	return same, differs
+}
+
+// says says whether two lines say the same, wherever they stand.
+func (e entry) says(other entry) bool {
+	return strings.EqualFold(e.key, other.key) && e.value == other.value
 }

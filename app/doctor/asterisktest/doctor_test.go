@@ -83,17 +83,17 @@ func TestMissingLines(t *testing.T) {
 	}
 }
 
-// What the files have and the running dialplan does not wants no lines, but a reload. ARI says only how many lines a context
-// has: one that has fewer than the shipped one is an old one.
+// What the files have and the running dialplan does not wants no lines, but a reload. ARI says only which lines a context
+// has, and not what they do: one that lacks any of the shipped one, or the name of its form, is an old one.
 func TestOldDialplan(t *testing.T) {
 	for _, tt := range []struct {
 		name, remove string
 		says         []string
 	}{
 		{"no handler", "context metaflows-orphan", []string{"MISSING the hangup handler metaflows-orphan is not in the running dialplan, but in site/extensions.conf:"}},
-		{"an older handler", "extension s@metaflows-orphan 5", []string{"MISSING the hangup handler metaflows-orphan has no priority 5 in the running dialplan, but in site/extensions.conf:"}},
+		{"an older handler", "extension v7@metaflows-orphan", []string{"MISSING the hangup handler metaflows-orphan has no v7,1 in the running dialplan, but in site/extensions.conf:"}},
 		{"nothing for options b and B", "context metaflows-predial", []string{"MISSING the context metaflows-predial, which options b and B need, is not in the running dialplan, but in site/extensions.conf:"}},
-		{"less for options b and B", "extension s@metaflows-predial 3", []string{"MISSING the context metaflows-predial, which options b and B need, has no priority 3 in the running dialplan, but in site/extensions.conf:"}},
+		{"less for options b and B", "extension s@metaflows-predial 3", []string{"MISSING the context metaflows-predial, which options b and B need, has no s,3 in the running dialplan, but in site/extensions.conf:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			asterisk, cfg := start(t, pbx.Options{})
