@@ -15,7 +15,7 @@ const most = 5
 // requests, bytes or allocations are; else CPU is one, of which the least of some tries counts.
 func Linear(t testing.TB, what string, n int, cost func(n int) int64) {
 	t.Helper()
-	const tries = 5 // other work, and the collector, are in some
+	const tries = 20 // other work, and the collector, are in some
 	var few, many int64
 	for range tries {
 		few, many = least(few, cost(n)), least(many, cost(4*n))
