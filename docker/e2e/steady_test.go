@@ -17,7 +17,7 @@ const (
 )
 
 // steadyTries is how often such a test is tried on a machine with much else to do.
-const steadyTries = 6
+const steadyTries = 10
 
 // steadily does something that depends on times, and again where it went wrong while the machine was not steady. What goes
 // wrong on a steady machine is wrong. Each try sees its own events alone.
