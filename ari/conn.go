@@ -17,24 +17,23 @@ import (
 type conn struct {
 	net.Conn
 	home  *transport
-	raw   syscall.RawConn // nil where it cannot be looked at
+	raw   syscall.RawConn // below TLS; nil where it cannot be looked at
 	limit io.LimitedReader
 	r     *bufio.Reader
 	since time.Time // idle; of home
 
 	mu     sync.Mutex
-	open   int           // requests written whose answers were not read
-	last   chan struct{} // closed when the last of them was
-	broken bool          // not to be used any more: what comes is nobody's
+	open   int    // places that were not left
+	last   *place // nil: none is open
+	closed bool   // to more requests: those that are open may still be answered
 }
 
 // maxHead bounds the head of an answer.
 const maxHead = 1 << 20
 
 var (
-	errNoAnswer  = errors.New("closed without an answer")
-	errUnwritten = errors.New("not written")
-	errAnswered  = errors.New("the request before has been answered")
+	errNoAnswer = errors.New("closed without an answer")
+	errUnsent   = errors.New("not sent, or the server has not begun with it") // it may be sent again
 )
 
 // past is a deadline that ends what is under way.
@@ -45,7 +44,7 @@ func (c *conn) start() {
 	c.r = bufio.NewReader(&c.limit)
 }
 
-// alive says of an idle connection that the server has not closed it.
+// alive says of an idle connection that the server has neither closed it nor said anything more.
 func (c *conn) alive() bool {
 	if c.raw == nil {
 		return true
@@ -64,19 +63,17 @@ func (c *conn) alive() bool {
 type place struct {
 	*conn
 	used  bool          // the connection has had other requests
-	ahead chan struct{} // closed when the answer before this one has been read; nil: it is the first
-	read  chan struct{} // closed when this one has been
+	ahead *place        // nil: it is the first
+	left  chan struct{} // closed when its answer has been read, or never will be
+	next  error         // then: why the answer to the one behind does not come either
 }
 
-// write hands a request to the kernel; behind: only where another one waits for its answer.
-func (c *conn) write(ctx context.Context, ask []byte, behind bool) (place, error) {
+// write hands a request to the kernel; behind: only while the answer to that one has not been read.
+func (c *conn) write(ctx context.Context, ask []byte, behind *place) (*place, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if behind && c.open == 0 {
-		return place{}, errAnswered
-	}
-	if c.broken {
-		return place{}, errNoAnswer
+	if c.closed || behind != nil && c.last != behind {
+		return nil, errUnsent
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetWriteDeadline(past) })
 	n, err := c.Conn.Write(ask)
@@ -84,74 +81,76 @@ func (c *conn) write(ctx context.Context, ask []byte, behind bool) (place, error
 		n, err = len(ask), ctx.Err() // the deadline may be in the next one's way
 	}
 	if err != nil {
-		c.broken = true
+		c.closed = true
 		if c.open == 0 {
 			c.Close()
 		}
 		if n == 0 {
-			err = errors.Join(errUnwritten, err)
+			err = errors.Join(errUnsent, err)
 		}
-		return place{}, err
+		return nil, err
 	}
-	p := place{conn: c, read: make(chan struct{})}
-	if c.open > 0 {
-		p.ahead = c.last
-	}
+	p := &place{conn: c, ahead: c.last, left: make(chan struct{})}
 	c.open++
-	c.last = p.read
+	c.last = p
 	return p, nil
 }
 
-// answer waits for the answer and reads it.
-func (p place) answer(req *http.Request) (resp *http.Response, err error) {
+// answer waits for the answer and reads it. The request's own time begins when those ahead are answered.
+func (p *place) answer(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if p.ahead != nil {
 		select {
-		case <-p.ahead:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err == nil && !p.isBroken() {
-		stop := context.AfterFunc(ctx, func() { _ = p.SetReadDeadline(past) })
-		var whole bool
-		if resp, whole, err = p.readAnswer(req); !stop() {
-			if err != nil {
-				err = ctx.Err()
+		case <-p.ahead.left:
+			if err := p.ahead.next; err != nil {
+				p.leave(err)
+				return nil, err
 			}
-			whole = false // the deadline may be in the next one's way
+		case <-ctx.Done():
+			p.leave(errNoAnswer)
+			return nil, ctx.Err()
 		}
-		if whole {
-			p.leave(false)
-			return resp, nil
-		}
-	} else if err == nil {
-		err = errNoAnswer
 	}
-	p.leave(true)
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = p.SetReadDeadline(past) })
+	resp, err := p.readAnswer(req)
+	late := !stop()
+	switch {
+	case err == nil && resp.Close:
+		p.home.closes.Store(true)
+		p.leave(errUnsent) // RFC 9112, 9.6
+	case err == nil && !late:
+		p.leave(nil)
+	default: // the deadline may be in the next one's way
+		p.leave(errNoAnswer)
+	}
+	if err != nil && late {
+		err = ctx.Err()
+	}
 	return resp, err
 }
 
-// readAnswer reads one answer; whole says that the next one may follow.
-func (c *conn) readAnswer(req *http.Request) (resp *http.Response, whole bool, err error) {
+// readAnswer reads one answer.
+func (c *conn) readAnswer(req *http.Request) (resp *http.Response, err error) {
 	c.limit.N = maxAnswer + maxHead
 	if _, err := c.r.Peek(1); err != nil {
-		return nil, false, errors.Join(errNoAnswer, err)
+		return nil, errors.Join(errNoAnswer, err)
 	}
 	for resp == nil || resp.StatusCode < 200 { // 1xx tell nothing
 		if resp, err = http.ReadResponse(c.r, req); err != nil {
-			return nil, false, unexpected(err)
+			return nil, unexpected(err)
 		}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, false, unexpected(err)
+		return nil, unexpected(err)
 	}
 	if len(body) > maxAnswer {
-		return nil, false, errAnswer
+		return nil, errAnswer
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, !resp.Close, nil
+	return resp, nil
 }
 
 // unexpected makes of an end that it comes too early.
@@ -162,27 +161,23 @@ func unexpected(err error) error {
 	return err
 }
 
-func (c *conn) isBroken() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.broken
-}
-
-// leave gives the connection to the request behind, or back when it is the last.
-func (p place) leave(broken bool) {
+// leave gives the connection to the request behind, or back when it is the last; next: it is not to be used any more, and those
+// behind fail by that. Those ahead, of one that does not wait any longer, read on.
+func (p *place) leave(next error) {
 	c := p.conn
 	c.mu.Lock()
-	c.broken = c.broken || broken
-	broken = c.broken
+	p.next = next
+	close(p.left)
 	c.open--
 	last := c.open == 0
-	if last && !broken && c.r.Buffered() > 0 { // nobody has asked for that
-		c.broken, broken = true, true
+	if last {
+		c.last = nil
 	}
+	c.closed = c.closed || next != nil || last && c.r.Buffered() > 0 // nobody has asked for that
+	closed := c.closed
 	c.mu.Unlock()
-	close(p.read)
 	switch {
-	case last && broken:
+	case last && closed:
 		c.Close()
 	case last:
 		c.home.keep(c)

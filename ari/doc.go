@@ -5,9 +5,11 @@
 //
 // Every method blocks until Asterisk has answered or the deadline is over (5 s; 15 s for those which can wait behind
 // digits being played to the same channel) and returns nil or an *Error, which wraps one of calls.ErrGone, ErrConflict,
-// ErrInvalid, ErrUnavailable and ErrDetached; of digits none of which was played that is a calls.ErrUnsent, too. Nothing is
-// tried twice, and a deadline that is over does not mean that Asterisk will not do it later. Methods may be called by any number of goroutines; who needs an order gives one command
-// after the other, or makes a step of them (Client.In). Commands work without Run, and while it is reconnecting.
+// ErrInvalid, ErrUnavailable and ErrDetached; of digits none of which was played that is a calls.ErrUnsent, too. Nothing that
+// Asterisk may have begun with is tried twice, and a deadline that is over does not mean that Asterisk will not do it later.
+// Methods may be called by any number of goroutines; who needs an order gives one command after the other, or makes a step of
+// them (Client.In), of which each has its deadline from when the one ahead is answered. Commands work without Run, and while it
+// is reconnecting.
 //
 // Most come from github.com/CyCoreSystems/ari/v5, by native.New without Connect; rest.go says how they get our transport,
 // deadlines and Asterisk's own error texts. Ours are those that v5 lacks (event filter, stored file, progress, variables

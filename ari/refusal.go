@@ -84,7 +84,9 @@ func (s stubborn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if wire == nil {
 		return resp, nil
 	}
-	second, err := wire.RoundTrip(req)
+	ctx, cancel := limited(req.Context())
+	defer cancel()
+	second, err := wire.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return resp, nil
 	}

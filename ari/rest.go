@@ -126,7 +126,7 @@ func (c *Client) doAlways(ctx context.Context, r request, out any) error {
 	if r.timeout == 0 {
 		r.timeout = c.cfg.Timeout
 	}
-	ctx, cancel := context.WithTimeout(inTurn(ctx, r.turn), r.timeout)
+	ctx, cancel := inTurn(ctx, r.turn, r.timeout)
 	defer cancel()
 	resp, err := c.send(ctx, r)
 	if err != nil {

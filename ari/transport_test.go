@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -25,6 +28,7 @@ type answering struct {
 	*transport
 	t     *testing.T
 	asked chan exchange
+	own   time.Duration // of a request that has a turn
 	mu    sync.Mutex
 	conns int
 }
@@ -35,10 +39,18 @@ type exchange struct {
 	what string
 }
 
+// ends gives the last answer of a connection.
+func (x exchange) ends(answer string) {
+	go func() {
+		io.WriteString(x, answer)
+		x.Close()
+	}()
+}
+
 // newAnswering makes connections in memory, where a write is done when it is read, or by TCP.
 func newAnswering(t *testing.T) *answering {
 	base, _ := url.Parse("http://asterisk:8088/ari")
-	a := &answering{transport: newTransport(base), t: t, asked: make(chan exchange, 100)}
+	a := &answering{transport: newTransport(base), t: t, asked: make(chan exchange, 100), own: time.Hour}
 	a.dial = func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		a.mu.Lock()
@@ -69,15 +81,23 @@ func (a *answering) serve(far net.Conn, n int) {
 	}
 }
 
-// ask sends a request; what it has come to is told later.
+// ask sends a request; what it has come to is told later, also to the turn, as by a step.
 func (a *answering) ask(ctx context.Context, turn *calls.Turn, method, path, body string) <-chan string {
-	req, err := http.NewRequestWithContext(inTurn(ctx, turn), method, "http://asterisk:8088"+path, strings.NewReader(body))
+	ctx, cancel := inTurn(ctx, turn, a.own)
+	a.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, method, "http://asterisk:8088"+path, strings.NewReader(body))
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	told := make(chan string, 1)
 	go func() {
 		resp, err := a.RoundTrip(req)
+		if turn != nil {
+			failed := err != nil || resp.StatusCode >= 300
+			if turn.End(failed); !failed {
+				turn.Sent(nil)
+			}
+		}
 		if err != nil {
 			told <- "error"
 			return
@@ -144,94 +164,18 @@ func TestTransport(t *testing.T) {
 	}
 }
 
-// sends asks in a turn behind another, and returns when the request has been handed over.
-func (a *answering) sends(ctx context.Context, before *calls.Turn, method, path string) (*calls.Turn, <-chan string, exchange) {
-	sent := make(chan struct{})
-	turn := calls.NewTurn(before, func() { close(sent) })
-	told := a.ask(ctx, turn, method, path, "")
-	<-sent
-	return turn, told, <-a.asked
-}
-
-// TestTransportInTurn: what follows a request goes behind it on its connection before that is answered, and each gets its own
-// answer. Once the first is answered any connection will do.
-func TestTransportInTurn(t *testing.T) {
+// TestTransportElsewhere: a redirect is followed to no other server.
+func TestTransportElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAnswering(t)
-		one, first, x := a.sends(t.Context(), nil, "POST", "/first")
-		_, second, y := a.sends(t.Context(), one, "DELETE", "/second")
-		_, other, z := a.sends(t.Context(), nil, "GET", "/other")
-		if x.n != y.n || z.n == x.n || y.what != "DELETE /second" {
-			t.Errorf("they go by the connections %d, %d, %d: %s", x.n, y.n, z.n, y.what)
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://asterisk:8088/x", http.NoBody)
+		go func() {
+			io.WriteString(<-a.asked, "HTTP/1.1 302 Found\r\nLocation: http://proxy/x\r\nContent-Length: 0\r\n\r\n")
+		}()
+		if _, err := (&http.Client{Transport: a}).Do(req); !errors.Is(err, errAnswer) || len(a.asked) > 0 {
+			t.Errorf("%v, and %d requests", err, len(a.asked))
 		}
-		go io.WriteString(z, empty)
-		a.is(<-other, "204")
-		synctest.Wait()
-		if len(first)+len(second) > 0 {
-			t.Error("there is an answer that nobody has given")
-		}
-		go io.WriteString(x, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"+empty)
-		a.is(<-first, "404 gone")
-		a.is(<-second, "204")
-		synctest.Wait()
-		if len(a.idle) != 2 {
-			t.Errorf("%d connections are kept, want 2", len(a.idle))
-		}
-		_, third, z := a.sends(t.Context(), one, "DELETE", "/third")
-		go io.WriteString(z, empty)
-		a.is(<-third, "204")
 	})
-}
-
-// TestTransportInTurnFails: when the answer to a request does not come, those behind it on its connection fail, too, and never get
-// an answer that is another's.
-func TestTransportInTurnFails(t *testing.T) {
-	for name, tt := range map[string]struct {
-		first, second time.Duration // that are waited for; 0: for ever
-		answer        string
-		want          [3]string
-		closes        bool
-	}{
-		"closed":                 {closes: true, want: [3]string{"error", "error", "error"}},
-		"closed behind":          {answer: empty, closes: true, want: [3]string{"204", "error", "error"}},
-		"last answer":            {answer: strings.Replace(empty, "Content-", "Connection: close\r\nContent-", 1) + empty, want: [3]string{"204", "error", "error"}},
-		"first not in time":      {first: time.Second, want: [3]string{"error", "error", "error"}},
-		"second not waited for":  {second: time.Second, answer: empty + empty + empty, want: [3]string{"204", "error", "error"}},
-		"none of them in a week": {first: 2 * time.Second, second: time.Second, want: [3]string{"error", "error", "error"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := newAnswering(t)
-				one, first, x := a.sends(waits(t, tt.first), nil, "POST", "/first")
-				two, second, _ := a.sends(waits(t, tt.second), one, "POST", "/second")
-				_, third, _ := a.sends(t.Context(), two, "POST", "/third")
-				time.Sleep(1500 * time.Millisecond)
-				go func() {
-					io.WriteString(x, tt.answer)
-					if tt.closes {
-						x.Close()
-					}
-				}()
-				for n, told := range []<-chan string{first, second, third} {
-					a.is(<-told, tt.want[n])
-				}
-				synctest.Wait()
-				if len(a.idle) != 0 {
-					t.Error("the connection is kept")
-				}
-				_ = x.Close()
-			})
-		})
-	}
-}
-
-func waits(t *testing.T, d time.Duration) context.Context {
-	if d == 0 {
-		return t.Context()
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // TestTransportIdle: a connection that the server has closed meanwhile is not used, nor one that was idle for long; those go by
@@ -287,38 +231,52 @@ func TestTransportClosedWhileAsked(t *testing.T) {
 
 // TestTransportByTCP: an idle connection that was closed is seen before anything is written to it, whatever is to be asked.
 func TestTransportByTCP(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conns := make(chan net.Conn, 10)
-	go func() {
-		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-			conns <- c
-		}
-	}()
-	base, _ := url.Parse("http://" + l.Addr().String())
-	tr := newTransport(base)
-	for range 3 {
-		req, _ := http.NewRequestWithContext(t.Context(), "DELETE", base.String()+"/x", http.NoBody)
-		closed := make(chan struct{})
-		go func() {
-			c := <-conns
-			if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
-				t.Error(err)
+	secure := httptest.NewTLSServer(nil) // for its certificate
+	secure.Close()
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
 			}
-			io.WriteString(c, empty)
-			c.Close()
-			close(closed)
-		}()
-		resp, err := tr.RoundTrip(req)
-		if err != nil || resp.StatusCode != 204 {
-			t.Fatal(err)
-		}
-		<-closed
-		for tr.idle[0].alive() { // until the kernel knows
-		}
+			defer l.Close()
+			base, _ := url.Parse(scheme + "://" + l.Addr().String())
+			tr := newTransport(base)
+			if scheme == "https" {
+				l = tls.NewListener(l, &tls.Config{Certificates: secure.TLS.Certificates, MinVersion: tls.VersionTLS12})
+				tr.tls.RootCAs = x509.NewCertPool()
+				tr.tls.RootCAs.AddCert(secure.Certificate())
+			}
+			for n := range 4 {
+				closed := make(chan struct{})
+				go func() {
+					defer close(closed)
+					c, err := l.Accept()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer c.Close()
+					r := bufio.NewReader(c)
+					for range 1 + n%2 { // now and then it is used again
+						if _, err := http.ReadRequest(r); err != nil {
+							t.Error(err)
+						}
+						io.WriteString(c, empty)
+					}
+				}()
+				for range 1 + n%2 {
+					req, _ := http.NewRequestWithContext(t.Context(), "DELETE", base.String()+"/x", http.NoBody)
+					resp, err := tr.RoundTrip(req)
+					if err != nil || resp.StatusCode != 204 {
+						t.Fatal(err)
+					}
+				}
+				<-closed
+				for tr.idle[0].alive() { // until the kernel knows
+				}
+			}
+		})
 	}
 }
 
@@ -357,12 +315,12 @@ func FuzzAnswer(f *testing.F) {
 			c := &conn{}
 			c.limit = io.LimitedReader{R: r}
 			c.r = bufio.NewReader(&c.limit)
-			resp, whole, err := c.readAnswer(&http.Request{Method: http.MethodPost})
+			resp, err := c.readAnswer(&http.Request{Method: http.MethodPost})
 			if err != nil {
-				return "error", whole
+				return "error", false
 			}
 			body, _ := io.ReadAll(resp.Body)
-			return fmt.Sprint(resp.StatusCode, string(body)), whole
+			return fmt.Sprint(resp.StatusCode, string(body)), !resp.Close
 		}
 		at, whole := read(bytes.NewReader(said))
 		pieces, wholeToo := read(iotest.OneByteReader(bytes.NewReader(said)))

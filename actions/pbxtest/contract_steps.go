@@ -44,7 +44,11 @@ func (tr *trial) sends(before *calls.Turn, request func(calls.Acts) error) (*cal
 	tr.Helper()
 	sent, answer := make(chan struct{}), make(chan error, 1)
 	turn := calls.NewTurn(before, func() { close(sent) })
-	go func() { answer <- request(tr.In(turn)) }()
+	go func() {
+		err := request(tr.In(turn))
+		turn.End(false)
+		answer <- err
+	}()
 	select {
 	case <-sent:
 	case <-time.After(patience):

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -85,10 +86,15 @@ type Turn struct {
 	once   sync.Once
 	way    any
 	next   func()
+	over   chan struct{}
+	stops  bool // once it is over: what follows is not to be sent any more
 }
 
-// NewTurn makes the turn of a request behind another, nil for none; next is called when it has been sent. Task.Step makes its own.
-func NewTurn(before *Turn, next func()) *Turn { return &Turn{before: before, next: next} }
+// NewTurn makes the turn of a request behind another, nil for none; next is called when it has been sent, and who made the turn
+// calls End when the request is over. Task.Step makes its own.
+func NewTurn(before *Turn, next func()) *Turn {
+	return &Turn{before: before, next: next, over: make(chan struct{})}
+}
 
 // Sent tells that the request has been handed over, and by which way, for the one that follows: it is sent now. Where nobody
 // tells, that is when the request has been answered.
@@ -102,7 +108,30 @@ func (t *Turn) Sent(way any) {
 	})
 }
 
-// Way is by which way the request before went; nil if there was none, or it has been answered.
+// End tells that the request is over: it has been answered, or never will be. stops: what follows and has not been sent shall not be.
+func (t *Turn) End(stops bool) {
+	t.stops = stops
+	close(t.over)
+}
+
+// Await waits until the request before is over, for one that cannot go behind it. An error: it must not be sent, since that has
+// failed, or ctx has ended.
+func (t *Turn) Await(ctx context.Context) error {
+	if t == nil || t.before == nil {
+		return nil
+	}
+	select {
+	case <-t.before.over:
+		if t.before.stops {
+			return errOver
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Way is by which way the request before went; nil if there was none, or it was answered before anything was told.
 func (t *Turn) Way() any {
 	if t == nil || t.before == nil {
 		return nil
@@ -131,7 +160,7 @@ type step struct {
 // begin sends a request of the step behind another; in its lane, or beside that where it is the lane's turn already.
 func (s *step) begin(n int, before *Turn, beside bool, done func()) {
 	call, r := s.task.Call, s.requests[n]
-	lane, turn := r.lane, &Turn{before: before}
+	lane, turn := r.lane, NewTurn(before, nil)
 	if beside {
 		lane = new(Lane)
 	}
@@ -156,6 +185,7 @@ func (s *step) begin(n int, before *Turn, beside bool, done func()) {
 		if err != nil {
 			s.over.Store(true)
 		}
+		turn.End(s.over.Load())
 		held.Wait()
 		return err
 	}, func(err error) {

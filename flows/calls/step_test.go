@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -112,4 +113,27 @@ func TestStepDeferred(t *testing.T) {
 		r.calls.Deliver("a", Left{Channel: "a"})
 		time.Sleep(5 * time.Second)
 	}).check(t, "0 state is sent", "1000 state is answered", "1000 act is sent", "2000 act is answered", "2000 <nil>")
+}
+
+// TestStepAwaits: what could not go behind the request before it waits until that is over, and is not sent when it has failed.
+func TestStepAwaits(t *testing.T) {
+	for _, tt := range []struct {
+		answer error
+		want   []string
+	}{
+		{nil, []string{"0 state is sent", "1000 state is answered", "1000 act may be sent: <nil>", "1000 <nil>"}},
+		{ErrGone, []string{"0 state is sent", "1000 state is answered", "1000 act may be sent: not sent", "1000 " + ErrGone.Error()}},
+	} {
+		runTasks(t, func(s *taskStory, task *Task) {
+			task.Go("asks", func(task *Task) error {
+				lane := task.Call.Lane("leg")
+				s.say("%v", task.Step(lane, s.sends("state", 0, tt.answer), Then(lane, Sending(func(turn *Turn) error {
+					err := turn.Await(context.Background())
+					s.say("act may be sent: %v", err)
+					return err
+				}))))
+				return nil
+			})
+		}, func(*callRig) { time.Sleep(10 * time.Second) }).check(t, tt.want...)
+	}
 }
