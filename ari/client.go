@@ -125,8 +125,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Answered != nil {
 		transport = timed{transport, cfg.Answered}
 	}
-	transport = heedful{transport, c}
-	c.plain, c.http = &http.Client{Transport: transport}, &http.Client{Transport: stubborn{transport, c}}
+	c.plain, c.http = &http.Client{Transport: heedful{transport, c}}, &http.Client{Transport: stubborn{transport, c}}
 	if c.v5, err = c.newNative(cfg.Timeout); err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (c *Client) refusal(status int) *problem {
 	}
 }
 
-// heedful is the transport of all requests: it notices refusals.
+// heedful is the transport of what goes by HTTP only: it notices refusals.
 type heedful struct {
 	http.RoundTripper
 	c *Client
@@ -59,16 +59,21 @@ type heedful struct {
 func (h heedful) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := h.RoundTripper.RoundTrip(req)
 	if err == nil && refuses(resp) {
-		h.c.refused.Add(1)
-		select {
-		case h.c.suspected <- struct{}{}:
-		default:
-		}
+		h.c.suspect()
 	}
 	return resp, err
 }
 
-// stubborn is the transport of commands: what is refused is tried over the events' websocket, where Asterisk may still obey.
+// suspect lets it be seen whether the rest is refused, too.
+func (c *Client) suspect() {
+	c.refused.Add(1)
+	select {
+	case c.suspected <- struct{}{}:
+	default:
+	}
+}
+
+// stubborn is the transport of commands: it notices refusals, and what is refused is tried over the events' websocket, where Asterisk may still obey.
 type stubborn struct {
 	http.RoundTripper
 	c *Client
@@ -80,6 +85,7 @@ func (s stubborn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || !refuses(resp) {
 		return resp, err
 	}
+	defer s.c.suspect() // not before: the websocket may be closed by that
 	wire := s.c.wire.Load()
 	if wire == nil {
 		return resp, nil
