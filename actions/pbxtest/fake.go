@@ -135,6 +135,7 @@ type Fault struct {
 	Err  error         // it is refused with this
 	Slow time.Duration // it takes so much longer
 	Lost bool          // it is carried out, but the answer is Err
+	Late time.Duration // so it is, that long after the answer
 }
 
 // Break gives the next command of a verb (the method's name) a fault; several are used up one by one.
@@ -186,6 +187,12 @@ func (p *PBX) inTurn(turn *calls.Turn, verb, id, text string, effect func(done f
 		if fault.Err != nil && !fault.Lost {
 			p.say(Request, "%s: refused, %v", text, fault.Err)
 			reply(fault.Err)
+			if fault.Late > 0 {
+				p.do(fault.Late, key, func() {
+					p.say(Request, "%s, late", text)
+					effect(func(error) {})
+				})
+			}
 			return
 		}
 		at, first, line := len(p.log), true, text

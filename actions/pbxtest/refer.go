@@ -23,3 +23,18 @@ func (p *PBX) Transfer(name, extension string) {
 		p.reach(l)
 	})
 }
+
+// Move takes a phone's newest call out of its bridge, as another client of ARI may: to the dialplan, or to another
+// bridge.
+func (p *PBX) Move(name string, toBridge bool) {
+	p.onPhone(name, func(c *channel) {
+		if !toBridge {
+			_ = p.leave(c.id)
+			return
+		}
+		p.leaveBridge(c)
+		b := &bridge{id: "another"} // which is none of ours
+		b.members, c.bridge = append(b.members, c), b
+		p.event(c.id, calls.Entered{Channel: c.id, Bridge: b.id, Stamp: stamp()})
+	})
+}

@@ -34,11 +34,13 @@ var errLine = errors.New("this is no line of a scenario")
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
 //	bob transfers to 1234              by its phone's own means (REFER)
+//	bob moves to another bridge        as another client of ARI may let it; "bob moves to the dialplan"
 //	bob hangs up | bob dies with cause 38
 //	wait 3s
 //	api runs {"module":"hangup"} on alice      see program.go
 //	account acme has later     the document of the file "later" takes the place of the account's
 //	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
+//	asterisk is late with RemoveFromBridge: 3s           it answers that it is unavailable, and carries it out after that
 //	the application stops
 //	the application gives up   Asterisk will take no more requests: the calls that nobody has answered end
 //	the application is killed for 300ms     and then another process begins
@@ -233,6 +235,9 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 	case "transfers":
 		s.pbx.Transfer(who, rest[len(rest)-1])
 		return 0, nil
+	case "moves":
+		s.pbx.Move(who, rest[len(rest)-1] == "bridge")
+		return 0, nil
 	case "hangs":
 		s.pbx.HangUp(who)
 		return 0, nil
@@ -272,12 +277,16 @@ func (s *scenario) fault(text string) error {
 		s.pbx.Break(name, Fault{Err: errs[how]})
 	case strings.HasPrefix(text, "asterisk loses the answer of "):
 		s.pbx.Break(name, Fault{Err: calls.ErrUnavailable, Lost: true})
-	case strings.HasPrefix(text, "asterisk is slow with "):
+	case strings.HasPrefix(text, "asterisk is slow with "), strings.HasPrefix(text, "asterisk is late with "):
 		d, err := time.ParseDuration(how)
 		if err != nil {
 			return err
 		}
-		s.pbx.Break(name, Fault{Slow: d})
+		fault := Fault{Slow: d}
+		if words[2] == "late" {
+			fault = Fault{Err: calls.ErrUnavailable, Late: d}
+		}
+		s.pbx.Break(name, fault)
 	default:
 		return errLine
 	}

@@ -9,6 +9,10 @@ import (
 // turn adds a leg to its bridge again if that is due: to switch whether its keys are kept from the others, or to end a digit
 // that it is being sent.
 func (c *Call) turn(leg *Leg) {
+	if !leg.removed.IsZero() {
+		c.putBack(leg)
+		return
+	}
 	accompanied := slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.present() })
 	// To be added again a leg leaves the bridge for a moment, and a recorder that is alone there leaves, too: the recording
 	// ends (22.10). So while the call is recorded, another one must be there.
@@ -92,7 +96,10 @@ func (c *Call) tear(channel string, stamp time.Time) {
 	}
 	leg := c.all[i]
 	if leg.ID == channel {
-		if leg.away, leg.left = true, stamp; leg.whole() {
+		if leg.away, leg.left = true, stamp; len(leg.joins) == 0 {
+			leg.removed = c.clock.now()
+		}
+		if leg.whole() {
 			return
 		}
 	}
@@ -143,6 +150,25 @@ func (c *Call) addAgain(leg *Leg, absorb bool) {
 		}
 	})
 }
+
+// putBack adds a leg again that is held to be in the bridge and has left it, without our having asked for that: a request of
+// which we had no answer was carried out late, when what it belonged to had been undone. Once for each time, and a moment later:
+// who has hung up, is sent to the dialplan (continue), is moved to another bridge, or has another in its place (REFER, pickup)
+// leaves the bridge first, and is known to be elsewhere only then.
+func (c *Call) putBack(leg *Leg) {
+	if at := leg.removed.Add(strayTime); c.clock.now().Before(at) {
+		c.wake(leg, at)
+		return
+	}
+	if leg.removed = (time.Time{}); leg.Ending || c.over != nil {
+		return
+	}
+	c.Log.Warn("a party has left its bridge, though nobody has asked for that now: it is added again", "leg", leg.Label())
+	c.addAgain(leg, leg.asked)
+}
+
+// strayTime is more than Asterisk takes to tell where a channel is that has left a bridge.
+const strayTime = time.Second
 
 // absorbRetry is the time after which a leg that could not be added again is tried once more.
 const absorbRetry = time.Second

@@ -153,6 +153,104 @@ func TestTorn(t *testing.T) {
 	}
 }
 
+// TestPutBack: who is held to be in the bridge and has left it, without our having asked for that, is added again a moment later, as
+// it was: once for each time. Who is leaving, or is elsewhere by somebody else's doing, is not.
+func TestPutBack(t *testing.T) {
+	removed := func(r *callRig) {
+		r.with(func() { r.inside["b"] = false })
+		r.calls.Deliver("b", Removed{Channel: "b", Bridge: "mf-a", Stamp: time.Now()})
+	}
+	for _, c := range []struct {
+		about  string
+		with   func(*callRig, *Task)
+		happen func(*callRig)
+		want   string
+	}{
+		{"removed", nil, removed, "1000 pass b"},
+		{"removed again", nil, func(r *callRig) {
+			removed(r)
+			time.Sleep(3 * time.Second)
+			removed(r)
+		}, "1000 pass b; 4000 pass b"},
+		{"its keys are kept", nil, func(r *callRig) {
+			r.press("b", "*")
+			removed(r)
+		}, "200 absorb b; 1200 absorb b; 5200 pass b"},
+		{"Asterisk does not answer", nil, func(r *callRig) {
+			removed(r)
+			r.with(func() { r.failOf["b"] = 1 })
+		}, "1000 pass b; 2000 pass b"},
+		{"it hangs up, or goes on in the dialplan", nil, func(r *callRig) {
+			removed(r)
+			time.Sleep(strayTime / 2)
+			r.calls.Deliver("b", Left{Channel: "b"})
+		}, ""},
+		{"it is moved to another bridge", nil, func(r *callRig) {
+			removed(r)
+			r.calls.Deliver("b", Entered{Channel: "b", Bridge: "another", Stamp: time.Now()})
+		}, ""},
+		{"another has its place", nil, func(r *callRig) {
+			removed(r)
+			r.calls.Deliver("b", Started{Channel: rigChannel("d", ""), Replaces: "b"})
+		}, ""},
+		{"another has had its place", nil, func(r *callRig) {
+			r.calls.Deliver("b", Started{Channel: rigChannel("d", ""), Replaces: "b"})
+			removed(r)
+		}, ""},
+		{"it comes back by itself", nil, func(r *callRig) {
+			removed(r)
+			r.calls.Deliver("b", Entered{Channel: "b", Bridge: "mf-a", Stamp: time.Now()})
+		}, ""},
+		{"it was told to hang up", func(_ *callRig, task *Task) { task.Call.Legs[1].Ending = true }, removed, ""},
+		{"it is taken out by us", func(r *callRig, task *Task) {
+			if err := task.Part(task.Call.Legs[1]); err != nil {
+				r.t.Error(err)
+			}
+		}, removed, ""},
+		{"it is put back by us", func(r *callRig, task *Task) {
+			leg := task.Call.Legs[1]
+			if err := task.Part(leg); err != nil {
+				r.t.Error(err)
+			}
+			task.Go("back", func(t *Task) error {
+				if err := t.Sleep(100 * time.Millisecond); err != nil {
+					return err
+				}
+				return t.Join(leg)
+			})
+		}, removed, "100 pass b"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r *callRig
+				r = newCallRig(t, func(task *Task) {
+					if err := task.Until(0, func() bool { // their joining is told
+						return !slices.ContainsFunc(task.Call.Legs, func(l *Leg) bool { return len(l.joins) > 0 })
+					}); err != nil {
+						t.Error(err)
+					}
+					if c.with != nil {
+						c.with(r, task)
+					}
+					r.with(func() { r.line = nil })
+				})
+				r.document("acme", "9")
+				r.begin()
+				synctest.Wait()
+				c.happen(r)
+				time.Sleep(10 * time.Second)
+				if got := r.asked(); got != c.want {
+					t.Errorf("asked of the line:\n  %s\nwant\n  %s", got, c.want)
+				}
+				for _, channel := range []string{"a", "b", "d"} {
+					r.leaves(channel)
+				}
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
 // TestCallAbsorbComesLate: a request that has failed, as far as its answer says, is carried out all the same. What is typed
 // then is kept from the other party, and it is not lost; and absorb is switched off in the end.
 func TestCallAbsorbComesLate(t *testing.T) {

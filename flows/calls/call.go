@@ -190,8 +190,12 @@ func (c *Call) note(ev Event) {
 			leg.dialed(ev)
 		}
 	case Entered:
-		if leg := c.leg(ev.Channel); leg != nil && ev.Bridge == c.Bridge {
+		switch leg := c.leg(ev.Channel); {
+		case leg == nil:
+		case ev.Bridge == c.Bridge:
 			leg.confirm(ev.Stamp)
+		default: // somebody has moved it
+			leg.removed = time.Time{}
 		}
 	case Removed:
 		if ev.Bridge == c.Bridge {

@@ -3,6 +3,7 @@ package calls
 import (
 	"errors"
 	"slices"
+	"time"
 )
 
 // Join puts a leg into the call's bridge, and returns when it has been asked for; the call goes on meanwhile.
@@ -107,5 +108,5 @@ func (c *Call) Joining(leg *Leg) func(Adder) error {
 // beginJoin: it is being put into the bridge, where nothing of it is absorbed.
 func (l *Leg) beginJoin() {
 	l.joins = []bool{false}
-	l.asked, l.unknown, l.torn = false, false, false
+	l.asked, l.unknown, l.torn, l.removed = false, false, false, time.Time{}
 }

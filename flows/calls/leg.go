@@ -74,6 +74,7 @@ type Leg struct {
 	bridged bool      // in the call's bridge, as far as we asked for
 	away    bool      // it has left that and not entered it again
 	left    time.Time // when it did, by Asterisk's clock
+	removed time.Time // when we learnt that it has, without our having asked for that; zero: it has not, see putBack
 	joins   []bool    // absorb of each addChannel that was sent and not yet confirmed by Entered
 	asked   bool      // absorb as it was asked for last
 	unknown bool      // whether that holds is not known: it is asked for again
@@ -117,7 +118,7 @@ func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.Until, l.claims, l.brought = time.Time{}, nil, nil
 	l.bridged, l.asked, l.refused, l.joins, l.since, l.timeline = false, false, false, nil, nil, timeline{}
-	l.away, l.left, l.unknown, l.torn, l.former = false, time.Time{}, false, false, ""
+	l.away, l.left, l.removed, l.unknown, l.torn, l.former = false, time.Time{}, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }
 
@@ -173,7 +174,7 @@ func (l *Leg) confirm(stamp time.Time) {
 	if !l.left.IsZero() {
 		stamp = l.left
 	}
-	l.away, l.left = false, time.Time{}
+	l.away, l.left, l.removed = false, time.Time{}, time.Time{}
 	absorb := l.asked // somebody else moved it
 	if len(l.joins) > 0 {
 		absorb, l.joins = l.joins[0], l.joins[1:]
