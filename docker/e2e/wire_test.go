@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,13 +259,60 @@ func TestALegIsTakenAway(t *testing.T) {
 	l.nothingLeft()
 }
 
+// A leg that Asterisk takes out of its bridge, though metaflows holds it to be there (a request of a transfer that was undone is
+// carried out late), is put into it again.
+func TestALegIsPutBack(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
+	bridge, channel := l.bridgeOf("bob"), l.channelOf("bob")
+	// It is out when that has been answered.
+	l.post("/bridges/" + bridge + "/removeChannel?channel=" + url.QueryEscape(channel))
+	for deadline := l.soon(5 * time.Second); l.bridgeOf("bob") != bridge; {
+		select {
+		case <-deadline.Done():
+			t.Fatal("it is not put back")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	l.talk(a, b)
+	l.hangUp(a)
+	l.ended(b)
+	l.nothingLeft()
+}
+
+// bridgeOf is the bridge that a phone's channel is in, "" for none.
+func (l *lab) bridgeOf(phone string) string {
+	l.Helper()
+	channel := l.channelOf(phone)
+	_, text, err := l.ask("/bridges")
+	l.must(err)
+	var bridges []struct {
+		ID       string
+		Channels []string
+	}
+	l.must(json.Unmarshal([]byte(text), &bridges))
+	for _, b := range bridges {
+		if slices.Contains(b.Channels, channel) {
+			return b.ID
+		}
+	}
+	return ""
+}
+
 // takeAway gives a phone's channel back to the dialplan, as another client of ARI may.
 func (l *lab) takeAway(phone, extension string) {
 	l.Helper()
-	r, err := http.NewRequestWithContext(l.ctx, http.MethodPost, l.ARIURL+"/channels/"+url.PathEscape(l.channelOf(phone))+"/continue?context=acme&priority=1&extension="+extension, nil)
+	l.post("/channels/" + url.PathEscape(l.channelOf(phone)) + "/continue?context=acme&priority=1&extension=" + extension)
+}
+
+// post is a request of another client of ARI.
+func (l *lab) post(what string) {
+	l.Helper()
+	r, err := http.NewRequestWithContext(l.ctx, http.MethodPost, l.ARIURL+what, nil)
 	l.must(err)
 	r.SetBasicAuth(l.ARIUser, l.ARIPassword)
 	if status, text, err := send(r); err != nil || status != http.StatusNoContent {
-		l.Fatalf("to take %s away: %d %s %v", phone, status, text, err)
+		l.Fatalf("%s: %d %s %v", what, status, text, err)
 	}
 }
