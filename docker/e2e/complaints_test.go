@@ -32,6 +32,8 @@ var tolerated = []*regexp.Regexp{
 	// Asterisk's own account of who listens to a channel, where many begin and end at once on a machine with much else to do:
 	// it unsubscribes somebody twice. Nothing is missed by that.
 	regexp.MustCompile(`stasis\.c: Internal error: subscription has invalid topic`),
+	// The half of a Local channel that plays music, the moment that the other has been hung up.
+	regexp.MustCompile(`res_musiconhold\.c: Failed to write frame to 'Local/\S+;2': Broken pipe`),
 	// A party that hangs up while it is being told by a tone what has become of its code, and a call whose time is over while
 	// a warning of that is played.
 	regexp.MustCompile(`res_stasis_playback\.c: \S+: Playback failed for (tone:|sound:\S+/recording/warning\b)`),

@@ -40,6 +40,7 @@ func TestRandomTypists(t *testing.T) {
 		phones["a"+nn], phones["b"+nn] = o.phone("a"+nn), o.phone("b"+nn)
 	}
 	o.steadily("typists", func() error {
+		heard.forget()
 		errs := make([]error, calls)
 		var all sync.WaitGroup
 		for n := range calls {
@@ -156,6 +157,14 @@ func (h *overheard) read(ctx context.Context, ws *websocket.Conn) {
 		}
 		h.mu.Unlock()
 	}
+}
+
+// forget lets what was heard be that of a try before.
+func (h *overheard) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.keys)
+	clear(h.joins)
 }
 
 // joinsOf are the moments at which those of a story were added to their bridge.

@@ -16,14 +16,19 @@ const (
 	pressure = 0.4
 )
 
-// steadyTries is how often such a test is tried on a machine with much else to do.
-const steadyTries = 10
+// steadyTries is how often such a test is tried on a machine with much else to do, and steadyTime for how long at most another
+// try begins.
+const (
+	steadyTries = 10
+	steadyTime  = 2 * time.Minute
+)
 
 // steadily does something that depends on times, and again where it went wrong while the machine was not steady. What goes
 // wrong on a steady machine is wrong. Each try sees its own events alone.
 func (l *lab) steadily(what string, try func() error) {
 	l.Helper()
 	var err error
+	first := time.Now()
 	for range steadyTries {
 		l.start = l.lastRead()
 		began, waited, stood := time.Now(), waits(), standstill(l.ctx)
@@ -32,7 +37,7 @@ func (l *lab) steadily(what string, try func() error) {
 		if err == nil {
 			return
 		}
-		if longest <= stall && part <= pressure {
+		if longest <= stall && part <= pressure || time.Since(first) > steadyTime {
 			break
 		}
 		l.Logf("%s: once more, since the machine stood still for %s, and somebody waited for it in %.0f%% of the time: %v",
