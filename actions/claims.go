@@ -40,6 +40,15 @@ func (s *Set) Bring(t *calls.Task, leg *calls.Leg, facet calls.Facet, value stri
 	return s.insist(t, request, "undoing what was claimed of a leg: "+string(facet))
 }
 
+// functions are Asterisk's for how a leg sounds, with the values by which they change nothing. TX is what it is sent, RX what it
+// sends (ari/ASTERISK.md, Media).
+var functions = map[calls.Facet]struct{ name, off string }{
+	calls.HeardVolume: {"VOLUME(TX)", "0"},
+	calls.SaidVolume:  {"VOLUME(RX)", "0"},
+	calls.HeardPitch:  {"PITCH_SHIFT(tx)", "1.0"},
+	calls.SaidPitch:   {"PITCH_SHIFT(rx)", "1.0"},
+}
+
 // asking is the request by which a facet of a leg has a value, or is as it is by itself.
 func (s *Set) asking(t *calls.Task, leg *calls.Leg, facet calls.Facet, value string, claimed bool) func() error {
 	channel, bridge := leg.ID, t.Call.Bridge
@@ -58,6 +67,13 @@ func (s *Set) asking(t *calls.Task, leg *calls.Leg, facet calls.Facet, value str
 				return err
 			}
 		}
-		return nil
+		function, sounds := functions[facet]
+		if !sounds {
+			return nil
+		}
+		if !claimed {
+			value = function.off
+		}
+		return s.pbx.SetVariables(channel, map[string]string{function.name: value})
 	}
 }

@@ -8,7 +8,7 @@
 //
 //  1. Its file, as hangup.go: a method of Set that gives calls.Define its name, its data with the defaults, and what it does,
 //     told straight on. The data's json tags are the keys that it obeys. It checks and claims what it needs
-//     (Task.Pair; the whole call by Task.Claim; of a leg its music, its voice or its place by Task.Take, its keys by
+//     (Task.Pair; the whole call by Task.Claim; of a leg its music, its voice, its place or how it sounds by Task.Take, its keys by
 //     Task.AwaitKeys, ExpectKeys or TakeKeys), says by Task.Accept that it begins, and asks Asterisk by Task.Do; a failure is one
 //     word (calls.Fail, calls.Broken). In the same place stands what else is to be known of it: its Reasons and of which kind
 //     each is, its Lacks, the URL that it calls, the channel actions that it Serves, whether it is Owned or Early. What it leaves

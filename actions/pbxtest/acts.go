@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -18,11 +19,12 @@ type acts struct {
 // In are the requests for one turn of a step.
 func (p *PBX) In(turn *calls.Turn) calls.Acts { return acts{p, turn} }
 
-// SetVariables is POST channels/{id}/variables: it waits for what occupies the channel.
+// SetVariables is POST channels/{id}/variables: it waits for what occupies the channel. Its faults are those of soundVerb where it
+// changes how the channel sounds.
 func (a acts) SetVariables(id string, vars map[string]string) error {
 	p := a.p
 	vars = maps.Clone(vars)
-	return p.inTurn(a.turn, "SetVariables", id, "set "+p.party(id)+list(vars), func(done func(error)) {
+	return p.inTurn(a.turn, cmp.Or(soundVerb(vars), "SetVariables"), id, "set "+p.party(id)+list(vars), func(done func(error)) {
 		c, err := p.live(id)
 		if err != nil {
 			done(err)

@@ -47,6 +47,8 @@ type channel struct {
 	music   bool   // it hears that, and nobody else
 	muted   bool   // nobody hears it
 
+	sound map[string]float64 // how it sounds, by the functions that change something
+
 	blocked int      // things that every other command for it waits for
 	waiting []func() // those
 }

@@ -48,6 +48,9 @@ func (s *scenario) ofStory(text string) (done bool, err error) {
 
 // stands says whether it is with a phone as a line has it, and whether the line is one of these.
 func (s *scenario) stands(who, text string) (so, is bool) {
+	if so, is := s.sounds(who, text); is {
+		return so, true
+	}
 	words := strings.Fields(text)
 	other := words[len(words)-1]
 	switch strings.Join(words[:len(words)-1], " ") {

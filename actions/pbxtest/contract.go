@@ -35,6 +35,8 @@ type World interface {
 	Digits(phone string) string
 	// Hears says whether a phone hears now what another phone sends, or a tone of so many Hz ("1000").
 	Hears(phone, source string) bool
+	// Level is how loud a phone hears now what another phone sends, in dBFS: -12 as it is sent.
+	Level(phone, source string) float64
 	// Left is what is there: channels and bridges.
 	Left() []string
 }

@@ -41,6 +41,8 @@ func trials() []namedTrial {
 		{"a playback that is stopped or cannot be", playbacks},
 		{"who is muted is not heard, but its digits are", muted},
 		{"music takes the place of the other party", music},
+		{"the volume of each direction", volume},
+		{"the pitch of each direction", pitch},
 		{"recordings start, end and are gone then", recordings},
 		{"a recording ends with its bridge", recordingEnds},
 		{"a recording is written, or kept", recordingKept},

@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"math"
 	"time"
 
 	"metaflows/flows/calls"
@@ -46,4 +47,51 @@ func music(tr *trial) {
 	}
 	tr.must(tr.StopMOH(a.ID))
 	tr.eventually("alice hears bob", func() bool { return tr.Hears("alice", "bob") })
+}
+
+// volume: VOLUME multiplies, or divides where it is negative, what a leg is sent (TX) or sends (RX), and 0 is as it was. It can be
+// read, and lasts when its leg is added to the bridge again.
+func volume(tr *trial) {
+	a, b, bridge := tr.talk()
+	for _, c := range []struct {
+		function, value, read string
+		alice, bob            float64 // how loud it hears the other
+	}{
+		{"VOLUME(TX)", "-4", "-4.000000", -12, -24},
+		{"VOLUME(RX)", "2", "2.000000", -6, -24},
+		{"VOLUME(TX)", "0", "0.000000", -6, -12},
+		{"VOLUME(RX)", "0", "0.000000", -12, -12},
+	} {
+		tr.must(tr.SetVariables(b.ID, map[string]string{c.function: c.value}))
+		got, err := tr.Variables(b.ID, c.function)
+		tr.must(err)
+		if got[c.function] != c.read {
+			tr.Errorf("%s is set to %s and reads %q", c.function, c.value, got[c.function])
+		}
+		tr.must(tr.AddToBridge(bridge, b.ID, false))
+		tr.eventually(c.function+"="+c.value, func() bool {
+			return math.Abs(tr.Level("alice", "bob")-c.alice) < 1.5 && math.Abs(tr.Level("bob", "alice")-c.bob) < 1.5
+		})
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{"VOLUME(TX)": "0"})) // it was never set
+}
+
+// pitch: PITCH_SHIFT makes another tone of what a leg is sent (tx) or sends (rx), and 1.0 is as it was. It lasts when its leg is
+// added to the bridge again.
+func pitch(tr *trial) {
+	a, b, bridge := tr.talk()
+	for _, c := range []struct {
+		function, value string
+		alice, bob      bool // hears the other's tone
+	}{
+		{"PITCH_SHIFT(tx)", "1.5", true, false},
+		{"PITCH_SHIFT(rx)", "0.5", false, false},
+		{"PITCH_SHIFT(tx)", "1.0", false, true},
+		{"PITCH_SHIFT(rx)", "1.0", true, true},
+	} {
+		tr.must(tr.SetVariables(b.ID, map[string]string{c.function: c.value}))
+		tr.must(tr.AddToBridge(bridge, b.ID, false))
+		tr.eventually(c.function+"="+c.value, func() bool { return tr.Hears("alice", "bob") == c.alice && tr.Hears("bob", "alice") == c.bob })
+	}
+	tr.must(tr.SetVariables(a.ID, map[string]string{"PITCH_SHIFT(tx)": "1.0"})) // it was never set
 }

@@ -66,23 +66,6 @@ func (p *PBX) Unmute(id string) error {
 	return p.onChannel("Unmute", id, "unmute", func(c *channel) { c.muted = false })
 }
 
-// altered is what somebody has made of what a channel hears and what is heard of it, and has not undone.
-func (c *channel) altered() (what []string) {
-	if c.music {
-		what = append(what, "music")
-	}
-	if c.muted {
-		what = append(what, "mute")
-	}
-	for name, value := range c.vars {
-		if strings.HasPrefix(name, "VOLUME(") && value != "" && value != "0" {
-			what = append(what, name)
-		}
-	}
-	slices.Sort(what)
-	return what
-}
-
 // onChannel is a command for a channel that is in the application, answered at once.
 func (p *PBX) onChannel(verb, id, word string, what func(*channel)) error {
 	return p.command(verb, id, word+" "+p.party(id), atOnce(func() error {

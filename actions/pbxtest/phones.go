@@ -192,8 +192,7 @@ func (p *PBX) Talking(a, b string) bool {
 	return ca != nil && cb != nil && hears(ca, cb) && hears(cb, ca)
 }
 
-// Altered says whether a phone hears music ("music"), is muted ("mute") or has another volume ("VOLUME(TX)"); one behind a Local
-// channel does by that.
+// Altered says whether a phone hears music ("music") or is muted ("mute"); one behind a Local channel does by that.
 func (p *PBX) Altered(name, what string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -256,7 +255,7 @@ func (c *channel) inner() *channel {
 	return c
 }
 
-// Live is what is there now: channels, and the music, mute and volume of each, bridges, recordings, playbacks; and what a
+// Live is what is there now: channels, and the music, mute, volume and pitch of each, bridges, recordings, playbacks; and what a
 // channel had still of that when it went on in the dialplan. It is empty after all calls are over.
 func (p *PBX) Live() []string {
 	p.mu.Lock()

@@ -41,6 +41,7 @@ var errLine = errors.New("this is no line of a scenario")
 //	account acme has later     the document of the file "later" takes the place of the account's
 //	asterisk refuses Record: unavailable | asterisk loses the answer of Record | asterisk is slow with Record: 300ms
 //	asterisk is late with RemoveFromBridge: 3s           it answers that it is unavailable, and carries it out after that
+//	asterisk refuses VOLUME(TX)=4: unavailable     how a channel sounds is no SetVariables, here and in "from VOLUME(TX)=4 on"
 //	the application stops
 //	the application gives up   Asterisk will take no more requests: the calls that nobody has answered end
 //	the application is killed for 300ms     and then another process begins
@@ -48,6 +49,8 @@ var errLine = errors.New("this is no line of a scenario")
 //	alice goes on | alice is gone                        it has gone on in the dialplan; it has no call
 //	alice hears bob | alice does not hear bob | alice hears music | alice hears no music
 //	bob is muted | bob is not muted                      nobody hears it
+//	alice hears louder by 4 | quieter by 4 | pitched by 1.5 | as it is     by VOLUME(TX) and PITCH_SHIFT(tx)
+//	alice is heard louder by 4 | ...                     and so by VOLUME(RX) and PITCH_SHIFT(rx)
 //	alice talks to bob or alice talks to 1234@acme       one of them must be so
 //	at least once carol rings                            a line of the story so far says so
 //	nobody is alone                                      who has a call talks to somebody

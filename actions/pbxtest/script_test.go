@@ -11,7 +11,7 @@ import (
 	"metaflows/flows/calls"
 )
 
-// TestChecks: what a scenario says of music, mute and what there was is looked at, and a line that is not so fails.
+// TestChecks: what a scenario says of music, mute, volume, pitch and what there was is looked at, and a line that is not so fails.
 func TestChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, txtar.Parse([]byte("-- account acme --\n{}\n")))
@@ -32,6 +32,25 @@ func TestChecks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		is("alice hears as it is", true)
+		is("carol hears as it is", false) // it has no call
+		for name, value := range map[string]string{"VOLUME(TX)": "4", "VOLUME(RX)": "-2", "PITCH_SHIFT(tx)": "1.5", "PITCH_SHIFT(rx)": "5", "VOLUME(ZZ)": "1"} {
+			if err := s.pbx.SetVariables(s.pbx.channelOf("alice"), map[string]string{name: value}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		is("alice hears louder by 4", true)
+		is("alice hears quieter by 4", false)
+		is("alice hears pitched by 1.5", true)
+		is("alice hears as it is", false)
+		is("alice is heard quieter by 2", true)
+		is("alice is heard louder by 4", false)
+		is("alice is heard pitched by 5", false) // which Asterisk does not take
+		is("alice is heard as it is", false)
+		is("bob hears as it is", true)
+		is("from VOLUME(TX)=4 on alice hears louder by 4", true)
+		is("from VOLUME(TX)=3 on alice hears louder by 4", false)
+		is("alice hears louder", false)
 		is("bob is muted", true)
 		is("from Mute on bob is muted", true)
 		is("from Mute on alice hears bob", false)
@@ -64,7 +83,7 @@ func TestTakenAlong(t *testing.T) {
 		tr.must(tr.Mute(a.ID))
 		tr.must(tr.Continue(a.ID))
 		time.Sleep(time.Minute)
-		if left := strings.Join(tr.Left(), ", "); left != "VOLUME(TX) of alice that went on in the dialplan, mute of alice that went on in the dialplan" {
+		if left := strings.Join(tr.Left(), ", "); left != "VOLUME(TX)=3 of alice that went on in the dialplan, mute of alice that went on in the dialplan" {
 			t.Errorf("left over are %s", left)
 		}
 	})

@@ -66,6 +66,8 @@ func (p *PBX) read(c *channel, name string) string {
 			return ""
 		}
 		return "sip:" + c.exten + "@asterisk"
+	case "VOLUME(TX)", "VOLUME(RX)":
+		return strconv.FormatFloat(c.sound[name], 'f', 6, 64)
 	case "CALLERID(num)":
 		return c.snapshot().CallerNum
 	case "CALLERID(pres)":
@@ -110,6 +112,8 @@ func (p *PBX) assign(c *channel, vars map[string]string) {
 			}
 		case "TIMEOUT(absolute)":
 			p.setGuard(c, value)
+		case "VOLUME(TX)", "VOLUME(RX)", "PITCH_SHIFT(tx)", "PITCH_SHIFT(rx)":
+			c.setSound(name, value)
 		default:
 			plain := strings.TrimLeft(name, "_")
 			for _, inherited := range []string{"", "_", "__"} {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"sync"
 	"testing"
@@ -201,6 +202,13 @@ func (w *realWorld) Hears(name, source string) bool {
 	}
 	c := w.call(name)
 	return c != nil && c.Hears(freq)
+}
+
+func (w *realWorld) Level(name, source string) float64 {
+	if c := w.call(name); c != nil {
+		return c.Level(tones[source])
+	}
+	return math.Inf(-1)
 }
 
 func (w *realWorld) Left() []string {

@@ -8,7 +8,8 @@ import (
 // Facet is something about a leg that tasks may want to be otherwise than it is by itself, several of them at a time.
 type Facet string
 
-// The facets of a leg. One that has a value, as a level would, is in force with that of who has claimed it last.
+// The facets of a leg. One that has a value is in force with that of who has claimed it last. How it sounds is a facet of each
+// direction, so that who alters what a leg hears and who alters what it says do not meet.
 const (
 	// Music: it hears that and nobody else. The value is the class, "" for its channel's own.
 	Music Facet = "music"
@@ -16,6 +17,14 @@ const (
 	Muted Facet = "muted"
 	// Apart: it is out of the call's bridge.
 	Apart Facet = "apart"
+	// HeardVolume and SaidVolume: how loud it hears what it is sent (mode write of Kazoo's audio_level), and how loud it is heard
+	// (mode read). The value is a number as Kazoo's level: 4 is four times the amplitude, -4 a quarter of it, 0 as it is by itself.
+	HeardVolume Facet = "heard volume"
+	SaidVolume  Facet = "said volume"
+	// HeardPitch and SaidPitch: how high it hears what it is sent (sending_leg false of Kazoo's sound_touch), and how high it is
+	// heard (true). The value is the factor of each frequency, from 0.1 to 4.0: 1.5 makes 660 Hz of 440, 1.0 is as it is by itself.
+	HeardPitch Facet = "heard pitch"
+	SaidPitch  Facet = "said pitch"
 )
 
 // claim is what somebody wants of a leg. It is noted in the leg's state, so that a restart knows what may be in force there.
