@@ -88,11 +88,17 @@ func (s *Server) prepare(install *Install, options Options) error {
 		RTPStart: first(options.RTPStart, rtpStart), RTPEnd: first(options.RTPEnd, rtpEnd),
 		ARIPassword: s.ARIPassword, Phones: s.phones,
 	}
-	if err := sipFree(options.BindAddr, values.SIPPort); err != nil {
-		return fmt.Errorf("SIP port: %w", err)
+	// Those of the block were free a moment ago. To look once more would find the socket that looked then, where a program that
+	// was started at that moment has it until it runs.
+	if options.SIPPort != 0 {
+		if err := sipFree(options.BindAddr, values.SIPPort); err != nil {
+			return fmt.Errorf("SIP port: %w", err)
+		}
 	}
-	if err := portFree("tcp", "127.0.0.1", values.HTTPPort); err != nil {
-		return fmt.Errorf("ARI port: %w", err)
+	if options.HTTPPort != 0 {
+		if err := portFree("tcp", "127.0.0.1", values.HTTPPort); err != nil {
+			return fmt.Errorf("ARI port: %w", err)
+		}
 	}
 	if s.instance, err = newInstance(install, options.Dir); err != nil {
 		return err
