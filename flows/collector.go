@@ -30,8 +30,11 @@ func (c *Collector) Collected() string { return string(c.run.Keys()) }
 // arm starts a sequence if key is the binding digit of an owner that listens, or of whom codes are awaited; alone: of these only.
 func (c *Collector) arm(key byte, from int, at time.Time, awaited []string, alone bool) bool {
 	eff := c.Source()
+	if eff == nil || key != eff.BindingDigit { // as most keys: they cost no more
+		return false
+	}
 	looks := c.Looks(eff)
-	if eff == nil || key != eff.BindingDigit || !looks && !c.Self {
+	if !looks && !c.Self {
 		return false
 	}
 	alone = alone || !looks

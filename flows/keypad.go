@@ -91,7 +91,7 @@ func (k *Keypad) Press(key byte, absorbed bool, began, at time.Time) {
 		}
 	}
 	k.held = append(k.held, heldKey{key: key, absorbed: absorbed && k.absorb})
-	if k.firstDue() != nil || !k.give(true) {
+	if len(k.awaited) == 0 || k.firstDue() != nil || !k.give(true) {
 		k.offer(len(k.held)-1, at)
 	}
 	k.release()
