@@ -101,7 +101,8 @@ func (a *adoption) outside(theirs []*calls.Leg) (left []*calls.Leg) {
 	for _, leg := range a.legs {
 		_, apart := leg.InForce(calls.Apart)
 		in := a.inBridge[leg] || leg.Bridged() || apart
-		if undialled := calls.Ours(leg.ID) && !leg.Up() && !leg.Called; (!in || undialled) && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
+		undialled := calls.Ours(leg.ID) && !leg.Up() && !leg.Called
+		if (!in || undialled) && slices.Contains(a.call.Legs, leg) && !slices.Contains(theirs, leg) {
 			left = append(left, leg)
 			a.call.Release(leg)
 		}

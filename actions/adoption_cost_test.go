@@ -30,7 +30,7 @@ func adoption(tb testing.TB, n int) (requests int, took time.Duration) {
 	}
 	<-p.calls.Connected(inv)
 	took = time.Since(began)
-	quiet(pbx)
+	quiet(tb, pbx)
 	if p.calls.Len() != n {
 		tb.Fatal(p.calls.Len(), "calls of ", n)
 	}

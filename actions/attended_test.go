@@ -109,15 +109,7 @@ func TestAttendedRehearsal(t *testing.T) {
 			if name == "recorded" {
 				call = longIDs(call)
 			}
-			file := attendedCall(call)
-			story := pbxtest.Rehearse(t, file, (*actions.Set).RehearsedAttended)
-			if strings.Contains(story, "  error  ") {
-				t.Errorf("it went so:\n%s", story)
-			}
-			if testing.Verbose() {
-				t.Logf("it went so:\n%s", story)
-			}
-			pbxtest.Restarts(t, file, 300*time.Millisecond, (*actions.Set).RehearsedAttended)
+			rehearse(t, attendedCall(call), (*actions.Set).RehearsedAttended)
 		})
 	}
 }

@@ -68,27 +68,35 @@ func (p *process) talk(tb testing.TB, pbx *pbxtest.PBX, n int) {
 	pbx.Behave("bob", pbxtest.Answers(time.Millisecond))
 	for i := range n {
 		pbx.Call("alice", "1002", nil, "dial", "PJSIP/bob", "30")
-		for int64(i)-p.answered.Load() > 200 {
-			time.Sleep(time.Millisecond)
-		}
+		until(tb, "all but 200 are answered", func() bool { return int64(i)-p.answered.Load() <= 200 })
 	}
-	for p.answered.Load() < int64(n) {
-		time.Sleep(time.Millisecond)
-	}
-	quiet(pbx)
+	until(tb, "all are answered", func() bool { return p.answered.Load() >= int64(n) })
+	quiet(tb, pbx)
 	if p.calls.Len() != n {
 		tb.Fatal(p.calls.Len(), "calls")
 	}
 }
 
-// quiet waits until nothing has been asked for a while.
-func quiet(pbx *pbxtest.PBX) {
-	for same, before := 0, 0; same < 20; time.Sleep(10 * time.Millisecond) {
-		now := pbx.Sent()
-		if same++; now != before {
-			same, before = 0, now
+// until waits for what other goroutines do.
+func until(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal("not within a minute:", what)
 		}
 	}
+}
+
+// quiet waits until nothing has been asked for a while.
+func quiet(tb testing.TB, pbx *pbxtest.PBX) {
+	tb.Helper()
+	sent, since := pbx.Sent(), time.Now()
+	until(tb, "nothing is asked", func() bool {
+		if now := pbx.Sent(); now != sent {
+			sent, since = now, time.Now()
+		}
+		return time.Since(since) > 200*time.Millisecond
+	})
 }
 
 // BenchmarkCallMemory is what each of so many calls that talk holds: heap and stacks, and goroutines. The telephone system is

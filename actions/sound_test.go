@@ -2,9 +2,7 @@ package actions_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -124,11 +122,7 @@ alice goes on
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := txtar.Parse([]byte(soundDocuments + call))
-			if story := pbxtest.Rehearse(t, file, rehearsedSound); strings.Contains(story, "  error  ") {
-				t.Errorf("it went so:\n%s", story)
-			}
-			pbxtest.Restarts(t, file, 300*time.Millisecond, rehearsedSound)
+			rehearse(t, txtar.Parse([]byte(soundDocuments+call)), rehearsedSound)
 		})
 	}
 }

@@ -109,10 +109,11 @@ func (c *Call) current(lane *Lane) *Lane {
 
 // carry sends a request in its lane; then runs on the call's goroutine.
 func (c *Call) carry(lane *Lane, request func() error, then func(error)) {
-	c.carryIn(c.occupy(lane), request, then)
+	lane = c.occupy(lane)
+	c.carryIn(lane, lane, request, then)
 }
 
-// occupy reserves a place in a lane for carryIn, or until vacate.
+// occupy reserves a place in a lane until carryIn or vacate gives it up.
 func (c *Call) occupy(lane *Lane) *Lane {
 	lane = c.current(lane)
 	lane.busy++
@@ -125,11 +126,12 @@ func (c *Call) vacate(lane *Lane) {
 	}
 }
 
-// carryIn sends a request in a lane where it has a place. It may be called on any goroutine.
-func (c *Call) carryIn(lane *Lane, request func() error, then func(error)) {
+// carryIn sends a request in a lane, and gives up the place that it has, in that lane or another. It may be called on any
+// goroutine; then runs on the call's.
+func (c *Call) carryIn(lane, place *Lane, request func() error, then func(error)) {
 	c.clock.carry(lane, request, func(err error) {
 		c.post(carried{func(err error) {
-			c.vacate(lane)
+			c.vacate(place)
 			then(err)
 		}, err})
 	})

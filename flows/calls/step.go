@@ -176,7 +176,7 @@ func (s *step) begin(n int, before *Turn, beside bool, done func()) {
 		}
 	}
 	send := s.task.guard(func() error { return r.send(turn) })
-	call.clock.carry(lane, func() error {
+	call.carryIn(lane, r.lane, func() error {
 		defer done()
 		if s.over.Load() {
 			return errOver
@@ -188,12 +188,7 @@ func (s *step) begin(n int, before *Turn, beside bool, done func()) {
 		turn.End(s.over.Load())
 		held.Wait()
 		return err
-	}, func(err error) {
-		call.post(carried{func(err error) {
-			call.vacate(r.lane)
-			s.answered(n, turn, err)
-		}, err})
-	})
+	}, func(err error) { s.answered(n, turn, err) })
 }
 
 // answered notes an answer, on the call's goroutine.
