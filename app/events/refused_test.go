@@ -62,7 +62,7 @@ func ordered(t *testing.T, messages []*jetstream.RawStreamMsg) (count map[string
 }
 
 // until waits for something that becomes true.
-func until(t *testing.T, most time.Duration, what string, is func() bool) {
+func until(t testing.TB, most time.Duration, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(most); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -151,7 +151,7 @@ func TestUnfinishedAsksOnce(t *testing.T) {
 func TestUnfinishedReadsWhatIsOpen(t *testing.T) {
 	b := embedded(t)
 	p := start(t, b, 0)
-	day(p, 5, 0)
+	day(t, p, 5, 0)
 	stored(t, b, 5*4)
 	read := func(open int) uint64 {
 		before := b.Events().Stats().InMsgs
@@ -162,7 +162,7 @@ func TestUnfinishedReadsWhatIsOpen(t *testing.T) {
 		return b.Events().Stats().InMsgs - before
 	}
 	few := read(5)
-	day(p, 5, 500)
+	day(t, p, 5, 500)
 	stored(t, b, 5*4+500*8)
 	if many := read(5); many > few+5 {
 		t.Errorf("%d messages were read, and %d beside 500 calls that have ended", few, many)
@@ -171,7 +171,8 @@ func TestUnfinishedReadsWhatIsOpen(t *testing.T) {
 
 // day publishes the events of so many calls that go on, and of so many that have ended, whose names differ from those of the
 // last time where they are more.
-func day(p *Publisher, open, ended int) {
+func day(t testing.TB, p *Publisher, open, ended int) {
+	t.Helper()
 	began := time.Now()
 	for i := range open + ended {
 		call, action := fmt.Sprint("call", ended, "-", i), fmt.Sprint(ended, "-", i, ".1.0")
@@ -182,9 +183,7 @@ func day(p *Publisher, open, ended int) {
 			if i < open && (kind == "action.finished" || kind[0] == 'r' || kind == "call.ended") {
 				continue
 			}
-			for p.Backlog() > 5000 {
-				time.Sleep(time.Millisecond)
-			}
+			until(t, time.Minute, "there is room for more", func() bool { return p.Backlog() <= 5000 })
 			p.Publish(calls.Notice{Type: kind, ID: call + kind, Account: fmt.Sprint("a", i%10), Call: call, Action: action, Recording: call + "/1", Channel: "1700000000.1",
 				Endpoint: "PJSIP/alice", Module: "hold", Path: "numbers.9", Time: began})
 		}
@@ -205,10 +204,8 @@ func BenchmarkUnfinished(b *testing.B) {
 			b.Cleanup(broker.Close)
 			p := New(Config{Conn: broker.Events(), Node: "n1", MaxAge: 24 * time.Hour, MaxBytes: 2 << 30})
 			defer func() { _ = p.Close(b.Context()) }()
-			day(p, open, n/8)
-			for p.Published() < int64(open*4+n/8*8) {
-				time.Sleep(time.Millisecond)
-			}
+			day(b, p, open, n/8)
+			until(b, time.Minute, "all are published", func() bool { return p.Published() >= int64(open*4+n/8*8) })
 			ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
 			defer cancel()
 			var spent time.Duration

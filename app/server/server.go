@@ -36,8 +36,8 @@ const (
 type Options struct {
 	Log     *slog.Logger
 	Version string
-	// Listening is called once, when HTTP and NATS listen and what the embedded NATS holds is loaded. Asterisk may not be connected yet; /readyz says when it is. It
-	// may be nil.
+	// Listening is called once, when HTTP and NATS listen and what the embedded NATS holds is loaded. Asterisk may not be
+	// connected yet; /readyz says when it is. It may be nil.
 	Listening func(Addresses)
 }
 
