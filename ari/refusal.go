@@ -73,7 +73,8 @@ func (c *Client) suspect() {
 	}
 }
 
-// stubborn is the transport of commands: it notices refusals, and what is refused is tried over the events' websocket, where Asterisk may still obey.
+// stubborn is the transport of commands: it notices refusals, and what is refused is tried over the events' websocket, where
+// Asterisk may still obey.
 type stubborn struct {
 	http.RoundTripper
 	c *Client
