@@ -94,7 +94,7 @@ func (b *costBench) measure(ctx context.Context, k costKind) (c cost, err error)
 		return c, err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	if _, err := r.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
+	if err := store(ctx, r.Program, loadDocument); err != nil {
 		return c, err
 	}
 	files, err := watchFolders(r.Asterisk.RecordingDir, filepath.Join(filepath.Dir(r.Asterisk.RecordingDir), "monitor"))

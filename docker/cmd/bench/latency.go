@@ -75,7 +75,7 @@ func (b *latencyBench) start(ctx context.Context) (err error) {
 	if b.Rig, err = rig.Start(ctx, options); err != nil {
 		return err
 	}
-	if _, err = b.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", latencyDocument); err != nil {
+	if err = store(ctx, b.Program, latencyDocument); err != nil {
 		return err
 	}
 	for name, p := range map[string]**phone.Phone{"alice": &b.alice, "bob": &b.bob, "carol": &b.carol} {
@@ -88,22 +88,10 @@ func (b *latencyBench) start(ctx context.Context) (err error) {
 }
 
 func (b *latencyBench) stop() error {
-	for _, p := range []*phone.Phone{b.alice, b.bob, b.carol} {
-		if p != nil {
-			_ = p.Close()
-		}
-	}
 	if b.files != nil {
 		b.files.close()
 	}
-	var err error
-	if b.Rig != nil {
-		err = b.Stop()
-	}
-	if b.tracer != nil {
-		b.tracer.close()
-	}
-	return err
+	return end(b.Rig, b.tracer, b.alice, b.bob, b.carol)
 }
 
 // sample is one run of a code.

@@ -76,7 +76,7 @@ func (b *loadBench) measure(ctx context.Context, size int) (list []figure, found
 		return nil, found, err
 	}
 	defer func() { err = errors.Join(err, l.stop()) }()
-	if _, err := l.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
+	if err := store(ctx, l.Program, loadDocument); err != nil {
 		return nil, found, err
 	}
 	if l.files, err = watchFolders(l.Asterisk.RecordingDir); err != nil {

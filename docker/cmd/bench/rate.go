@@ -56,7 +56,7 @@ func (b *rateBench) on(ctx context.Context, part func(context.Context, *rig.Rig)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	if _, err := r.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
+	if err := store(ctx, r.Program, loadDocument); err != nil {
 		return nil, err
 	}
 	return part(ctx, r)

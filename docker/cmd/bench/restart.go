@@ -36,7 +36,7 @@ func (b *restartBench) run(ctx context.Context) (list []figure, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	if _, err := r.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", loadDocument); err != nil {
+	if err := store(ctx, r.Program, loadDocument); err != nil {
 		return nil, err
 	}
 	none, err := started(ctx, r)

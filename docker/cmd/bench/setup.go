@@ -118,7 +118,7 @@ func (b *setupBench) start(ctx context.Context) (err error) {
 	if b.Rig, err = rig.Start(ctx, options); err != nil {
 		return err
 	}
-	if _, err = b.Program.Request(ctx, "POST", "/v2/accounts/acme/metaflows", latencyDocument); err != nil {
+	if err = store(ctx, b.Program, latencyDocument); err != nil {
 		return err
 	}
 	for name, p := range map[string]**phone.Phone{"alice": &b.alice, "bob": &b.bob} {
@@ -131,19 +131,7 @@ func (b *setupBench) start(ctx context.Context) (err error) {
 }
 
 func (b *setupBench) stop() error {
-	for _, p := range []*phone.Phone{b.alice, b.bob} {
-		if p != nil {
-			_ = p.Close()
-		}
-	}
-	var err error
-	if b.Rig != nil {
-		err = b.Stop()
-	}
-	if b.tracer != nil {
-		b.tracer.close()
-	}
-	return err
+	return end(b.Rig, b.tracer, b.alice, b.bob)
 }
 
 // setUp is one call: how long each step has taken.

@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"metaflows/docker/pbx"
+	"metaflows/docker/phone"
 	"metaflows/docker/program"
+	"metaflows/docker/rig"
 )
 
 // request is one that metaflows has sent to ARI.
@@ -51,7 +53,7 @@ func newTracer(ctx context.Context, target string) (*tracer, error) {
 	}
 	t := &tracer{url: "http://" + socket.Addr().String() + u.Path}
 	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
-	pass.Transport = &http.Transport{MaxIdleConnsPerHost: 100}
+	pass.Transport = &http.Transport{MaxIdleConnsPerHost: 100, IdleConnTimeout: 10 * time.Second} // Asterisk closes after 15 s
 	t.web = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		what := r.Method + " " + shorter(strings.TrimPrefix(r.URL.Path, u.Path))
 		if name := r.URL.Query().Get("variable"); name != "" {
@@ -78,6 +80,22 @@ func through(ctx context.Context, made **tracer) func(*pbx.Server, *program.Opti
 }
 
 func (t *tracer) close() { _ = t.web.Close() }
+
+// end ends what a bench has begun, as far as it has: phones, the system, and the proxy last.
+func end(system *rig.Rig, t *tracer, phones ...*phone.Phone) (err error) {
+	for _, p := range phones {
+		if p != nil {
+			_ = p.Close()
+		}
+	}
+	if system != nil {
+		err = system.Stop()
+	}
+	if t != nil {
+		t.close()
+	}
+	return err
+}
 
 // take returns what was requested since a time, in the order of the beginnings, and forgets all.
 func (t *tracer) take(since time.Time) (list []request) {

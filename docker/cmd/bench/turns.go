@@ -1,11 +1,19 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 
 	"metaflows/docker/phone"
+	"metaflows/docker/program"
 )
+
+// store stores the document of the account that all phones are of.
+func store(ctx context.Context, p *program.Program, document string) error {
+	_, err := p.Request(ctx, "POST", "/v2/accounts/acme/metaflows", document)
+	return err
+}
 
 // loadDocument has two codes whose action is short, and a recording. The short one ends a mask where nothing is recorded:
 // it fails, the presser hears that by a tone, and an event says so.
