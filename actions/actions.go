@@ -71,7 +71,8 @@ func Declared() calls.Modules {
 // Enter runs the call of a channel that the dialplan has handed over: Stasis(metaflows,dial,...) dials and bridges,
 // Stasis(metaflows) alone answers and keeps it. The call is over when it returns.
 func (s *Set) Enter(t *calls.Task, started calls.Started) error {
-	d := s.newDialling(t, &started)
+	caller := calls.NewLeg(started.Channel, calls.RoleCaller)
+	d := &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
 	alone := len(started.Args) == 0 || started.Args[0] == ""
 	if !alone {
 		d.understand(started.Args)
@@ -85,13 +86,6 @@ func (s *Set) Enter(t *calls.Task, started calls.Started) error {
 		return d.keep()
 	}
 	return d.dial()
-}
-
-// newDialling is apart from Enter, as other work that is done before a call talks is: a task's stack is what it needs while it
-// awaits, and every call has one (BenchmarkCallMemory).
-func (s *Set) newDialling(t *calls.Task, started *calls.Started) *dialling {
-	caller := calls.NewLeg(started.Channel, calls.RoleCaller)
-	return &dialling{Set: s, t: t, call: t.Call, caller: caller, began: time.Now(), wasUp: caller.Up()}
 }
 
 // Stray hangs up a channel that belongs to no call any more.

@@ -111,10 +111,7 @@ func (d *dialling) conclude(callee *calls.Leg, status string, err error) error {
 
 // talk stays until the call is over.
 func (d *dialling) talk() error {
-	if err := d.t.Until(0, d.call.Over); err != nil {
-		return err
-	}
-	return d.hangUp(time.Now())
+	return d.t.Rest(d.call.Over, func(*calls.Task) error { return d.hangUp(time.Now()) })
 }
 
 // prepare makes the caller's channel safe to leave alone, or to leave ringing.

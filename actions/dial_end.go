@@ -245,8 +245,5 @@ func (d *dialling) lone() error {
 
 // stay keeps a channel that is alone until it hangs up.
 func (d *dialling) stay() error {
-	if err := d.t.Until(0, func() bool { return d.caller.Gone }); err != nil {
-		return err
-	}
-	return d.hangUp(time.Now())
+	return d.t.Rest(func() bool { return d.caller.Gone }, func(*calls.Task) error { return d.hangUp(time.Now()) })
 }

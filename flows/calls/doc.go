@@ -20,7 +20,8 @@
 // commands, the end of the process. Events of one call are handled in the order in which they were delivered.
 //
 // A Task is a coroutine of its call (iter.Pull): at any moment either the call or exactly one of its tasks runs. Await is for
-// the task's own coroutine; work beside it is begun with Task.Go, never with a go statement.
+// the task's own coroutine; work beside it is begun with Task.Go, never with a go statement. One that has nothing to
+// do until the call is over rests (Task.Rest): it has no coroutine meanwhile, so that a call that talks has one goroutine.
 //
 // A Lane is a goroutine while it has something to do. By it requests leave the call's goroutine, one after another for each
 // leg, bridge and recording, and their answers come back as events: the relay of digits, the switching of absorb, and what

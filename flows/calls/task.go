@@ -31,8 +31,15 @@ type Task struct {
 	tick    uint64       // generation of its timer
 	result  error        // how the wait ended
 	asked   *atomic.Bool // withdraws the request that it waits for
+	after   *rest        // what it has left to do, once it has returned
 	ending  error        // no wait works any more
 	err     error        // what the body returned
+}
+
+// rest is what a task goes on with when cond holds.
+type rest struct {
+	cond func() bool
+	body func(*Task) error
 }
 
 // start makes the coroutine; body does not run yet.
@@ -115,6 +122,15 @@ func (t *Task) Sleep(d time.Duration) error {
 	return err
 }
 
+// Rest is Until without a stack, which a task that waits has as long as it waits: for what lasts as long as a call. A task
+// returns what Rest returns, and body goes on in its place once cond holds. Where the call is over before, the task has ended.
+func (t *Task) Rest(cond func() bool, body func(*Task) error) error {
+	if t.ending == nil {
+		t.after = &rest{cond, body}
+	}
+	return t.ending
+}
+
 // Go starts work that outlives the node: it runs beside this task until it returns or the call ends. When the call has
 // ended it does not run.
 func (t *Task) Go(name string, body func(*Task) error) *Task {
@@ -157,11 +173,26 @@ func (t *Task) wait(d time.Duration, want func(Event) bool, until func() bool) e
 	return err
 }
 
-// step lets the task run until it awaits again or returns.
+// step lets the task run until it awaits again, rests or returns.
 func (t *Task) step(result error) {
+	if rest := t.after; rest != nil {
+		t.after, t.until = nil, nil
+		if result != nil {
+			t.err, t.done = result, true
+			return
+		}
+		t.start(rest.body)
+	}
 	t.result, t.running = result, true
 	_, more := t.next()
-	t.running, t.done = false, !more
+	t.running = false
+	switch {
+	case more:
+	case t.after != nil && t.err == nil && t.ending == nil:
+		t.until, t.next, t.stop, t.yield = t.after.cond, nil, nil, nil
+	default:
+		t.done = true
+	}
 }
 
 // end stops the task: its wait returns why, its defers run, no further wait works. One that runs, since the end is its own
@@ -171,7 +202,11 @@ func (t *Task) end(why error) {
 		return
 	}
 	t.ending = why
-	if t.running {
+	switch {
+	case t.running:
+		return
+	case t.after != nil:
+		t.step(why)
 		return
 	}
 	t.running = true

@@ -3,6 +3,7 @@ package calls
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +154,50 @@ func TestTaskUntil(t *testing.T) {
 			return err
 		})
 	}, func(*callRig) { time.Sleep(5 * time.Second) }).check(t, "1000 <nil>")
+}
+
+// TestTaskRest: who rests has returned, has no goroutine, and goes on once its condition holds; who has panicked, or whose call
+// is over, does not.
+func TestTaskRest(t *testing.T) {
+	const many = 100
+	runTasks(t, func(s *taskStory, task *Task) {
+		ready, never := false, func() bool { return false }
+		says := func(what string) func(*Task) error {
+			return func(*Task) error { s.say("%s", what); return nil }
+		}
+		task.Go("rests twice", func(task *Task) error {
+			defer s.say("returned")
+			return task.Rest(func() bool { return ready }, func(task *Task) error {
+				s.say("goes on, %v", task.Sleep(time.Second))
+				return task.Rest(func() bool { return true }, says("and again"))
+			})
+		})
+		breaks := task.Go("breaks", func(task *Task) error {
+			_ = task.Rest(never, says("somebody has panicked, and rests"))
+			panic("broken")
+		})
+		var resting []*Task
+		before := runtime.NumGoroutine()
+		for range many {
+			resting = append(resting, task.Go("rests", func(task *Task) error { return task.Rest(never, says("the call is over")) }))
+		}
+		late := task.Go("rests when it has been ended", func(task *Task) error {
+			return errors.Join(task.Sleep(4*time.Second), task.Rest(func() bool { return true }, says("the call is over")))
+		})
+		task.Go("works", func(task *Task) error {
+			err := task.Sleep(time.Second)
+			if more := runtime.NumGoroutine() - before; more > many/2 {
+				s.say("%d tasks that rest have %d goroutines", many, more)
+			}
+			ready = true
+			err = errors.Join(err, task.Sleep(2*time.Second))
+			s.say("%v: %v, %v", err, breaks.Done(), resting[0].Done())
+			task.EndOthers()
+			s.say("%v, %v", resting[0].Done(), late.Done())
+			return nil
+		})
+	}, func(*callRig) { time.Sleep(5 * time.Second) }).check(t,
+		"0 returned", "2000 goes on, <nil>", "2000 and again", "3000 <nil>: true, false", "3000 true, true")
 }
 
 // TestTaskEnded: at the call's end every wait returns ErrCallEnded, what was deferred still works, no later wait does.
