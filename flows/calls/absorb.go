@@ -88,7 +88,7 @@ func (c *Call) paused(last time.Time, pause time.Duration) time.Time {
 // tear: a channel has left the bridge at stamp, for a moment or for good. In a bridge that mixes, the others are then left
 // without the end of a digit of its that was passing, and hear nothing of anybody until another digit ends (22.10:
 // softmix_bridge_write drops what bridge_channel_settle_owed_events writes). Asterisk ends what a channel is being sent when
-// that channel leaves: so each of them is added again.
+// that channel leaves: so each of them is added again. Who is only entering has missed nothing, and makes no third.
 func (c *Call) tear(channel string, stamp time.Time) {
 	i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.ID == channel || l.former == channel })
 	if i < 0 {
@@ -103,7 +103,7 @@ func (c *Call) tear(channel string, stamp time.Time) {
 			return
 		}
 	}
-	peers := slices.DeleteFunc(c.Peers(leg), func(l *Leg) bool { return !l.bridged })
+	peers := slices.DeleteFunc(c.Peers(leg), func(l *Leg) bool { return !l.bridged || l.entering() })
 	if !c.mixes() && len(peers) < 2 {
 		return
 	}

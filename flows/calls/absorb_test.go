@@ -89,6 +89,14 @@ func TestTorn(t *testing.T) {
 			"0 pass a; 0 pass c",
 		},
 		{
+			"one of two hangs up while another enters", func(r *callRig, task *Task) {
+				r.with(func() { r.untold["c"] = true })
+				third(r, task)
+			},
+			func(r *callRig) { r.leaves("b") },
+			"",
+		},
+		{
 			"one of three hangs up in a recorded call", both(third, record),
 			func(r *callRig) {
 				r.with(func() { r.slow = 10 * time.Millisecond })

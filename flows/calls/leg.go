@@ -200,6 +200,9 @@ func (l *Leg) absorbed(stamp time.Time) bool {
 // present says of a leg that it is in its bridge and stays there for now.
 func (l *Leg) present() bool { return l.bridged && !l.away && !l.turning }
 
+// entering says that the leg is on its way into the bridge, for the first time.
+func (l *Leg) entering() bool { return len(l.joins) > 0 && len(l.since) == 0 }
+
 // whole says of a leg that leaves its bridge now that this takes the end of no digit of its from the others: none is passing,
 // or one that is goes on passing when it comes back, and ends by itself.
 func (l *Leg) whole() bool {
