@@ -14,6 +14,7 @@ func trials() []namedTrial {
 		{"the answer reaches the caller in the bridge", earlyBridge},
 		{"a dialled channel has its caller's language", dialledLanguage},
 		{"how a call fails", failures},
+		{"where a phone redirects to", redirection},
 		{"who cannot be called", unavailable},
 		{"commands to a channel that is gone", goneChannel},
 		{"ids that are in use", reusedIDs},
@@ -142,12 +143,28 @@ func failures(tr *trial) {
 		if took := time.Since(began); c.does == Silent() && (took < time.Second || took > 1500*time.Millisecond) {
 			tr.Errorf("%s: after %v, want 1 s", c.about, took)
 		}
-		if c.does.To != "" {
-			tr.rewind()
-			await(tr, "where to", func(ev calls.Dialed) bool { return ev.Channel == b.ID && ev.Forward != "" })
-		}
 		tr.left(b)
 	}
+}
+
+// redirection: where to is told, but where the hang-up that follows is faster (ari/ASTERISK.md): so it is asked again.
+func redirection(tr *trial) {
+	tr.Behave("bob", Redirects("1234"))
+	told := func() bool {
+		b := tr.create("PJSIP/bob", nil)
+		tr.must(tr.DialChannel(b.ID, "", 20*time.Second))
+		tr.destroyed(b)
+		tr.rewind()
+		_, ok := look(tr, 300*time.Millisecond, func(ev calls.Dialed) bool { return ev.Channel == b.ID && ev.Forward != "" })
+		tr.left(b)
+		return ok
+	}
+	for range 5 {
+		if told() {
+			return
+		}
+	}
+	tr.Error("where a phone redirects to was not told in any of 5 dials")
 }
 
 func unavailable(tr *trial) {
