@@ -148,7 +148,7 @@ func TestCallRecords(t *testing.T) {
 		}
 		t.Logf("%s: %s, %s in %d rows of %s", c.about, strings.Join(got, "; "), sum, len(rows), talked.Round(time.Second))
 		if strings.Join(got, "; ") != strings.Join(c.want, "; ") {
-			t.Errorf("%s: the call records are %q, want %q", c.about, got, c.want)
+			t.Errorf("%s: the call records are %q, want %q: %+v", c.about, got, c.want, rows)
 		}
 		if len(c.to) == 1 && len(ids) != 1 {
 			t.Errorf("%s: the records of one call have the ids %v", c.about, ids)
