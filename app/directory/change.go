@@ -42,9 +42,10 @@ func (d *Directory) Create(ctx context.Context, p store.Place, data *schema.Valu
 	return d.store(ctx, p, data, nil, store.Absent)
 }
 
-// Replace stores an entry in place of the one that is there. The data becomes the entry's.
+// Replace stores an entry in place of the one that is there; an account's secret stays, if it names none. The data becomes the
+// entry's.
 func (d *Directory) Replace(ctx context.Context, p store.Place, data *schema.Value, expect store.Expect) (Entry, error) {
-	return d.change(ctx, p, expect, func(Entry) *schema.Value { return data })
+	return d.change(ctx, p, expect, func(old Entry) *schema.Value { return kept(data, old) })
 }
 
 // Patch merges data into an entry (schema.Value.Merge).
@@ -109,6 +110,8 @@ func (d *Directory) valid(p store.Place, data *schema.Value, old *Entry) error {
 	problems := d.cfg.Schemas.Object(schemaOf[p.Scope], data)
 	var err error
 	switch p.Scope {
+	case flows.ScopeAccount:
+		checkSettings(data, problems)
 	case flows.ScopeUser:
 		err = d.usernameFree(p, textOf(data, "username"), problems)
 	case flows.ScopeDevice:

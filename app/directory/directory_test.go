@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -104,6 +105,108 @@ func TestInvalid(t *testing.T) {
 		t.Error("stored all the same:", got)
 	}
 	l.create(desks, `{"name":"Ünal's desk"}`)
+}
+
+func TestSettings(t *testing.T) {
+	blocked, err := egress.Parse(egress.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, err := schema.Load(blocked, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := single(t, func(c *Config) { c.Schemas = schemas })
+	e := l.create(store.Place{Scope: flows.ScopeAccount}, `{"id":"acme","name":"Acme"}`)
+	bytes := func(n int) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", n))) }
+	for _, c := range []struct {
+		key, value string // JSON
+		want       string // begins what a client is told; "": it is taken
+	}{
+		{"recording", `"always"`, ``},
+		{"recording", `"on_demand"`, ``},
+		{"recording", `"never"`, ``},
+		{"recording", `"sometimes"`, `"enum":{"message":"Value not found in enumerated list of values","target":["always","on_demand","never"]`},
+		{"recording", `true`, `"enum":`},
+		{"recording_retention", `"720h"`, ``},
+		{"recording_retention", `"0"`, ``},
+		{"recording_retention", `"30d"`, `"format":{"message":"A retention is a number of hours, minutes or seconds, as 720h, or 0"}`},
+		{"recording_retention", `""`, `"format":`},
+		{"recording_retention", `720`, `"type":`},
+		{"webhook_url", `"https://example.com/hook?x=1"`, ``},
+		{"webhook_url", `"https://127.0.0.1/hook"`, `"error":{"cause":"blocked address`},
+		{"webhook_url", `"ftp://example.com/hook"`, `"error":{"cause":"not http or https"`},
+		{"webhook_url", `"hook"`, `"error":{"cause":"not http or https"`},
+		{"webhook_url", `7`, `"type":`},
+		{"webhook_secret", `"` + bytes(24) + `"`, ``},
+		{"webhook_secret", `"whsec_` + bytes(64) + `"`, ``},
+		{"webhook_secret", `"whsec_` + bytes(23) + `"`, `"format":{"message":"A secret is 24 to 64 bytes in base64, with or without whsec_ before it"}`},
+		{"webhook_secret", `"` + bytes(65) + `"`, `"format":`},
+		{"webhook_secret", `"kkkkkkkkkkkkkkkk-kkkkkkkkkkkkkkkkkkkkk_k"`, `"format":`},
+		{"webhook_secret", `"kkkkkkkkkkkkkkkk\nkkkkkkkkkkkkkkkk"`, `"format":`},
+		{"webhook_secret", `70077007`, `"type":{"message":"Value did not match type(s): string","target":"string"}`},
+		{"moh", `"default"`, ``},
+		{"moh", `"a b"`, `"format":{"message":"A class of music has`},
+		{"tones", `false`, ``},
+		{"tones", `"loud"`, `"type":`},
+		{"park_slots", `"701-720"`, ``},
+		{"park_slots", `"70-170"`, `"format":{"message":"Slots are`},
+		{"park_slots", `"720-701"`, `"format":`},
+		{"park_slots", `"701"`, `"format":`},
+		{"park_slots", `"0000-1000"`, `"format":`},
+	} {
+		_, err := l.Patch(t.Context(), e.Place, object(t, `{"`+c.key+`":`+c.value+`}`), store.Any)
+		switch told := said(err); {
+		case c.want == "" && (err != nil || !strings.Contains(l.stored(e.Place), `"`+c.key+`":`+c.value)):
+			t.Errorf("%s %s: %s, stored %s", c.key, c.value, told, l.stored(e.Place))
+		case c.want != "" && !strings.HasPrefix(told, `{"`+c.key+`":{`+c.want):
+			t.Errorf("%s %s: %s", c.key, c.value, told)
+		case c.key == "webhook_secret" && (strings.Contains(told, "kkk") || strings.Contains(told, "7007")):
+			t.Errorf("%s is shown: %s", c.key, told)
+		}
+	}
+	l.create(users, `{"id":"alice","recording":"never"}`)
+	l.create(desks, `{"id":"desk","name":"x","recording":"always"}`)
+	for _, p := range []store.Place{alice, desk} {
+		if _, err := l.Patch(t.Context(), p, object(t, `{"recording":"yes"}`), store.Any); !strings.HasPrefix(said(err), `{"recording":{"enum":`) {
+			t.Error(p, said(err))
+		}
+	}
+}
+
+// A secret is not in what is shown, so who replaces an account by what he was shown does not lose it.
+func TestSecretStays(t *testing.T) {
+	l := single(t)
+	const key = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+	e := l.create(store.Place{Scope: flows.ScopeAccount}, `{"id":"acme","name":"Acme","webhook_secret":"`+key+`"}`)
+	for _, c := range []struct {
+		patch bool
+		sent  string
+		kept  bool
+	}{
+		{false, string(e.Shown().Encode()), true},
+		{true, `{"name":"Other"}`, true},
+		{false, `{"name":"Acme","webhook_secret":null}`, false},
+		{false, `{"name":"Acme"}`, false},
+		{false, `{"name":"Acme","webhook_secret":"` + key + `"}`, true},
+		{true, `{"webhook_secret":null}`, false},
+	} {
+		change := l.Replace
+		if c.patch {
+			change = l.Patch
+		}
+		e, err := change(t.Context(), acme, object(t, c.sent), store.Any)
+		if err != nil || strings.Contains(l.stored(acme), key) != c.kept {
+			t.Errorf("%s: %s %s", c.sent, said(err), l.stored(acme))
+		}
+		if shown := string(e.Shown().Encode()); strings.Contains(shown, "secret") {
+			t.Error(shown)
+		}
+	}
+	// A user's key of that name means nothing, and is his.
+	if e := l.create(users, `{"id":"alice","webhook_secret":"x"}`); !strings.Contains(string(e.Shown().Encode()), `"webhook_secret":"x"`) {
+		t.Error(e.Shown())
+	}
 }
 
 // What DIRECTORY_ENDPOINTS allows may be given to a device; what it had before a list was made shorter it keeps.

@@ -13,6 +13,8 @@
 // deleted after the user; so it may outlive a crash, and holds then no longer than a minute, while its user may still be on
 // the way. <hash> is the SHA-256 of the name in lower case, in hex.
 //
+// An account's entry has its settings, too (settings.go); one of them is a secret, which Entry.Shown leaves out.
+//
 // # What hangs together
 //
 // The owner of a device or an API key must be in the directory when it is strict, and in an open one as soon as the account

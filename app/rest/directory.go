@@ -106,7 +106,7 @@ func (a *API) showEntry(x *exchange) {
 		x.noEntry(x.place(), err)
 	case !x.unmodified(entry.Revision):
 		x.answer.Revision = strconv.FormatUint(entry.Revision, 10)
-		x.succeed(whole(entry))
+		x.succeed(entry.Shown())
 	}
 }
 
@@ -149,7 +149,7 @@ func (a *API) removeEntry(x *exchange) {
 	if ok {
 		a.cfg.Log.Info("directory entry removed", "entry", pathOf(entry.Place), "revision", entry.Revision, "request", x.answer.RequestID)
 		x.answer.Revision = strconv.FormatUint(entry.Revision, 10)
-		x.succeed(whole(entry))
+		x.succeed(entry.Shown())
 	}
 }
 
@@ -177,14 +177,10 @@ func (x *exchange) conditionally(limit time.Duration, change func(context.Contex
 // changed answers with an entry that was stored.
 func (x *exchange) changed(entry directory.Entry) {
 	x.api.cfg.Log.Info("directory entry stored", "entry", pathOf(entry.Place), "revision", entry.Revision, "request", x.answer.RequestID)
-	if entry.Data.Get("metaflows") != nil { // Kazoo keeps the document here
-		x.answer.Warnings = []schema.Warning{{
-			Path: "metaflows", Code: "unsupported", Message: "metaflows is stored here, but has no effect; the document is POSTed to " + entry.Path(),
-		}}
-	}
+	x.answer.Warnings = entry.Warnings()
 	x.tag(entry.Revision)
 	x.answer.Revision = strconv.FormatUint(entry.Revision, 10)
-	x.succeed(whole(entry))
+	x.succeed(entry.Shown())
 }
 
 // noEntry answers why there is no entry; p is what may be missing.
@@ -203,14 +199,6 @@ func (x *exchange) noEntry(p store.Place, err error) {
 	default:
 		x.unavailable(err)
 	}
-}
-
-// whole is an entry in answers, with its defaults.
-func whole(entry directory.Entry) *schema.Value {
-	if entry.Scope == flows.ScopeDevice && entry.Data.Get("endpoint") == nil {
-		entry.Data.Add("endpoint", schema.NewString(entry.Endpoint()))
-	}
-	return entry.Data
 }
 
 // pathOf is an entry's URI.

@@ -73,7 +73,7 @@ var summarised = map[flows.Scope][]string{
 
 func summary(e directory.Entry) *schema.Value {
 	s := schema.NewObject()
-	data := whole(e)
+	data := e.Shown()
 	for _, key := range summarised[e.Scope] {
 		if v := data.Get(key); v != nil {
 			s.Add(key, v)

@@ -163,6 +163,37 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// An account's secret is in no answer and in no line of the log; the settings that nothing obeys are told.
+func TestAccountSettings(t *testing.T) {
+	l := directoryLab(t, brokertest.Start(t), false)
+	const key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		want               string // in the answer
+	}{
+		{"PUT", "/v2/accounts", `{"id":"acme","name":"Acme","webhook_secret":"whsec_` + key + `"}`, 201, `"data":{"id":"acme","name":"Acme"}`},
+		{"GET", "/v2/accounts/acme", ``, 200, `"data":{"id":"acme","name":"Acme"}`},
+		{"GET", "/v2/accounts", ``, 200, `"data":[{"id":"acme","name":"Acme"}]`},
+		{"PATCH", "/v2/accounts/acme", `{"webhook_secret":"` + key[1:] + `"}`, 400, `"data":{"webhook_secret":{"format":{"message":"A secret is `},
+		{"PATCH", "/v2/accounts/acme", `{"moh":"jazz"}`, 200, `{"path":"moh","code":"unsupported","message":"moh is stored; this version does not obey it"}`},
+		{"POST", "/v2/accounts/acme", `{"name":"Acme"}`, 200, `"path":"webhook_secret"`},
+		{"DELETE", "/v2/accounts/acme", ``, 200, `"data":{"name":"Acme","id":"acme"}`},
+	} {
+		body := ""
+		if c.body != "" {
+			body = `{"data":` + c.body + `}`
+		}
+		w := l.do(c.method, c.path, body)
+		if answer := w.Body.String(); w.Code != c.status || !strings.Contains(answer, c.want) || strings.Contains(answer, key[1:]) {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, w.Code, answer)
+		}
+	}
+	if strings.Contains(l.log.String(), key[1:]) {
+		t.Error(l.log)
+	}
+}
+
 // Who may do what: an account's administrator everything but make and delete accounts, a user look at himself.
 func TestDirectoryRoles(t *testing.T) {
 	l := directoryLab(t, brokertest.Start(t), false)

@@ -109,10 +109,18 @@ func (s *Schemas) node(p *Problems, at []string, module string, node *Value) {
 // clientURL checks, as Kazoo, a URL that this system would call (app/rest/README.md, Schemas).
 func (s *Schemas) clientURL(p *Problems, at []string, module string, data *Value) {
 	key := s.modules[module].URL
-	if u := data.Get(key); key != "" && u != nil && u.Kind == String {
-		if err := s.blocked.URL(u.Text); err != nil {
-			p.Add(Path(below(at, "data", key)...), "error", Detail{"message": "invalid client URL", "value": u, "cause": err.Error()})
-		}
+	if u := data.Get(key); key != "" && u != nil {
+		s.callable(p, Path(below(at, "data", key)...), u)
+	}
+}
+
+// callable adds a problem where a URL must not be called.
+func (s *Schemas) callable(p *Problems, path string, u *Value) {
+	if u.Kind != String {
+		return // the schema says it
+	}
+	if err := s.blocked.URL(u.Text); err != nil {
+		p.Add(path, "error", Detail{"message": "invalid client URL", "value": u, "cause": err.Error()})
 	}
 }
 

@@ -3,10 +3,16 @@ package schema
 import "slices"
 
 // Object checks by a schema what a client wants to store, as Kazoo does, and repairs types in place. No key may stand twice
-// in one object, at any depth. problems is empty when nothing is wrong. There must be a schema of that name.
+// in one object, at any depth; what has the format uri must not lead to where the program may not call. No problem repeats
+// the value of what is writeOnly. problems is empty when nothing is wrong. There must be a schema of that name.
 func (s *Schemas) Object(name string, data *Value) *Problems {
 	d, p := s.byName[name], &Problems{}
 	d.repair(data)
+	for _, m := range data.Members {
+		if property := d.properties[m.Key]; property != nil && property.Get("format") != nil {
+			s.callable(p, Path(m.Key), m.Value)
+		}
+	}
 	p.check(nil, data, d)
 	p.addDuplicates(nil, data)
 	return p

@@ -183,6 +183,13 @@ func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema
 	}
 	where := below(at, e.InstanceLocation...)
 	path := cmp.Or(Path(where...), root)
+	add := func(path, code string, detail Detail) {
+		if d.secret(e.InstanceLocation) {
+			delete(detail, "value")
+			delete(detail, "cause")
+		}
+		p.Add(path, code, detail)
+	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
 		for _, key := range k.Missing {
@@ -199,23 +206,23 @@ func (p *Problems) addSchema(at []string, v *Value, d *definition, e *jsonschema
 		}
 	case *kind.Type:
 		want := strings.Join(k.Want, ", ")
-		p.Add(path, "type", Detail{"message": "Value did not match type(s): " + want, "target": want, "value": bad})
+		add(path, "type", Detail{"message": "Value did not match type(s): " + want, "target": want, "value": bad})
 	case *kind.Enum:
-		p.Add(path, "enum", Detail{"message": "Value not found in enumerated list of values", "target": k.Want, "value": bad})
+		add(path, "enum", Detail{"message": "Value not found in enumerated list of values", "target": k.Want, "value": bad})
 	case *kind.MinLength:
-		p.Add(path, "minLength", Detail{"message": "String must be at least " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
+		add(path, "minLength", Detail{"message": "String must be at least " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
 	case *kind.MaxLength:
-		p.Add(path, "maxLength", Detail{"message": "String must not be more than " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
+		add(path, "maxLength", Detail{"message": "String must not be more than " + strconv.Itoa(k.Want) + " characters", "target": k.Want, "cause": bad, "value": bad})
 	case *kind.Minimum:
-		p.Add(path, "minimum", bound("Value must be at least ", d.spelling(e, "minimum", k.Want), bad))
+		add(path, "minimum", bound("Value must be at least ", d.spelling(e, "minimum", k.Want), bad))
 	case *kind.Maximum:
-		p.Add(path, "maximum", bound("Value must be at most ", d.spelling(e, "maximum", k.Want), bad))
+		add(path, "maximum", bound("Value must be at most ", d.spelling(e, "maximum", k.Want), bad))
 	case *kind.Pattern:
-		p.Add(path, "pattern", Detail{"message": "Failed to match pattern '" + k.Want + "'", "target": k.Want, "value": bad})
+		add(path, "pattern", Detail{"message": "Failed to match pattern '" + k.Want + "'", "target": k.Want, "value": bad})
 	case *kind.OneOf:
-		p.Add(path, "not_one_schema_valid", Detail{"message": "failed to validate", "value": bad})
+		add(path, "not_one_schema_valid", Detail{"message": "failed to validate", "value": bad})
 	default:
-		p.Add(path, "error", Detail{"message": "failed to validate", "value": bad})
+		add(path, "error", Detail{"message": "failed to validate", "value": bad})
 	}
 }
 
@@ -231,6 +238,15 @@ func (d *definition) spelling(e *jsonschema.ValidationError, rule string, limit 
 		}
 	}
 	return limit.RatString()
+}
+
+// secret says whether what stands at a place in an object is never to be shown.
+func (d *definition) secret(at []string) bool {
+	if len(at) == 0 || d.properties[at[0]] == nil {
+		return false
+	}
+	v := d.properties[at[0]].Get("writeOnly")
+	return v != nil && v.Text == "true"
 }
 
 // child is the member that a schema error points to.

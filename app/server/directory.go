@@ -5,17 +5,12 @@ import (
 
 	"metaflows/app/directory"
 	"metaflows/app/directory/endpoints"
-	"metaflows/app/egress"
-	"metaflows/app/schema"
 	"metaflows/app/store"
 )
 
 // openDirectory makes the directory over its records, which begin with what is known from a file, as documents do.
 func (s *process) openDirectory() error {
-	schemas, err := schema.Load(egress.Blocked{}, nil) // entries have no modules, and no URLs that are called
-	if err != nil {
-		return err
-	}
+	var err error
 	s.records, err = store.NewRecords(store.RecordsConfig{
 		Conn: s.broker.Documents(), Bucket: store.Bucket, Prefix: directory.Prefix, What: "accounts, users and devices", Log: s.log, Publisher: s.events,
 		Quota: s.quota, Counts: directory.Counts,
@@ -30,7 +25,7 @@ func (s *process) openDirectory() error {
 	}
 	s.directory = directory.New(directory.Config{
 		Endpoints: allowed,
-		Records:   s.records, Documents: s.documents, Keys: s.logins.auth, Schemas: schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
+		Records:   s.records, Documents: s.documents, Keys: s.logins.auth, Schemas: s.schemas, Strict: s.cfg.Directory == "strict", Log: s.log,
 	})
 	return nil
 }

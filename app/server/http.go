@@ -20,7 +20,7 @@ import (
 	"metaflows/app/store"
 )
 
-// loadSchemas gives the schemas of documents, with the addresses that these must not name.
+// loadSchemas gives the schemas of documents and of the directory, with the addresses that these must not name.
 func (s *process) loadSchemas() error {
 	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
 	if err != nil {

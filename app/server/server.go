@@ -119,14 +119,14 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 	running.Go(func() { s.logins.run(life) })
 	defer running.Wait()
 	defer end()
+	if err := s.loadSchemas(); err != nil {
+		return err
+	}
 	if err := s.openDirectory(); err != nil {
 		return err
 	}
 	running.Go(func() { s.records.Run(life) })
 	s.probe = s.broker.NewProbe(store.Bucket, auth.Bucket)
-	if err := s.loadSchemas(); err != nil {
-		return err
-	}
 	s.openLive()
 	s.measure()
 	if s.telephony, err = s.connect(); err != nil {
