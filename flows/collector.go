@@ -17,7 +17,7 @@ type Collector struct {
 	lapsed   bool // its time was over with nothing collected, and no key was released since
 	from     int  // index of its binding digit among the keypad's held keys; -1: that is not held any more
 	eff      *Effective
-	run      Run
+	run      *Run // of the sequence that was collected last; nil before the first
 	deadline time.Time
 }
 
@@ -45,7 +45,10 @@ func (c *Collector) arm(key byte, from int, at time.Time, awaited []string, alon
 	}
 	c.eff, c.armed, c.from = eff, true, from
 	c.deadline = at.Add(eff.DigitTimeout)
-	eff.Start(&c.run)
+	if c.run == nil { // most legs press no code
+		c.run = new(Run)
+	}
+	eff.Start(c.run)
 	return true
 }
 

@@ -72,7 +72,7 @@ func (h heldKey) plain() bool { return !h.swallowed && !h.awaited }
 // NewKeypad makes the keypad of one leg. With absorb false (ABSORB=off) the other party hears everything anyway and
 // nothing is ever relayed.
 func NewKeypad(report KeypadReport, absorb bool) *Keypad {
-	return &Keypad{report: report, absorb: absorb, held: make([]heldKey, 0, maxKeys+8)}
+	return &Keypad{report: report, absorb: absorb}
 }
 
 // Listen sets the collectors, the leg's own first. One that is known keeps its state; one that is left out is forgotten.

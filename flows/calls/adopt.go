@@ -121,7 +121,7 @@ func (cs *Registry) adopt(id string, found []Found, shown func()) {
 	c.Register(c.Bridge)
 	for _, f := range found {
 		c.Register(f.ID)
-		c.entered[f.ID] = true
+		c.entered = append(c.entered, f.ID)
 		if f.Args != nil {
 			cs.take(f.ID)
 		}
@@ -153,7 +153,7 @@ func (resync) event() {}
 func (c *Call) resync(ev resync) {
 	c.resyncReplaced(ev)
 	for _, id := range slices.Clone(c.ids) {
-		if f, there := ev.there[id]; there && f.Inside && !c.entered[id] {
+		if f, there := ev.there[id]; there && f.Inside && !slices.Contains(c.entered, id) {
 			c.handle(Started{Channel: f.Channel, Args: f.Args})
 		}
 	}
@@ -208,11 +208,8 @@ func (c *Call) TakeUp(legs []*Leg) {
 
 // Told says that an event of this kind was published for every account on the call, by a process before this one.
 func (c *Call) Told(kind string) {
-	if c.told == nil {
-		c.told = map[string]bool{}
-	}
 	c.knowing = c.Accounts()
 	for _, account := range c.knowing {
-		c.told[CallEventID(c.ID, kind, account)] = true
+		c.told = append(c.told, CallEventID(c.ID, kind, account))
 	}
 }

@@ -22,22 +22,22 @@ type Call struct {
 
 	calls        *Registry
 	clock        clock
-	epoch        string          // of an adopted call: begins what it names
-	entered      map[string]bool // channels of this call whose entry into the application is known
-	knowing      []string        // accounts that were told of the call
+	epoch        string   // of an adopted call: begins what it names
+	entered      []string // channels of this call whose entry into the application is known
+	knowing      []string // accounts that were told of the call
 	mail         *mailbox
-	done         chan struct{}    // closed when it has ended in this process
-	main         *Task            // that its channels' entry has begun: the call is over when it returns
-	all          []*Leg           // also those that have left
-	left         []*Leg           // those
-	lanes        map[string]*Lane // those with something under way of what is no leg, by its id
-	company      []*Leg           // all, those too that were never connected
-	tallied      int              // legs that the process knows of
-	told         map[string]bool  // ids of what was published about the call
-	logged       map[string]bool  // kinds of its notices of which the log has a line
-	ender        *Leg             // whose going has ended the talk
-	overdue      bool             // that was since its time was over
-	first        func()           // publishes what comes before all else; nil when that was done
+	done         chan struct{} // closed when it has ended in this process
+	main         *Task         // that its channels' entry has begun: the call is over when it returns
+	all          []*Leg        // also those that have left
+	left         []*Leg        // those
+	lanes        []*Lane       // those with something under way of what is no leg
+	company      []*Leg        // all, those too that were never connected
+	tallied      int           // legs that the process knows of
+	told         []string      // ids of what was published about the call
+	logged       []string      // kinds of its notices of which the log has a line
+	ender        *Leg          // whose going has ended the talk
+	overdue      bool          // that was since its time was over
+	first        func()        // publishes what comes before all else; nil when that was done
 	ids          []string
 	named        int // how many ids there have been
 	tasks        []*Task
@@ -174,7 +174,7 @@ func (c *Call) offer(ev Event) (wanted bool) {
 func (c *Call) note(ev Event) {
 	switch ev := ev.(type) {
 	case Started:
-		c.entered[ev.Channel.ID] = true
+		c.entered = append(c.entered, ev.Channel.ID)
 		if leg := c.leg(ev.Replaces); ev.Replaces != "" && leg != nil {
 			c.replace(leg, ev.Channel)
 			if replaced := c.calls.cfg.Replaced; replaced != nil {

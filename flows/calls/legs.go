@@ -63,13 +63,10 @@ func (t *Task) PublishAll(kind string, fill func(*Notice)) {
 	c.knowing = accounts
 	for _, account := range accounts {
 		id := CallEventID(c.ID, kind, account)
-		if c.told[id] {
+		if slices.Contains(c.told, id) {
 			continue
 		}
-		if c.told == nil {
-			c.told = map[string]bool{}
-		}
-		c.told[id] = true
+		c.told = append(c.told, id)
 		n := Notice{Type: kind, Account: account}
 		if i := slices.IndexFunc(c.all, func(l *Leg) bool { return l.Owner.Account == account }); i >= 0 {
 			n = c.NoticeAbout(c.all[i], kind)
@@ -170,8 +167,8 @@ func (c *Call) Register(id string) {
 // Forget takes an id off that Name has made: what has it is over, and what is told of it later is nobody's business. A long call
 // has thousands of tones.
 func (c *Call) Forget(id string) {
-	c.ids = slices.DeleteFunc(c.ids, func(other string) bool { return other == id })
-	delete(c.entered, id)
+	it := func(other string) bool { return other == id }
+	c.ids, c.entered = slices.DeleteFunc(c.ids, it), slices.DeleteFunc(c.entered, it)
 	c.calls.unregister(id, c)
 }
 

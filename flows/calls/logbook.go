@@ -14,18 +14,15 @@ import (
 
 // logCall writes the line of what a call's notices of a kind tell, once.
 func (c *Call) logCall(n Notice) {
-	if n.Reason == "answered_elsewhere" || c.logged[n.Type] { // that was one callee's end, not the call's
+	if n.Reason == "answered_elsewhere" || slices.Contains(c.logged, n.Type) { // that was one callee's end, not the call's
 		return
-	}
-	if c.logged == nil {
-		c.logged = map[string]bool{}
 	}
 	with := c.Legs
 	if n.Type == "call.ended" { // who looks for it may have rung, or have been on it once
 		with = c.company
 	}
 	words := append(c.parties(with), c.circumstances(n)...)
-	switch retold := c.epoch != "" && !c.logged["call.adopted"]; n.Type { // before that an adoption tells again what was told
+	switch retold := c.epoch != "" && !slices.Contains(c.logged, "call.adopted"); n.Type { // before that an adoption tells again what was told
 	case "call.started":
 		if !retold {
 			c.Log.Info("a call begins", words...)
@@ -39,7 +36,7 @@ func (c *Call) logCall(n Notice) {
 	case "call.adopted":
 		c.Log.Info("a call was taken up after a restart", words...)
 	}
-	c.logged[n.Type] = true
+	c.logged = append(c.logged, n.Type)
 }
 
 // parties are who called, and whom: one key for all of them, since a program that reads JSON takes the last of several.

@@ -155,13 +155,13 @@ func (cs *Registry) begin(started Started, shown func()) {
 		return
 	}
 	c.Register(started.Channel.ID)
-	c.entered[started.Channel.ID] = true
+	c.entered = []string{started.Channel.ID}
 	cs.start(c, func(t *Task) error { return cs.cfg.Enter(t, started) }, shown)
 }
 
 func (cs *Registry) newCall(id string) *Call {
 	return &Call{
-		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, clock: machine{}, mail: newMailbox(), entered: map[string]bool{}, done: make(chan struct{}),
+		ID: id, Bridge: BridgePrefix + id, Log: cs.cfg.Log.With("call", id), calls: cs, clock: machine{}, mail: newMailbox(), done: make(chan struct{}),
 	}
 }
 

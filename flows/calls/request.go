@@ -3,6 +3,7 @@ package calls
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 )
 
@@ -97,13 +98,10 @@ func (c *Call) current(lane *Lane) *Lane {
 	if lane.id == "" { // a leg's, or of what nobody else knows
 		return lane
 	}
-	if now := c.lanes[lane.id]; now != nil {
-		return now
+	if i := slices.IndexFunc(c.lanes, func(now *Lane) bool { return now.id == lane.id }); i >= 0 {
+		return c.lanes[i]
 	}
-	if c.lanes == nil {
-		c.lanes = map[string]*Lane{}
-	}
-	c.lanes[lane.id] = lane
+	c.lanes = append(c.lanes, lane)
 	return lane
 }
 
@@ -122,7 +120,7 @@ func (c *Call) occupy(lane *Lane) *Lane {
 
 func (c *Call) vacate(lane *Lane) {
 	if lane.busy--; lane.busy == 0 && lane.id != "" {
-		delete(c.lanes, lane.id)
+		c.lanes = slices.DeleteFunc(c.lanes, func(l *Lane) bool { return l == lane })
 	}
 }
 
