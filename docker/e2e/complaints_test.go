@@ -45,6 +45,8 @@ var cut = []*regexp.Regexp{
 	regexp.MustCompile(`res_http_websocket\.c: (Web socket closed abruptly|Error reading from web socket: Connection reset by peer)`),
 	regexp.MustCompile(`ari/ari_websockets\.c: WebSocket read error: (Success|Connection reset by peer|Software caused connection abort)`),
 	regexp.MustCompile(`res_stasis\.c: (Stasis app 'metaflows' not active|Could not move to Stasis app 'metaflows' - not active)`),
+	// Events of the moment in which a process takes the application over from another: they are sent when its connection stands.
+	regexp.MustCompile(`ari/ari_websockets\.c: \S+: Queued '\w+' message for Stasis app 'metaflows'; websocket is not ready`),
 	regexp.MustCompile(`app_stasis_broadcast\.c: Channel \S+: not claimed within`),
 }
 
