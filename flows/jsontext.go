@@ -48,8 +48,8 @@ func docRead(text []byte) (docValue, error) {
 	if !utf8.Valid(text) {
 		return docValue{}, errors.New("the text is not valid UTF-8")
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(text, &whole); err != nil {
+	if !json.Valid(text) {
+		err := json.Unmarshal(text, new(json.RawMessage)) // says why
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return docValue{}, fmt.Errorf("%w, at byte %d", err, syntax.Offset)
 		}

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,52 +59,77 @@ type savedValue struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// putLine appends a line, whose JSON object lacks its first brace.
-func putLine(b *bytes.Buffer, rest []byte) {
-	fmt.Fprintf(b, "{\"sum\":\"%08x\",", crc32.Checksum(rest, castagnoli))
-	b.Write(rest)
-	b.WriteByte('\n')
+// A line begins with noSum, and seal, which ends it, puts the checksum of the rest there. from is where it begins in b.
+const noSum = `{"sum":"00000000",`
+
+const (
+	sumAt     = len(`{"sum":"`)
+	sumLength = len(noSum)
+)
+
+func seal(b []byte, from int) []byte {
+	sum := sumOf(b[from+sumLength:])
+	copy(b[from+sumAt:], sum[:])
+	return append(b, '\n')
 }
 
-const sumLength = len(`{"sum":"00000000",`)
+func sumOf(rest []byte) (sum [8]byte) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], crc32.Checksum(rest, castagnoli))
+	hex.Encode(sum[:], n[:])
+	return sum
+}
 
 func intact(line []byte) bool {
-	return len(line) > sumLength && string(line[:sumLength]) == fmt.Sprintf("{\"sum\":\"%08x\",", crc32.Checksum(line[sumLength:], castagnoli))
+	if len(line) <= sumLength {
+		return false
+	}
+	sum := sumOf(line[sumLength:])
+	head := line[:sumLength]
+	return string(head[:sumAt]) == noSum[:sumAt] && string(head[sumAt:sumAt+len(sum)]) == string(sum[:]) && string(head[sumAt+len(sum):]) == noSum[sumAt+len(sum):]
 }
 
-// putHead appends a line of the head; count is of the values that follow, -1 at the end of changes.
-func (h head) put(b *bytes.Buffer, count int) {
-	line := fmt.Appendf(nil, `"version":%d,"saved":%q,"bucket":%q,"told":%d,"turn":%q`,
+// line appends a line of the head; count is of the values that follow, -1 at the end of changes.
+func (h head) line(b []byte, count int) []byte {
+	from := len(b)
+	b = fmt.Appendf(append(b, noSum...), `"version":%d,"saved":%q,"bucket":%q,"told":%d,"turn":%q`,
 		fileVersion, h.at.UTC().Format(time.RFC3339), h.bucket.UTC().Format(time.RFC3339Nano), h.told, h.turn)
 	if count >= 0 {
-		line = fmt.Appendf(line, `,"count":%d`, count)
+		b = fmt.Appendf(b, `,"count":%d`, count)
 	}
-	putLine(b, append(line, '}'))
+	return seal(append(b, '}'), from)
 }
 
-func (v savedValue) put(b *bytes.Buffer) {
-	line := fmt.Appendf(nil, `"key":%q,"revision":%d`, v.key, v.revision)
+// line appends the value's line.
+func (v savedValue) line(b []byte) []byte {
+	from := len(b)
+	b = strconv.AppendQuote(append(append(b, noSum...), `"key":`...), v.key)
+	b = strconv.AppendUint(append(b, `,"revision":`...), v.revision, 10)
 	switch {
 	case v.gone:
-		line = append(line, `,"gone":true}`...)
+		b = append(b, `,"gone":true`...)
 	case v.raw == nil:
-		line = append(line, '}')
 	case bytes.IndexByte(v.raw, '\n') >= 0:
 		text, _ := json.Marshal(v.raw)
-		line = append(append(append(line, `,"base64":`...), text...), '}')
+		b = append(append(b, `,"base64":`...), text...)
 	default:
-		line = append(append(append(line, `,"document":`...), v.raw...), '}')
+		b = append(append(b, `,"document":`...), v.raw...)
 	}
-	putLine(b, line)
+	return seal(append(b, '}'), from)
 }
 
-func (s saved) encode() []byte {
-	var b bytes.Buffer
-	s.head.put(&b, len(s.values))
-	for _, v := range s.values {
-		v.put(&b)
+// encode writes the file line by line: what is kept may be more than there is memory to hold twice.
+func (s saved) encode(w io.Writer) (size int, err error) {
+	b := s.head.line(nil, len(s.values))
+	for n := 0; ; n++ {
+		if _, err := w.Write(b); err != nil {
+			return size, err
+		}
+		if size += len(b); n == len(s.values) {
+			return size, nil
+		}
+		b = s.values[n].line(b[:0])
 	}
-	return b.Bytes()
 }
 
 // savedLine is any line.
@@ -135,11 +163,11 @@ func (l *savedLine) read(line []byte) bool {
 	if ok = ok && is && err == nil && !bytes.ContainsAny(key, "\"\\"); !ok {
 		return json.Unmarshal(line, l) == nil
 	}
-	l.Key, l.Revision, l.Document = string(key), n, bytes.Clone(bytes.TrimSpace(document[:len(document)-1]))
+	l.Key, l.Revision, l.Document = string(key), n, bytes.TrimSpace(document[:len(document)-1])
 	return json.Valid(l.Document)
 }
 
-// decodeSaved reads a file. It is refused where none of it is as it was written, and where what is written is not ours; valid
+// decodeSaved reads a file, whose text its values share. It is refused where none of it is as it was written, and where what is written is not ours; valid
 // says so of keys; what stands under them is not looked into.
 func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 	lines := bytes.Split(text, []byte("\n"))
@@ -147,7 +175,7 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 		return decodeFirst(text, valid)
 	}
 	var s saved
-	values := map[string]savedValue{}
+	values := make(map[string]savedValue, len(lines))
 	count, seen := -1, 0
 	for n, line := range lines {
 		last := n == len(lines)-1
@@ -178,6 +206,7 @@ func decodeSaved(text []byte, valid func(key string) bool) (saved, error) {
 		}
 	}
 	s.damaged += max(0, count-seen)
+	s.values = make([]savedValue, 0, len(values))
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		s.values = append(s.values, values[key])
 	}
@@ -230,7 +259,8 @@ func decodeFirst(text []byte, valid func(key string) bool) (saved, error) {
 // readSaved reads the file at path.
 func readSaved(path string, valid func(key string) bool) (saved, error) {
 	// Looked at before it is opened: to open a pipe would wait for somebody to write.
-	switch info, err := os.Stat(path); {
+	info, err := os.Stat(path)
+	switch {
 	case err != nil:
 		return saved{}, short(err)
 	case !info.Mode().IsRegular() || info.Size() > maxFile:
@@ -241,28 +271,40 @@ func readSaved(path string, valid func(key string) bool) (saved, error) {
 		return saved{}, short(err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
+	text := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if _, err := text.ReadFrom(io.LimitReader(f, maxFile)); err != nil {
 		return saved{}, short(err)
 	}
-	return decodeSaved(text, valid)
+	return decodeSaved(text.Bytes(), valid)
 }
 
 // writeSaved puts the file at path, and gives its length.
 func writeSaved(path string, s saved) (size int, err error) {
-	text := s.encode()
-	return len(text), writeWhole(path, text)
+	err = replace(path, func(w io.Writer) error {
+		size, err = s.encode(w)
+		return err
+	})
+	return size, err
 }
 
-// writeWhole puts a file at path, with mode 0600. Who reads it finds the old one or the new one, whole, also after a power
-// cut: it is written beside and renamed.
+// writeWhole is replace for a text that is there.
 func writeWhole(path string, text []byte) error {
+	return replace(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// replace puts a file at path that write writes, with mode 0600. Who reads it finds the old one or the new one, whole, also after a power
+// cut: it is written beside and renamed.
+func replace(path string, write func(io.Writer) error) error {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, ".documents-*") // mode 0600
 	if err != nil {
 		return short(err)
 	}
-	_, err = f.Write(text)
+	w := bufio.NewWriterSize(f, 1<<16)
+	err = errors.Join(write(w), w.Flush())
 	err = errors.Join(short(err), short(f.Sync()), short(f.Close()))
 	if err == nil {
 		err = short(os.Rename(f.Name(), path))
@@ -280,17 +322,17 @@ func writeWhole(path string, text []byte) error {
 
 // appendSaved adds changes to the file at path, and gives how long they are. The file must be as it was written.
 func appendSaved(path string, h head, changes []savedValue) (size int, err error) {
-	var b bytes.Buffer
+	var b []byte
 	for _, v := range changes {
-		v.put(&b)
+		b = v.line(b)
 	}
-	h.put(&b, -1)
+	b = h.line(b, -1)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return 0, short(err)
 	}
-	_, err = f.Write(b.Bytes())
-	return b.Len(), errors.Join(short(err), short(f.Sync()), short(f.Close()))
+	_, err = f.Write(b)
+	return len(b), errors.Join(short(err), short(f.Sync()), short(f.Close()))
 }
 
 // short is an error of the file system without the path, which stands beside it wherever it is told.

@@ -197,7 +197,8 @@ func (m *mirror) saved(key string) savedValue {
 }
 
 // everything is all values as the file should have them. The caller holds the lock.
-func (m *mirror) everything() (all []savedValue) {
+func (m *mirror) everything() []savedValue {
+	all := make([]savedValue, 0, len(m.revisions))
 	for key := range m.revisions {
 		if v := m.saved(key); !v.gone {
 			all = append(all, v)

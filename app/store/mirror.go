@@ -71,7 +71,7 @@ type values interface {
 	valid(key string) bool
 	// get gives a value, and whether it has an effect.
 	get(key string) (raw []byte, effective, there bool)
-	// set takes a value, nil when there is none any more. The error says why it has no effect; it is kept all the same.
+	// set takes a copy of a value, nil when there is none any more. The error says why it has no effect; it is kept all the same.
 	set(key string, raw []byte, revision uint64) error
 	// counts says what a value counts as, and whose it is.
 	counts(key string) (account string, of []Kind)

@@ -50,20 +50,20 @@ func (p Place) key() string {
 
 // placeOf reads a key; ok is false when it is not a document's.
 func placeOf(key string) (p Place, ok bool) {
-	part := strings.Split(key, ".")
-	if part[0] != keyPrefix {
-		return Place{}, false
-	}
-	switch len(part) {
-	case 2:
-		p = Place{Account: part[1], Scope: flows.ScopeAccount}
-	case 4:
-		p = Place{Account: part[1], Scope: flows.Scope(part[2]), ID: part[3]}
-		if p.Scope != flows.ScopeUser && p.Scope != flows.ScopeDevice {
+	prefix, rest, _ := strings.Cut(key, ".")
+	account, of, below := strings.Cut(rest, ".")
+	p = Place{Account: account, Scope: flows.ScopeAccount}
+	if below {
+		scope, id, _ := strings.Cut(of, ".")
+		if p.Scope, p.ID = flows.Scope(scope), id; p.Scope != flows.ScopeUser && p.Scope != flows.ScopeDevice {
 			return Place{}, false
 		}
-	default:
+	}
+	if prefix != keyPrefix || !wellFormed(account) || below && !wellFormed(p.ID) {
 		return Place{}, false
 	}
-	return p, p.key() == key // an encoded id is not a well-formed one: nobody can own such a document
+	return p, true
 }
+
+// wellFormed says so of an id as it stands in a key: nobody can own a document of one that was encoded there.
+func wellFormed(id string) bool { return broker.Token(id) == id }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -266,7 +267,7 @@ func (s *shelf) set(key string, raw []byte, revision uint64) error {
 	}
 	g.changes++
 	if g.stale[key] = struct{}{}; raw != nil {
-		g.records[key] = Record{Key: key, Raw: raw, Revision: revision}
+		g.records[key] = Record{Key: key, Raw: bytes.Clone(raw), Revision: revision}
 		if !json.Valid(raw) {
 			return fmt.Errorf("the record %s is not JSON", key)
 		}

@@ -181,9 +181,10 @@ func (s *snapshot) set(key string, raw []byte, revision uint64) error {
 		return nil
 	}
 	parsed, err := flows.ParseDocument(raw)
-	s.place(p, &Document{Raw: raw, Revision: revision, parsed: parsed})
 	if err != nil {
+		s.place(p, &Document{Raw: bytes.Clone(raw), Revision: revision})
 		return fmt.Errorf("%s: %w", p.Path(), err)
 	}
+	s.place(p, &Document{Raw: parsed.Raw, Revision: revision, parsed: parsed})
 	return nil
 }

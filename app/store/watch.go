@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -52,7 +53,11 @@ func (l *look) Holds(entry jetstream.KeyValueEntry) {
 	case !l.values.valid(key):
 		l.strange(key)
 	case entry.Operation() == jetstream.KeyValuePut:
-		l.has[key] = held{append([]byte{}, entry.Value()...), entry.Revision()} // never nil
+		value := valueOf(entry)
+		if known := l.start.values[key].raw; known != nil && bytes.Equal(known, value) {
+			value = known // most of them: they are in memory once
+		}
+		l.has[key] = held{value, entry.Revision()}
 	default:
 		l.has[key] = held{nil, entry.Revision()}
 	}
@@ -68,6 +73,7 @@ func (l *look) Loaded(ctx context.Context) error {
 		return broker.ErrAnew
 	}
 	l.complete = true
+	l.start, l.has = knowledge{}, nil // it has served, and the watch goes on
 	l.setProblem(nil)
 	return nil
 }
@@ -120,10 +126,18 @@ func (m *mirror) take(entry jetstream.KeyValueEntry) {
 	case !m.values.valid(key):
 		m.strange(key)
 	case entry.Operation() == jetstream.KeyValuePut:
-		m.apply(key, append([]byte{}, entry.Value()...), entry.Revision()) // never nil
+		m.apply(key, valueOf(entry), entry.Revision())
 	default:
 		m.apply(key, nil, entry.Revision())
 	}
+}
+
+// valueOf is what was put, never nil.
+func valueOf(entry jetstream.KeyValueEntry) []byte {
+	if value := entry.Value(); value != nil {
+		return value
+	}
+	return []byte{}
 }
 
 func (m *mirror) strange(key string) {
