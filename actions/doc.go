@@ -14,7 +14,8 @@
 //     each is, its Lacks, the URL that it calls, the channel actions that it Serves, whether it is Owned or Early. What it leaves
 //     running behind its node it begins by Task.Keep and ends by Task.End (what another may be beginning or ending it asks by
 //     Task.Lasts), and its Keep runs that: what it takes of its
-//     leg tells a restart of it (mute.go), or it sends the request that begins it behind its note, by Kept.Begin (recording.go).
+//     leg tells a restart of it (mute.go), or it is noted by Kept.Begin before the request that begins it (recording.go). What
+//     it needs of every leg that comes and goes meanwhile it has by Call.Attend (beside.go).
 //     What a restart goes on with inside a node is its Resume (see below).
 //  2. Its line in Set.Modules (actions.go), in place of the one in later, where it has one.
 //  3. Its schema, app/schema/schemas/metaflows.<module>.json, with every key that Kazoo's has.

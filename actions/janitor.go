@@ -32,7 +32,7 @@ func (j *Janitor) Look(inv calls.Inventory) {
 		}
 	}
 	for _, f := range inv.Channels {
-		if !f.Inside || f.Bridge != "" || j.has(f.ID) || !calls.Ours(f.ID) {
+		if !f.Inside || f.Bridge != "" && !calls.IsEar(f.ID) || j.has(f.ID) || !calls.Ours(f.ID) {
 			continue
 		}
 		if now[f.ID] = true; j.seen[f.ID] {

@@ -51,3 +51,21 @@ func TestCircles(t *testing.T) {
 		})
 	}
 }
+
+// TestLeftEars: an ear of a call that is over ends, also where it is in a bridge; one of a call that goes on does not.
+func TestLeftEars(t *testing.T) {
+	pbx := &hangups{}
+	live := "rec-live-1"
+	janitor := New(Config{PBX: pbx, Log: slog.New(slog.DiscardHandler)}).NewJanitor(func(id string) bool { return id == live })
+	var inv calls.Inventory
+	for _, id := range []string{live, "rec-over-1", "rec-over-2"} {
+		inv.Channels = append(inv.Channels, calls.Found{Channel: calls.Channel{ID: id, Name: "Snoop/x-" + id}, Inside: true, Bridge: "mf-x-rec"})
+	}
+	inv.Channels[2].Bridge = ""
+	for range 2 {
+		janitor.Look(inv)
+	}
+	if want := []string{"rec-over-1", "rec-over-2"}; !slices.Equal(pbx.ended, want) {
+		t.Errorf("hung up %v, want %v", pbx.ended, want)
+	}
+}

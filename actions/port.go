@@ -31,6 +31,9 @@ type PBX interface {
 	Unmute(channel string) error
 	// Snoop makes a channel that whispers to another: what is played on it only that other hears. calls.Started follows.
 	Snoop(channel, snoop string) error
+	// Overhear makes an ear: a channel that hears what another sends, wherever that is, and nothing of what it is sent. It ends
+	// with that one, a moment later. calls.Started follows, with the arguments behind calls.ArgEar.
+	Overhear(channel, ear string, args ...string) error
 	// Play plays media (sound:x, tone:x, several with & between) on a channel that is in no bridge.
 	Play(channel, playback, media string) error
 	StopPlayback(playback string) error

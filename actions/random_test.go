@@ -21,7 +21,7 @@ const randomDocument = `{"listen_on":"both","numbers":{"9":{"module":"record_cal
 
 // slowVerbs are what Asterisk may take its time for.
 var slowVerbs = []string{
-	"AddToBridge", "Answer", "Continue", "CreateBridge", "CreateChannel", "DeleteBridge", "DialChannel", "Hangup", "Record", "RemoveFromBridge",
+	"AddToBridge", "Answer", "Continue", "CreateBridge", "CreateChannel", "DeleteBridge", "DialChannel", "Hangup", "Overhear", "Record", "RemoveFromBridge",
 	"Ring", "SetVariables", "Snoop", "StopRinging", "Variables",
 }
 
@@ -54,7 +54,7 @@ func randomCall(r *rand.Rand) string {
 			say("%s hangs up", pick("alice", "bob", "carol", "mallory", "outside"))
 		case 2:
 			say("asterisk %s", pick("refuses AddToBridge: unavailable", "refuses DialChannel: unavailable", "refuses CreateChannel: unavailable",
-				"refuses Record: unavailable", "refuses SendDigits: unavailable", "refuses Snoop: unavailable", "refuses Play: gone",
+				"refuses Record: unavailable", "refuses Overhear: unavailable", "loses the answer of Overhear", "refuses SendDigits: unavailable", "refuses Snoop: unavailable", "refuses Play: gone",
 				"refuses Variables: unavailable", "loses the answer of AddToBridge", "loses the answer of Record", "refuses CreateBridge: unavailable",
 				"loses the answer of CreateChannel", "is slow with "+pick(slowVerbs...)+": 2s"))
 		case 3:

@@ -25,7 +25,6 @@ type recordData struct {
 func (s *Set) recordCall() calls.Module {
 	m := calls.Define("record_call", recordData{Action: "toggle"}, s.runRecord)
 	m.Keep = calls.Keeps(s.keepRecording)
-	m.Keep.Recorder = true
 	m.Owned, m.URL = true, "url"
 	m.Serves = []calls.ChannelAction{
 		{Name: "start_record", Reply: "recording started", Params: []calls.Param{{Key: "action", Always: "start"}}},

@@ -17,7 +17,8 @@ type Recording struct {
 // recording is what record_call keeps.
 type recording struct {
 	Recording
-	beganMasked bool // since others are
+	beside      *beside // by which it hears the call
+	beganMasked bool    // since others are
 	// over: Asterisk does not write it any more. failed: what it wrote is not whole.
 	over, failed bool
 }
@@ -49,6 +50,7 @@ func (s *Set) keepRecording(t *calls.Task, k *calls.Kept, rec *recording) error 
 		}
 		return ok
 	})
+	defer s.deafen(t, rec)
 	goesOn, err := s.makeSureItRecords(t, k, rec)
 	if !goesOn {
 		return err
@@ -85,7 +87,7 @@ func (s *Set) makeSureItRecords(t *calls.Task, k *calls.Kept, rec *recording) (g
 	if errors.Is(err, calls.ErrDetached) || errors.Is(t.Ending(), calls.ErrDetached) {
 		return false, err
 	}
-	if err != nil && !asked { // it could not be noted
+	if err != nil && !asked { // it could not be noted, or not hear everybody
 		return false, err
 	}
 	if err != nil && !s.endedMeanwhile(t, k) {
@@ -119,6 +121,10 @@ func (s *Set) findRecording(t *calls.Task, k *calls.Kept, rec *recording) (goesO
 		s.recordingStored(t, k, rec, time.Since(rec.Began), "stopped")
 		return false, nil
 	}
+	if err := s.listen(t, rec); err != nil {
+		return true, nil // of the call's end the one who waits for the recording's learns
+	}
+	_ = rec.beside.listens(t) // what could not be done is logged, and tried again
 	mask := s.pbx.UnmaskRecording
 	if rec.Masked {
 		mask = s.pbx.MaskRecording
@@ -139,23 +145,32 @@ func (s *Set) endedMeanwhile(t *calls.Task, k *calls.Kept) bool {
 }
 
 // beginRecording notes it and asks for it, and returns when Asterisk writes it, and writes silence if the call's recordings are
-// masked by then. Where it has failed, asked says that something may be written.
+// masked by then. Where it has failed, asked says that something may be written. It is noted while its ears are made.
 func (s *Set) beginRecording(t *calls.Task, k *calls.Kept, rec *recording) (asked bool, err error) {
+	if err := s.listen(t, rec); err != nil {
+		return false, err
+	}
+	if _, err := k.Begin(); err != nil {
+		return false, err
+	}
+	if err := rec.beside.listens(t); err != nil {
+		return false, err
+	}
 	begun := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.RecordingStarted{Recording: k.Name}) })
-	bridge, name := t.Call.Bridge, k.Name
-	asked, err = k.Begin(calls.Then(t.Call.Lane(name), func() error { return s.pbx.Record(bridge, name, "wav") }))
+	bridge := rec.beside.bridge
+	err = s.recorded(t, k, func(name string) error { return s.pbx.Record(bridge, name, "wav") })
 	if err == nil {
 		err = s.awaitRecording(t, k, func() bool { return begun() || rec.over })
 	}
 	switch {
 	case err != nil:
-		return asked, err
+		return true, err
 	case rec.over:
-		return asked, calls.ErrUnavailable
+		return true, calls.ErrUnavailable
 	case rec.Masked:
-		return asked, s.recorded(t, k, s.pbx.MaskRecording)
+		return true, s.recorded(t, k, s.pbx.MaskRecording)
 	}
-	return asked, nil
+	return true, nil
 }
 
 // awaitRecording returns when what becomes of a recording that was asked for is known. After a gap in the connection, and

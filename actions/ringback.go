@@ -93,7 +93,6 @@ func (x *blindTransfer) awaitBack(leg *calls.Leg) (*calls.Leg, error) {
 		x.dropLeg(leg)
 		return nil, nil
 	}
-	x.ringFor(leg)
 	err = x.t.Until(x.ring()+guardTime, func() bool { return leg.Up() || leg.Failed() || x.transferee.Gone })
 	if x.t.Ending() != nil {
 		return nil, err

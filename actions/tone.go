@@ -20,9 +20,6 @@ var (
 	errorTone = tone{"tone:400", 600 * time.Millisecond}
 )
 
-// ringTone is the ringing of the channel's tone zone.
-const ringTone = "tone:ring"
-
 // sound plays a tone to one leg and to nobody else, while the call goes on: by a whispering snoop, since a play on a
 // bridged channel cuts the other side off (ari/ASTERISK.md, Media).
 func (s *Set) sound(t *calls.Task, leg *calls.Leg, what tone) *calls.Task {

@@ -161,7 +161,6 @@ func (x *blindTransfer) letGo(told bool) {
 
 // await waits for the target, and sees to what becomes of it.
 func (x *blindTransfer) await(target *calls.Leg) error {
-	x.ringFor(target)
 	err := x.t.Until(x.ring()+guardTime, func() bool { return target.Up() || target.Failed() || x.transferee.Gone })
 	switch {
 	case x.t.Ending() != nil:
@@ -176,18 +175,6 @@ func (x *blindTransfer) await(target *calls.Leg) error {
 	reason := failureOf(target)
 	x.dropLeg(target) // its own timeout may not have come
 	return x.giveBack(reason)
-}
-
-// ringFor lets the transferee hear ringing while somebody is rung. A bridge of two passes it on by itself; one that is
-// recorded does not, and would cut off what Asterisk generates (POST ring) with its silence.
-func (x *blindTransfer) ringFor(rung *calls.Leg) {
-	x.t.Go("ringing", func(t *calls.Task) error {
-		over := func() bool { return rung.Up() || rung.Failed() || x.transferee.Gone }
-		if err := t.Until(0, func() bool { return rung.State == "Ringing" || over() }); err != nil || over() || !x.call.Recorded() {
-			return err
-		}
-		return x.whisper(t, x.transferee, ringTone, func(func() bool) error { return t.Until(0, over) })
-	})
 }
 
 // complete: target and transferee talk. Each ends with the other from now on.

@@ -109,6 +109,14 @@ func (c *Client) Snoop(channel, snoop string) error {
 	return fail("snoop on", channel, err)
 }
 
+// Overhear makes a channel that hears what another sends, wherever that is, and nothing of what it is sent. calls.Started
+// follows with the argument "rec" and args, which must not contain commas; calls.Left when the other has ended.
+func (c *Client) Overhear(channel, ear string, args ...string) error {
+	_, err := c.v5.Channel().Snoop(channelKey(channel), url.PathEscape(ear), &v5.SnoopOptions{
+		App: c.cfg.Application, AppArgs: strings.Join(append([]string{calls.ArgEar}, args...), ","), Spy: v5.DirectionIn, Whisper: v5.DirectionNone})
+	return fail("overhear", channel, err)
+}
+
 // Channels lists every channel of this Asterisk, in and out of the application, in no order.
 func (c *Client) Channels() ([]ChannelEntry, error) {
 	var answer []channelData

@@ -74,9 +74,10 @@ func (c *Client) inside() (map[string]bool, error) {
 }
 
 // args are what the dialplan gave to Stasis() behind the application's name, or to StasisBroadcast() for who claims the call;
-// nil for a channel that it did not hand over. One of ours says that it runs Stasis with the arguments that we gave.
+// nil for a channel that it did not hand over. One of ours says that it runs Stasis with the arguments that we gave: of an ear
+// they say whose it is.
 func (c *Client) args(entry ChannelEntry) []string {
-	if calls.Ours(entry.ID) {
+	if calls.Ours(entry.ID) && !calls.IsEar(entry.ID) {
 		return nil
 	}
 	words := splitArgs(entry.AppData, ',')
@@ -137,7 +138,7 @@ func (c *Client) askAll(inv *calls.Inventory, known func(string) bool) error {
 		})
 	}
 	for i := range inv.Channels {
-		if f := &inv.Channels[i]; f.Inside && !known(f.ID) {
+		if f := &inv.Channels[i]; f.Inside && !calls.IsEar(f.ID) && !known(f.ID) {
 			work <- f
 		}
 	}

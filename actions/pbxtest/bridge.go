@@ -2,6 +2,7 @@ package pbxtest
 
 import (
 	"slices"
+	"strings"
 
 	"metaflows/flows/calls"
 )
@@ -14,13 +15,21 @@ type bridge struct {
 
 // CreateBridge is POST bridges.
 func (p *PBX) CreateBridge(id string) error {
-	return p.command("CreateBridge", id, "create bridge", atOnce(func() error {
+	return p.command("CreateBridge", id, "create "+bridgeName(id), atOnce(func() error {
 		if p.bridges[id] != nil {
 			return calls.ErrConflict
 		}
 		p.bridges[id] = &bridge{id: id}
 		return nil
 	}))
+}
+
+// bridgeName is how the log names a bridge.
+func bridgeName(id string) string {
+	if strings.HasSuffix(id, "-rec") {
+		return "bridge beside"
+	}
+	return "bridge"
 }
 
 // addAll puts channels into a bridge, one after the other.
@@ -45,6 +54,9 @@ func (p *PBX) add(id string, c *channel, absorb bool, done func(error)) {
 		p.leaveBridge(c)
 		p.emptied(id) // the recorder does not stay alone
 		b.members = append(b.members, c)
+		for _, r := range p.ofBridge(id) {
+			r.hears(c)
+		}
 		c.bridge, c.absorb = b, absorb
 		p.event(c.id, calls.Entered{Channel: c.id, Bridge: id, Stamp: stamp()})
 		p.connected(b)
@@ -54,7 +66,7 @@ func (p *PBX) add(id string, c *channel, absorb bool, done func(error)) {
 
 // DeleteBridge is DELETE bridges/{id}: its channels stay in the application.
 func (p *PBX) DeleteBridge(id string) error {
-	return p.command("DeleteBridge", id, "delete bridge", atOnce(func() error {
+	return p.command("DeleteBridge", id, "delete "+bridgeName(id), atOnce(func() error {
 		b := p.bridges[id]
 		if b == nil {
 			return calls.ErrGone
@@ -77,6 +89,9 @@ func (p *PBX) leaveBridge(c *channel) {
 	}
 	mixes := len(b.members) > 2 || p.recorded(b.id)
 	b.members = slices.DeleteFunc(b.members, func(m *channel) bool { return m == c })
+	for _, r := range p.ofBridge(b.id) {
+		r.hearsNoMore(c)
+	}
 	for _, other := range b.members { // a bridge of two ends what is passing, one that mixes does not
 		other.stuck = other.stuck || c.passes && mixes
 	}
@@ -90,10 +105,8 @@ func (p *PBX) leaveBridge(c *channel) {
 // emptied ends the recordings of a bridge that nobody is in any more (ari/ASTERISK.md, Recording).
 func (p *PBX) emptied(id string) {
 	if b := p.bridges[id]; b != nil && len(b.members) == 0 {
-		for _, r := range p.sortedRecordings() {
-			if r.bridge == id && r.live {
-				p.finishRecording(r)
-			}
+		for _, r := range p.ofBridge(id) {
+			p.finishRecording(r)
 		}
 	}
 }

@@ -13,30 +13,31 @@ import (
 
 // channel is one channel: a phone's, one half of a Local pair (with what is behind the other half), or a whisper.
 type channel struct {
-	id, name string
-	party    string // who that is, in the log
-	state    string
-	phone    *phone   // nil for Local channels and whispers
-	far      *farEnd  // of a Local channel
-	whisper  *channel // whom a whispering channel speaks to
-	made     bool     // by the application: its end is told by ChannelDestroyed, too
-	outgoing bool     // Asterisk has called the phone by it
-	entered  bool     // in the application
-	onward   bool     // gone on in the dialplan
-	dead     bool     // gone
-	args     []string // of its StasisStart
-	then     []string // and of the one after that, if it goes on in the dialplan
-	context  string   // where it entered
-	exten    string   //
-	vars     map[string]string
-	linked   string
-	handlers []string  // hangup handlers, the last pushed last
-	guard    time.Time // TIMEOUT(absolute)
-	dialling bool
-	playing  *playback
-	caller   *channel // on whose behalf it is dialled
-	at       string   // where the dialplan stands while a subroutine runs, as "routine,s,1"
-	back     []func() // what waits for its end
+	id, name  string
+	party     string // who that is, in the log
+	state     string
+	phone     *phone   // nil for Local channels and whispers
+	far       *farEnd  // of a Local channel
+	whisper   *channel // whom a whispering channel speaks to
+	overhears *channel // whom an ear hears
+	made      bool     // by the application: its end is told by ChannelDestroyed, too
+	outgoing  bool     // Asterisk has called the phone by it
+	entered   bool     // in the application
+	onward    bool     // gone on in the dialplan
+	dead      bool     // gone
+	args      []string // of its StasisStart
+	then      []string // and of the one after that, if it goes on in the dialplan
+	context   string   // where it entered
+	exten     string   //
+	vars      map[string]string
+	linked    string
+	handlers  []string  // hangup handlers, the last pushed last
+	guard     time.Time // TIMEOUT(absolute)
+	dialling  bool
+	playing   *playback
+	caller    *channel // on whose behalf it is dialled
+	at        string   // where the dialplan stands while a subroutine runs, as "routine,s,1"
+	back      []func() // what waits for its end
 
 	bridge  *bridge
 	absorb  bool
@@ -155,12 +156,15 @@ func (p *PBX) end(c *channel, cause, tech int) {
 	if c.made {
 		p.event(c.id, calls.Destroyed{Channel: c.id, Cause: cause, TechCause: tech})
 	}
-	if c.whisper == nil {
+	if c.whisper == nil && c.overhears == nil {
 		p.ended(c, cause)
 	}
 	for _, other := range p.sorted() {
-		if other.whisper == c {
+		switch c {
+		case other.whisper:
 			p.end(other, 16, 0)
+		case other.overhears:
+			p.do(toDeafen, other.id, func() { p.end(other, 16, 0) })
 		}
 	}
 	for _, handler := range slices.Backward(c.handlers) {

@@ -104,26 +104,6 @@ func handedDown(tr *trial) {
 	}
 }
 
-// recordingKept: whether a recording is being written, or kept, or neither.
-func recordingKept(tr *trial) {
-	_, _, bridge := tr.talk()
-	name := tr.id("acme/x/rec")
-	is := func(wantLive, wantStored bool) {
-		tr.Helper()
-		live, stored, err := tr.Recording(name)
-		if tr.must(err); live != wantLive || stored != wantStored {
-			tr.Errorf("live %v, stored %v; want %v, %v", live, stored, wantLive, wantStored)
-		}
-	}
-	is(false, false)
-	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
-	is(true, false)
-	tr.must(tr.StopRecording(name))
-	await(tr, name+" ends", func(ev calls.RecordingDone) bool { return ev.Recording == name })
-	is(false, true)
-}
-
 // startAgain: a bridge that there is is not made again, and who is in it can be added again.
 func startAgain(tr *trial) {
 	a, b, bridge := tr.talk()
@@ -133,22 +113,4 @@ func startAgain(tr *trial) {
 	}
 	tr.must(tr.Answer(a.ID))
 	tr.eventually("they talk", func() bool { return tr.Hears("alice", "bob") && tr.Hears("bob", "alice") })
-}
-
-// recordingAlone: a recording ends when the only leg in its bridge is added again.
-func recordingAlone(tr *trial) {
-	a, b, bridge := tr.talk()
-	name := tr.id("acme/x/rec")
-	tr.must(tr.Record(bridge, name, "wav"))
-	await(tr, name+" starts", func(ev calls.RecordingStarted) bool { return ev.Recording == name })
-	tr.must(tr.AddToBridge(bridge, a.ID, true)) // the other one is there
-	tr.PutDown("bob")
-	tr.left(b)
-	tr.rewind()
-	if ev, ok := look(tr, 300*time.Millisecond, func(ev calls.RecordingDone) bool { return ev.Recording == name }); ok {
-		tr.Errorf("it ends before: %+v", ev)
-	}
-	tr.must(tr.AddToBridge(bridge, a.ID, false))
-	tr.rewind()
-	await(tr, "it ends when its only leg is added again", func(ev calls.RecordingDone) bool { return ev.Recording == name })
 }

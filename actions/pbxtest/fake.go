@@ -19,6 +19,7 @@ const (
 	toEvent  = 70 * time.Microsecond  // from there to its event
 	toAnswer = 130 * time.Microsecond // and to its answer: events often come first (ari/ASTERISK.md, Commands)
 	toEnter  = 430 * time.Microsecond // from a channel's making to its StasisStart, after the answer (ari/ASTERISK.md, Create and dial)
+	toDeafen = 5 * time.Millisecond   // from a channel's end to that of an ear of its
 )
 
 // skew is how far Asterisk's clock is ahead of ours: only times of the same kind may be compared.

@@ -15,10 +15,10 @@ func (p *PBX) Inventory(known func(channel string) bool) (calls.Inventory, error
 		if c.bridge != nil {
 			f.Bridge = c.bridge.id
 		}
-		if !c.made && c.whisper == nil && c.far == nil && c.at == "" {
+		if !c.made && c.whisper == nil && c.far == nil && c.at == "" || c.overhears != nil {
 			f.Args = append([]string{}, c.args...)
 		}
-		if f.Inside && !known(c.id) {
+		if f.Inside && c.overhears == nil && !known(c.id) {
 			f.State, f.Partner = p.read(c, calls.VarState), p.read(c, calls.VarPartner)
 			f.Dialled = f.Args == nil && p.read(c, calls.VarDialled) != ""
 			f.Returning = f.State == "" && p.read(c, calls.VarReturning) != ""

@@ -1,8 +1,6 @@
 package pbxtest
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +77,18 @@ func (p *PBX) onChannel(verb, id, word string, what func(*channel)) error {
 
 // Snoop is POST channels/{id}/snoop with whisper=out.
 func (p *PBX) Snoop(id, snoop string) error {
-	return p.command("Snoop", snoop, "whisper to "+p.party(id), atOnce(func() error {
+	return p.snoop("Snoop", id, snoop, "whisper to ", calls.ArgSnoop, func(c, s *channel) { s.whisper = c })
+}
+
+// Overhear is POST channels/{id}/snoop with spy=in.
+func (p *PBX) Overhear(id, ear string, args ...string) error {
+	return p.snoop("Overhear", id, ear, "ear of ", calls.ArgEar, func(c, s *channel) {
+		s.overhears, s.args = c, append(s.args, args...)
+	})
+}
+
+func (p *PBX) snoop(verb, id, snoop, word, arg string, on func(c, s *channel)) error {
+	return p.command(verb, snoop, word+p.party(id), atOnce(func() error {
 		c, err := p.live(id)
 		if err != nil {
 			return err
@@ -88,9 +97,10 @@ func (p *PBX) Snoop(id, snoop string) error {
 			return calls.ErrUnavailable // 500, whatever is wrong
 		}
 		s := &channel{
-			id: snoop, name: "Snoop/" + id + "-" + snoop, party: "whisper to " + c.party, state: "Up", whisper: c, made: true,
-			args: []string{calls.ArgSnoop}, vars: map[string]string{},
+			id: snoop, name: "Snoop/" + id + "-" + snoop, party: word + c.party, state: "Up", made: true,
+			args: []string{arg}, vars: map[string]string{},
 		}
+		on(c, s)
 		p.know(s)
 		p.do(toEnter, snoop, func() {
 			if !s.dead {
@@ -165,103 +175,4 @@ func (p *PBX) stopPlaying(b *playback, failed bool) {
 		c.playing = nil
 		c.release(1)
 	}
-}
-
-// Recording is one recording, live or not.
-type Recording struct {
-	Name   string
-	Began  time.Time
-	Ended  time.Time
-	Masked [][2]time.Duration // silence is written from here to there
-
-	bridge string
-	live   bool
-	masked bool
-}
-
-// Length is how long it is.
-func (r *Recording) Length() time.Duration { return r.Ended.Sub(r.Began) }
-
-// Record is POST bridges/{id}/record.
-func (p *PBX) Record(id, name, format string) error {
-	return p.command("Record", name, "record "+name+" "+format, atOnce(func() error {
-		switch {
-		case p.bridges[id] == nil:
-			return calls.ErrGone
-		case p.recordings[name] != nil:
-			return calls.ErrConflict
-		}
-		p.recordings[name] = &Recording{Name: name, Began: time.Now(), bridge: id, live: true}
-		p.event(name, calls.RecordingStarted{Recording: name})
-		return nil
-	}))
-}
-
-// StopRecording is POST recordings/live/{name}/stop.
-func (p *PBX) StopRecording(name string) error {
-	return p.onRecording("StopRecording", "stop recording", name, p.finishRecording)
-}
-
-// MaskRecording is POST recordings/live/{name}/mute.
-func (p *PBX) MaskRecording(name string) error {
-	return p.onRecording("MaskRecording", "mask", name, func(r *Recording) {
-		if !r.masked {
-			r.masked = true
-			r.Masked = append(r.Masked, [2]time.Duration{time.Since(r.Began), -1})
-		}
-	})
-}
-
-// UnmaskRecording is DELETE recordings/live/{name}/mute.
-func (p *PBX) UnmaskRecording(name string) error {
-	return p.onRecording("UnmaskRecording", "unmask", name, p.unmask)
-}
-
-func (p *PBX) onRecording(verb, word, name string, what func(*Recording)) error {
-	return p.command(verb, name, word+" "+name, atOnce(func() error {
-		r := p.recordings[name]
-		if r == nil || !r.live {
-			return calls.ErrGone
-		}
-		what(r)
-		return nil
-	}))
-}
-
-func (p *PBX) unmask(r *Recording) {
-	if r.masked {
-		r.masked = false
-		r.Masked[len(r.Masked)-1][1] = time.Since(r.Began)
-	}
-}
-
-func (p *PBX) finishRecording(r *Recording) {
-	p.unmask(r)
-	r.live, r.Ended = false, time.Now()
-	text := fmt.Sprintf("%s is %v long", r.Name, r.Length().Round(time.Millisecond))
-	for _, m := range r.Masked {
-		text += fmt.Sprintf(", silent from %v to %v", m[0].Round(time.Millisecond), m[1].Round(time.Millisecond))
-	}
-	p.say(Written, "%s", text)
-	p.event(r.Name, calls.RecordingDone{Recording: r.Name})
-}
-
-// Recordings are all recordings so far, by name.
-func (p *PBX) Recordings() []*Recording {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sortedRecordings()
-}
-
-func (p *PBX) sortedRecordings() []*Recording {
-	var all []*Recording
-	for _, r := range p.recordings {
-		all = append(all, r)
-	}
-	slices.SortFunc(all, func(a, b *Recording) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
-func (p *PBX) recorded(bridge string) bool {
-	return slices.ContainsFunc(p.sortedRecordings(), func(r *Recording) bool { return r.live && r.bridge == bridge })
 }

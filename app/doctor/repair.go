@@ -75,9 +75,9 @@ func (p *patient) giveKeysBack() {
 		p.bad(err.Error())
 		return
 	}
-	phones := map[string]bool{} // Local channels are never kept from anybody
+	phones := map[string]bool{} // Local channels are never kept from anybody, and ears press nothing
 	for _, e := range entries {
-		phones[e.ID] = !strings.HasPrefix(e.Name, "Local/")
+		phones[e.ID] = !strings.HasPrefix(e.Name, "Local/") && !calls.IsEar(e.ID)
 	}
 	done := 0
 	for _, b := range bridges {

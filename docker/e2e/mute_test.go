@@ -53,7 +53,7 @@ func TestMute(t *testing.T) {
 
 	samples := o.recording(o.event("recording.stored", 1).Recording)
 	const margin = 600 * time.Millisecond
-	// Each key that passes makes the recording a little shorter, and so does a machine that stands still.
+	// A machine that stands still makes the recording a little shorter.
 	lost := max(stopped.Sub(start)-time.Duration(len(samples))*time.Second/rate, 0)
 	from, to := muted.Sub(start)+margin, unmuted.Sub(start)-lost-margin
 	if to-from < time.Second {

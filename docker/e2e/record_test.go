@@ -45,8 +45,7 @@ func holds(samples []int16, freq float64, from, to time.Duration) bool {
 	return true
 }
 
-// quick is how the codes are pressed where the length counts: Asterisk's recorder drops the sound while a digit passes
-// through the bridge, so that each binding digit costs its own length.
+// quick is how the codes are pressed where the length counts.
 var quick = phone.Press{Digit: 80 * time.Millisecond, Gap: 80 * time.Millisecond}
 
 // A recording holds both parties and is as long as the time between the two codes.
@@ -83,6 +82,30 @@ func TestRecording(t *testing.T) {
 		}
 		if holds(samples, confirmTone, 0, 200*time.Millisecond) {
 			t.Error("the presser's confirmation is in the recording")
+		}
+		return wrong
+	})
+}
+
+// Digits that pass to the other cost the recording nothing: it is as long as it lasted.
+func TestRecordingKeepsTheTime(t *testing.T) {
+	l := newLab(t)
+	l.document("acme", recordCodes)
+	alice, bob := l.phone("alice"), l.phone("bob")
+	l.steadily("a recording of many digits", func() (wrong error) {
+		a, b := l.call(alice, "1002", bob)
+		defer l.ended(b)
+		defer l.hangUp(a)
+		start := l.press(b, "*9", quick).End()
+		l.event("recording.started", 1)
+		l.press(a, "1234567890", quick)
+		l.press(b, "1234567890", quick)
+		l.gets(a, "*1234567890")
+		end := l.press(a, "*9", quick).End()
+		samples := l.recording(l.event("recording.stored", 1).Recording)
+		length, want := time.Duration(len(samples))*time.Second/rate, end.Sub(start)
+		if diff := (length - want).Abs(); diff > 40*time.Millisecond {
+			wrong = fmt.Errorf("the recording is %s long, %s were between the codes", length, want)
 		}
 		return wrong
 	})
@@ -157,6 +180,9 @@ func TestRecordingThroughTransfer(t *testing.T) {
 		t.Errorf("recording.stored says %q, want call_ended", stored.Reason)
 	}
 	samples := l.recording(stored.Recording)
+	if length := time.Duration(len(samples)) * time.Second / rate; !holds(samples, tones["alice"], 250*time.Millisecond, length-250*time.Millisecond) {
+		t.Error("alice, who has pressed nothing, is not in the whole of it")
+	}
 	from := answered.Sub(start)
 	for _, name := range []string{"alice", "carol"} {
 		if !holds(samples, tones[name], from, from+800*time.Millisecond) {

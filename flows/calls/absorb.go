@@ -13,12 +13,6 @@ func (c *Call) turn(leg *Leg) {
 		c.putBack(leg)
 		return
 	}
-	accompanied := slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.present() })
-	// To be added again a leg leaves the bridge for a moment, and a recorder that is alone there leaves, too: the recording
-	// ends (22.10). So while the call is recorded, another one must be there.
-	if c.Recorded() && !accompanied {
-		return
-	}
 	if want := c.keeps(leg) && !c.hurried; want != leg.asked || leg.unknown {
 		at := c.keysUp(leg)
 		if want {
@@ -30,7 +24,7 @@ func (c *Call) turn(leg *Leg) {
 		}
 		c.wake(leg, at)
 	}
-	if leg.torn && accompanied {
+	if leg.torn && slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.present() }) {
 		c.addAgain(leg, leg.asked)
 	}
 }
@@ -104,21 +98,13 @@ func (c *Call) tear(channel string, stamp time.Time) {
 		}
 	}
 	peers := slices.DeleteFunc(c.Peers(leg), func(l *Leg) bool { return !l.bridged || l.entering() })
-	if !c.mixes() && len(peers) < 2 {
+	if len(peers) < 2 { // a bridge of two does not mix
 		return
 	}
 	for _, peer := range peers {
 		peer.torn = true
 	}
 }
-
-// mixes says that the bridge of two may be one that mixes: it is recorded, or was until now.
-func (c *Call) mixes() bool {
-	return c.Recorded() || c.clock.now().Sub(c.recorded) < unmixTime
-}
-
-// unmixTime is more than Asterisk takes to turn a bridge back when its recording is over.
-const unmixTime = time.Second
 
 // addAgain adds a leg to its bridge again, with or without its keys being kept from the others. Where that fails it is as it
 // was, or nobody knows: it is tried again.

@@ -9,24 +9,15 @@ import (
 )
 
 // TestTorn: who may miss the end of a digit, since another has left a bridge that mixes, is added again: once, whatever
-// becomes of it, and never when that would leave a recorder alone.
+// becomes of it.
 func TestTorn(t *testing.T) {
-	record := func(r *callRig, task *Task) {
-		task.Call.lasting = append(task.Call.lasting, &Kept{keep: Keep{Recorder: true}})
-	}
+	two := func(*callRig, *Task) {}
 	third := func(r *callRig, task *Task) {
 		leg := NewLeg(rigChannel("c", "acme"), RoleTarget)
 		task.Call.Register("c")
 		task.Call.Add(leg)
 		if err := task.Join(leg); err != nil {
 			r.t.Error(err)
-		}
-	}
-	both := func(all ...func(*callRig, *Task)) func(*callRig, *Task) {
-		return func(r *callRig, task *Task) {
-			for _, each := range all {
-				each(r, task)
-			}
 		}
 	}
 	for _, c := range []struct {
@@ -36,50 +27,37 @@ func TestTorn(t *testing.T) {
 		want   string
 	}{
 		{
-			"absorb is switched on and off in a recorded call", record,
+			"absorb is switched on and off in a call of three", third,
 			func(r *callRig) { r.press("a", "*") },
-			"200 absorb a; 200 pass b; 5200 pass a",
+			"200 absorb a; 200 pass b; 200 pass c; 5200 pass a",
 		},
 		{
-			"the call is not recorded", func(*callRig, *Task) {},
+			"absorb is switched on and off in a call of two", two,
 			func(r *callRig) { r.press("a", "*") },
 			"200 absorb a; 5200 pass a",
 		},
 		{
-			"the recording has just ended", both(record, func(_ *callRig, task *Task) { task.Call.drop(task.Call.lasting[0]) }),
-			func(r *callRig) { r.press("a", "*") },
-			"200 absorb a; 200 pass b; 5200 pass a",
-		},
-		{
-			"the recording ended a while ago", both(record, func(_ *callRig, task *Task) { task.Call.drop(task.Call.lasting[0]) }),
-			func(r *callRig) {
-				time.Sleep(unmixTime)
-				r.press("a", "*")
-			},
-			"1200 absorb a; 6200 pass a",
-		},
-		{
-			"it is refused", record,
+			"it is refused", third,
 			func(r *callRig) {
 				r.with(func() { r.failOf["b"] = 2 })
 				r.press("a", "*")
 			},
-			"200 absorb a; 200 pass b; 1200 pass b; 2200 pass b; 5200 pass a",
+			"200 absorb a; 200 pass b; 200 pass c; 1200 pass b; 2200 pass b; 5200 pass a",
 		},
 		{
-			"the connection is cut before an event tells of it", record,
+			"the connection is cut before an event tells of it", third,
 			func(r *callRig) {
 				r.with(func() { r.untold["b"] = true })
 				r.press("a", "*")
 				time.Sleep(10 * time.Second)
 				r.with(func() { r.untold["b"] = false })
-				r.reconnect("a", "b")
+				r.reconnect("a", "b", "c")
 				r.press("b", "*")
 			},
-			"200 absorb a; 200 pass b; 5200 pass a; 10200 pass a; 10200 pass b; 10400 absorb b; 10400 pass a; 15400 pass b",
+			"200 absorb a; 200 pass b; 200 pass c; 5200 pass a; 10200 pass a; 10200 pass b; 10200 pass c; 10400 absorb b; 10400 pass a; 10400 pass c; 15400 pass b",
 		},
 		{
-			"one of two hangs up in a recorded call", record,
+			"one of two hangs up", two,
 			func(r *callRig) { r.leaves("b") },
 			"",
 		},
@@ -97,15 +75,7 @@ func TestTorn(t *testing.T) {
 			"",
 		},
 		{
-			"one of three hangs up in a recorded call", both(third, record),
-			func(r *callRig) {
-				r.with(func() { r.slow = 10 * time.Millisecond })
-				r.leaves("b")
-			},
-			"0 pass a; 10 pass c",
-		},
-		{
-			"another has taken the leg's place", both(third, record),
+			"another has taken the leg's place", third,
 			func(r *callRig) {
 				r.calls.Deliver("b", Started{Channel: rigChannel("d", ""), Replaces: "b"})
 				r.leaves("b")
@@ -114,14 +84,14 @@ func TestTorn(t *testing.T) {
 			"0 pass a; 0 pass c",
 		},
 		{
-			"the connection was cut", record,
+			"the connection was cut", two,
 			func(r *callRig) {
 				r.reconnect("a", "b")
 			},
 			"0 pass a; 0 pass b",
 		},
 		{
-			"legs are taken up by another process", both(record, func(r *callRig, task *Task) {
+			"legs are taken up by another process", func(r *callRig, task *Task) {
 				if err := task.Sleep(time.Millisecond); err != nil { // for what was told of their joining
 					r.t.Error(err)
 				}
@@ -129,7 +99,7 @@ func TestTorn(t *testing.T) {
 					leg.joins, leg.since = nil, nil
 				}
 				task.Go("rejoin", func(t *Task) error { t.Call.Rejoin(t.Call.Legs); return nil })
-			}),
+			},
 			func(*callRig) {},
 			"1 pass a; 1 pass b",
 		},

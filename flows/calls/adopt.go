@@ -15,7 +15,7 @@ type Found struct {
 	Inside bool
 	// Elsewhere: it runs another application of the dialplan, or says so after it took another channel's place.
 	Elsewhere bool
-	// Args is what the dialplan gave to Stasis(); nil for a channel that did not enter by that.
+	// Args is what the dialplan gave to Stasis(), or we to an ear (ArgEar); nil for a channel that did not enter by that.
 	Args []string
 	// Bridge is the bridge that it is in, "" for none.
 	Bridge string
@@ -46,7 +46,7 @@ func (cs *Registry) Connected(inv Inventory) (settled <-chan struct{}) {
 	clear(cs.taken) // what was on its way by the connection before does not come any more
 	cs.mu.Unlock()
 	cs.resync(inv)
-	groups := map[string][]Found{}
+	groups, ears := map[string][]Found{}, map[string][]Found{}
 	var order []string
 	for _, f := range inv.Channels {
 		if !f.Inside || cs.Has(f.ID) || f.Bridge != "" && cs.Has(f.Bridge) {
@@ -54,6 +54,11 @@ func (cs *Registry) Connected(inv Inventory) (settled <-chan struct{}) {
 		}
 		call := callOf(f)
 		switch {
+		case IsEar(f.ID):
+			if len(f.Args) == 3 {
+				call = f.Args[1]
+			}
+			ears[call] = append(ears[call], f)
 		case f.Returning:
 			cs.do(cs.cfg.Return, f.ID)
 		case call != "":
@@ -71,7 +76,13 @@ func (cs *Registry) Connected(inv Inventory) (settled <-chan struct{}) {
 	}
 	for _, call := range order {
 		begun.Add(1)
-		cs.adopt(call, groups[call], begun.Done)
+		cs.adopt(call, groups[call], ears[call], begun.Done)
+		delete(ears, call)
+	}
+	for _, left := range ears { // of calls that are over
+		for _, f := range left {
+			cs.do(cs.cfg.Stray, f.ID)
+		}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -111,7 +122,7 @@ func (cs *Registry) take(channel string) {
 }
 
 // adopt begins a call that a process before this one has left. What it names gets other names than that process gave.
-func (cs *Registry) adopt(id string, found []Found, shown func()) {
+func (cs *Registry) adopt(id string, found, ears []Found, shown func()) {
 	c := cs.newCall(id)
 	c.epoch = strconv.FormatInt(time.Now().UnixMilli(), 36) + "-"
 	if !cs.admit(c) {
@@ -119,6 +130,11 @@ func (cs *Registry) adopt(id string, found []Found, shown func()) {
 		return
 	}
 	c.Register(c.Bridge)
+	c.Register(c.Beside()) // nobody removes it before that is known to be nobody's
+	c.ears = ears
+	for _, f := range ears {
+		c.Register(f.ID)
+	}
 	for _, f := range found {
 		c.Register(f.ID)
 		c.entered = append(c.entered, f.ID)

@@ -62,7 +62,9 @@ type Call struct {
 	noted    map[string]bool // actions of which that has left notes, and whether they were gone on with
 	repeated map[string]bool // actions that were
 	lasting  []*Kept         // what lasts
-	recorded time.Time       // when the last recording ended
+
+	attending []*Attendance
+	ears      []Found // that a process before this one has left, and nobody has taken up yet
 
 	shown, sight View // as it was told last; where the next one is made
 }
@@ -240,6 +242,7 @@ func (c *Call) settle() {
 				again = true
 			}
 		}
+		again = c.attend() || again
 		again = c.refuse() || again
 	}
 	c.tasks = slices.DeleteFunc(c.tasks, func(t *Task) bool {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,7 +144,7 @@ func (r *callRig) SendDigits(channel, digits string) error {
 // start begins the call of a and b.
 func (r *callRig) start() {
 	r.begin()
-	r.line = nil
+	r.with(func() { r.line = nil })
 }
 
 // begin is start, and what was asked of the line on the way is kept.
@@ -347,29 +346,6 @@ func TestCallAbsorbFails(t *testing.T) {
 		}
 		r.end()
 	})
-}
-
-// Two legs that are added again at the same time would leave a recorder alone.
-func TestCallAddsOneAtATimeWhileRecorded(t *testing.T) {
-	for recorded, want := range map[bool]string{false: "0 pass a; 0 pass b", true: "0 pass a; 50 pass b"} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newCallRig(t, func(task *Task) {
-				if recorded {
-					task.Call.lasting = append(task.Call.lasting, &Kept{keep: Keep{Recorder: true}})
-				}
-			})
-			r.start()
-			r.slow = 50 * time.Millisecond
-			r.reconnect("a", "b")
-			time.Sleep(time.Second)
-			got := strings.Split(r.asked(), "; ")
-			slices.Sort(got) // those of the same moment have no order
-			if got := strings.Join(got, "; "); got != want {
-				t.Errorf("recorded %v: %s, want %s", recorded, got, want)
-			}
-			r.end()
-		})
-	}
 }
 
 // TestCallPassFails: when absorb could not be switched off, it is tried again, and what is typed meanwhile is relayed.

@@ -67,15 +67,9 @@ func (c *Call) tellHanded() {
 	c.handed = nil
 }
 
-// kept says of a leg that its keys do not pass yet, and that this can change: who is left alone in a recorded bridge is not
-// added again (see turn).
+// kept says of a leg that its keys do not pass yet.
 func (c *Call) kept(leg *Leg) bool {
-	if !leg.bridged {
-		return false
-	}
-	alone := !slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.bridged })
-	stays := alone && c.Recorded()
-	return !stays && (leg.keypad.Absorb() || leg.asked || leg.unknown || leg.turning)
+	return leg.bridged && (leg.keypad.Absorb() || leg.asked || leg.unknown || leg.turning)
 }
 
 // handBack and hurryUp: the process is about to stop; and it waits no longer for a pause.

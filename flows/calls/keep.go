@@ -10,10 +10,6 @@ import (
 
 // Keep is how a module keeps what outlives its node: a recording, a hold, a mute. Keeps makes one; the zero Keep keeps nothing.
 type Keep struct {
-	// Recorder: it is in the call's bridge for as long as it lasts, without being a party: a bridge of two mixes then, and who
-	// is alone with it must not leave the bridge, not even for a moment.
-	Recorder bool
-
 	run  func(*Task, *Kept) error
 	data func() any
 }
@@ -82,14 +78,18 @@ func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
 	return k, err
 }
 
-// KeepOn goes on with what TakeUp has found, and returns when each has begun again or is over. An error is only the call's
-// end, or the process's.
+// KeepOn goes on with what TakeUp has found, and returns when each has begun again or is over. Ears that nobody has taken up by
+// then end. An error is only the call's end, or the process's.
 func (t *Task) KeepOn() error {
 	kept := slices.Clone(t.Call.lasting)
 	for _, k := range kept {
 		t.Call.keep(k, nil, nil)
 	}
-	return t.Until(0, func() bool { return !slices.ContainsFunc(kept, (*Kept).Starting) })
+	if err := t.Until(0, func() bool { return !slices.ContainsFunc(kept, (*Kept).Starting) }); err != nil {
+		return err
+	}
+	t.Call.endEars()
+	return nil
 }
 
 // keep begins the task of a thing that lasts.
@@ -113,9 +113,6 @@ func (c *Call) keep(k *Kept, leg *Leg, flow *Flow) {
 // drop takes what is over from the call.
 func (c *Call) drop(k *Kept) {
 	c.lasting = slices.DeleteFunc(c.lasting, func(other *Kept) bool { return other == k })
-	if k.keep.Recorder {
-		c.recorded = c.clock.now()
-	}
 }
 
 func (k *Kept) run(t *Task) error {
@@ -207,9 +204,4 @@ func (c *Call) Kept(module string) (kept []*Kept) {
 		}
 	}
 	return kept
-}
-
-// Recorded says that the call is recorded, or may be (Keep.Recorder).
-func (c *Call) Recorded() bool {
-	return slices.ContainsFunc(c.lasting, func(k *Kept) bool { return k.keep.Recorder })
 }

@@ -111,11 +111,11 @@ func (c *Call) Rejoin(legs []*Leg) {
 
 // Part prepares a leg for being taken out of the bridge by the task: no absorb is switched on it any more, what was to be
 // relayed for it and to it is dropped, so that nobody who comes in its place hears it, and it waits until commands that
-// are under way for it have ended.
+// are under way for it have ended, and nobody attends it any more (Call.Attend).
 func (t *Task) Part(leg *Leg) error {
 	leg.bridged = false
 	leg.stopKeys()
-	err := t.Until(0, func() bool { return leg.lane.Idle() || leg.Gone })
+	err := t.Until(0, func() bool { return leg.lane.Idle() && !t.Call.attended(leg) || leg.Gone })
 	for _, peer := range t.Call.Peers(leg) {
 		peer.keypad.Forget()
 	}

@@ -123,13 +123,18 @@ func Ours(channel string) bool {
 	if strings.HasSuffix(channel, farHalf) {
 		return false
 	}
-	return strings.HasPrefix(channel, ArgLeg+"-") || strings.HasPrefix(channel, ArgSnoop+"-")
+	return strings.HasPrefix(channel, ArgLeg+"-") || strings.HasPrefix(channel, ArgSnoop+"-") || IsEar(channel)
 }
 
-// The first Stasis argument of channels that we make; their ids begin with it too.
+// IsEar says by its id that a channel is none of a call: it hears what a leg says, and is recorded (ArgEar).
+func IsEar(channel string) bool { return strings.HasPrefix(channel, ArgEar+"-") }
+
+// The first Stasis argument of channels that we make; their ids begin with it too. Of an ear the others are the call and the leg's
+// channel.
 const (
 	ArgLeg   = "leg"
 	ArgSnoop = "snoop"
+	ArgEar   = "rec"
 )
 
 // probePrefix begins the id of a channel of Probe.
@@ -141,6 +146,9 @@ func Probe(id string) string { return probePrefix + id }
 
 // BridgePrefix begins the id of every bridge of ours.
 const BridgePrefix = "mf-"
+
+// Beside is the id of the bridge in which the call is recorded: its ears are in it.
+func (c *Call) Beside() string { return c.Bridge + "-rec" }
 
 // begin starts a call for a channel. shown is called when it has been told of, or comes to nothing.
 func (cs *Registry) begin(started Started, shown func()) {

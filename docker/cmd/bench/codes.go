@@ -30,7 +30,7 @@ type parties struct{ caller, callee *phone.Call }
 var codes = []code{
 	{"hangup", "*0", "BYE at the peer", 2.0, false, (*latencyBench).hungUp},
 	{"transfer", "*23003", "INVITE at the target", 1.7, false, (*latencyBench).invited},
-	{"record", "*9", "the file exists", 2.5, false, (*latencyBench).recorded},
+	{"record", "*9", "the file exists", 8, false, (*latencyBench).recorded},
 	{"mute", "*8", "the presser's tone", 0, true, (*latencyBench).toned},
 	{"failure", "*7", "the presser's tone", 0, true, (*latencyBench).toned},
 }

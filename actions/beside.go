@@ -1,0 +1,194 @@
+package actions
+
+import (
+	"errors"
+	"time"
+
+	"metaflows/flows/calls"
+)
+
+// beside is that by which a call is recorded, without a change to its own bridge (ari/ASTERISK.md, Recording beside the call): a
+// bridge that is recorded, and in it an ear of each leg. The recordings of a call share it; the last that ends takes it away.
+type beside struct {
+	bridge string
+	ears   *calls.Attendance
+	users  int
+	made   bool  // the bridge, or it is known why not
+	err    error // why not
+	over   bool  // it is taken away
+}
+
+// besideOf is what a call's recordings have, nil where there is none.
+func besideOf(call *calls.Call) *beside {
+	for _, k := range recordingsOn(call) {
+		if b := recordingIn(k).beside; b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// listen begins to make what a recording records, unless another has it; listens waits for it. It ends by deafen. An error is only
+// the call's end, or the process's.
+func (s *Set) listen(t *calls.Task, rec *recording) error {
+	b := besideOf(t.Call)
+	for b != nil && b.users == 0 { // it is being taken away
+		if err := t.Until(0, func() bool { return b.over }); err != nil {
+			return err
+		}
+		b = besideOf(t.Call)
+	}
+	if b == nil {
+		b = s.newBeside(t)
+	}
+	b.users++
+	rec.beside = b
+	return nil
+}
+
+// listens waits until every party that is there is heard, and returns why one is not.
+func (b *beside) listens(t *calls.Task) error {
+	if err := t.Until(0, func() bool { return b.made }); err != nil {
+		return err
+	}
+	if b.err != nil {
+		return b.err
+	}
+	return b.ears.Settled(t)
+}
+
+// newBeside begins to make one. A bridge that there is already is a process's before this one.
+func (s *Set) newBeside(t *calls.Task) *beside {
+	b := &beside{bridge: t.Call.Beside()}
+	t.Call.Register(b.bridge)
+	t.Go("bridge beside", func(t *calls.Task) error {
+		err := s.createBridge(t, b.bridge)
+		if b.made = true; !errors.Is(err, calls.ErrConflict) {
+			b.err = err
+		}
+		return err
+	})
+	b.ears = t.Call.Attend("ear", func(t *calls.Task, stay *calls.Stay) error { return s.beEar(t, b, stay) })
+	return b
+}
+
+// deafen ends listen: what no recording needs any more is taken away. When the call has ended that is not waited for.
+func (s *Set) deafen(t *calls.Task, rec *recording) {
+	b := rec.beside
+	if b == nil {
+		return
+	}
+	if b.users--; b.users > 0 {
+		return
+	}
+	_ = b.ears.End(t) // the call's end ends them, too
+	remove := func() error { return s.pbx.DeleteBridge(b.bridge) }
+	if t.Ending() != nil {
+		t.Beside(t.Call.Lane(b.bridge), remove)
+		return
+	}
+	_ = s.insist(t, func() error { return t.Do(t.Call.Lane(b.bridge), remove) }, "removing the bridge of a recording")
+	if t.Ending() == nil {
+		t.Call.Forget(b.bridge)
+	}
+	b.over = true
+}
+
+// What an ear that could not be made waits before it is tried again.
+const (
+	earPause    = 100 * time.Millisecond
+	longEarWait = 10 * time.Second
+)
+
+// beEar lets a leg be heard for as long as it is there.
+func (s *Set) beEar(t *calls.Task, b *beside, stay *calls.Stay) error {
+	for pause := earPause; !stay.Over(); pause = min(2*pause, longEarWait) {
+		err := s.hear(t, b, stay)
+		if t.Ending() != nil {
+			return err
+		}
+		if gone(err) { // it is, and that is told in a moment
+			if err := t.Until(time.Second, stay.Over); !errors.Is(err, calls.ErrTimeout) {
+				return err
+			}
+		}
+		if stay.Over() {
+			return nil
+		}
+		stay.Failed(err)
+		if err := t.Until(pause, stay.Over); !errors.Is(err, calls.ErrTimeout) {
+			return err
+		}
+		t.Call.Log.Error("a party is not heard in the recording of its call: it is tried again", "leg", stay.Leg.Label(), "error", err,
+			"do", "see what Asterisk's own log says at this time")
+	}
+	return nil
+}
+
+// errDeaf: somebody else has ended an ear.
+var errDeaf = errors.New("the channel that heard it has ended")
+
+// hear is one ear, from its making to its end. An ear that a process before this one has left is taken up.
+func (s *Set) hear(t *calls.Task, b *beside, stay *calls.Stay) error {
+	found, again := stay.Ear()
+	ear := found.ID
+	if !again {
+		ear = t.Call.Name(calls.ArgEar)
+	}
+	defer t.Call.Forget(ear)
+	lane := t.Call.Lane(ear)
+	ended := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.Left{Channel: ear}) })
+	defer func() { s.endEar(t, stay, ear, ended) }()
+	if !again {
+		entered, channel, call := t.Expect(startedAs(ear)), stay.Channel, t.Call.ID
+		if err := t.Do(lane, func() error { return s.pbx.Overhear(channel, ear, call, channel) }); err != nil {
+			return err
+		}
+		if err := t.Until(enterWait, func() bool { return entered() || ended() }); err != nil {
+			return err
+		}
+	}
+	if err := t.Until(0, func() bool { return b.made }); err != nil || b.err != nil {
+		return errors.Join(err, b.err)
+	}
+	if found.Bridge != b.bridge { // to add who is there takes it out for a moment, and a recording that hears nobody ends
+		if err := t.Step(lane, s.hiding(ear), calls.Then(lane, s.adding(b.bridge, ear))); err != nil {
+			return err
+		}
+	}
+	stay.Ready()
+	if err := t.Until(0, func() bool { return stay.Over() || ended() }); err != nil || stay.Over() {
+		return err
+	}
+	return errDeaf
+}
+
+// hiding is the request that keeps an ear out of the call records, where each would have a row.
+func (s *Set) hiding(ear string) calls.Sending {
+	return func(turn *calls.Turn) error {
+		return s.pbx.In(turn).SetVariables(ear, map[string]string{"CDR_PROP(disable)": "1"})
+	}
+}
+
+func (s *Set) adding(bridge, channel string) calls.Sending {
+	return func(turn *calls.Turn) error { return s.pbx.In(turn).AddToBridge(bridge, channel, false) }
+}
+
+// earTime is more than an ear takes to end with whom it hears. One that has gone on in the dialplan would be heard there.
+const earTime = 100 * time.Millisecond
+
+// endEar ends an ear, unless it has ended with its leg. When the call has ended that is not waited for.
+func (s *Set) endEar(t *calls.Task, stay *calls.Stay, ear string, ended func() bool) {
+	if stay.Leg.Gone && stay.Leg.ID == stay.Channel {
+		_ = t.Until(earTime, ended)
+	}
+	if ended() {
+		return
+	}
+	end := func() error { return s.pbx.Hangup(ear, causeNormal) }
+	if t.Ending() != nil {
+		t.Beside(t.Call.Lane(ear), end)
+		return
+	}
+	_ = s.insist(t, func() error { return t.Do(t.Call.Lane(ear), end) }, "ending the channel that hears a party")
+}
