@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"metaflows/flows/calls"
@@ -19,6 +20,8 @@ type recordData struct {
 	Action    string `json:"action"`
 	Format    string `json:"format"`
 	TimeLimit int    `json:"time_limit"` // seconds
+	URL       string `json:"url"`        // where it is sent when it is over
+	Method    string `json:"method"`     // put or post
 }
 
 // recordCall starts, stops and masks the one recording that a call has for each account.
@@ -33,7 +36,6 @@ func (s *Set) recordCall() calls.Module {
 	m.Reasons = calls.Reasons{"invalid_id": calls.WrongRequest, "not_recording": calls.WrongMoment, "not_recorded": calls.Asterisk}
 	m.Lacks = []calls.Lack{
 		{Key: "format", Value: "mp3", Message: "this version records wav only; the action will fail"},
-		{Key: "url", Message: "this version does not deliver recordings to a URL; the file stays in Asterisk's recording folder"},
 	}
 	m.Ends = func(raw json.RawMessage) bool {
 		var data recordData
@@ -94,7 +96,8 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	}
 	now := time.Now()
 	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
-	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked})
+	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked,
+		delivery: calls.Delivery{URL: data.URL, Method: strings.ToUpper(data.Method)}})
 	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) || errors.Is(err, calls.ErrStateTooLong) {
 		return err
 	}

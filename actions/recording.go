@@ -19,6 +19,7 @@ type recording struct {
 	Recording
 	beside      *beside // by which it hears the call
 	beganMasked bool    // since others are
+	delivery    calls.Delivery
 	// over: Asterisk does not write it any more. failed: what it wrote is not whole.
 	over, failed bool
 }

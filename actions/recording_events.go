@@ -24,6 +24,10 @@ func recordingNotice(t *calls.Task, k *calls.Kept, kind string) calls.Notice {
 		}
 	}
 	n.Recording = k.Name
+	if kind == "recording.started" && !k.Again { // else a process before this one has told
+		delivery := recordingIn(k).delivery
+		n.Delivery = &delivery
+	}
 	if n.ID = id + ":" + k.Name; kind != "recording.masked" && kind != "recording.unmasked" {
 		n.ID = calls.RecordingEventID(k.Name, kind)
 	}

@@ -75,6 +75,7 @@ type Client struct {
 	base     *url.URL
 	http     *http.Client   // of commands
 	plain    *http.Client   // of what is not to go over the websocket
+	files    *http.Client   // of what is too large for memory
 	v5       *native.Client // requests with Timeout
 	v5long   *native.Client // requests with LongTimeout
 	detached atomic.Bool
@@ -121,10 +122,12 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Process != "" {
 		c.holder = newHolder(cfg.Process, cfg.Application)
 	}
-	var transport http.RoundTripper = newTransport(base)
+	own := newTransport(base)
+	var transport, files http.RoundTripper = own, own.web
 	if cfg.Answered != nil {
-		transport = timed{transport, cfg.Answered}
+		transport, files = timed{transport, cfg.Answered}, timed{files, cfg.Answered}
 	}
+	c.files = &http.Client{Transport: files, CheckRedirect: func(*http.Request, []*http.Request) error { return errAnswer }} // ARI never redirects
 	c.plain, c.http = &http.Client{Transport: heedful{transport, c}}, &http.Client{Transport: stubborn{transport, c}}
 	if c.v5, err = c.newNative(cfg.Timeout); err != nil {
 		return nil, err

@@ -55,16 +55,17 @@ func (c *Client) Recording(name string) (live, stored bool, err error) {
 	return false, err == nil, err
 }
 
-// StoredRecordingFile opens a finished recording; the caller closes it. calls.ErrGone when there is none. The answer must
-// begin within the deadline of a request; reading goes on as long as ctx.
-func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadCloser, error) {
+// StoredRecordingFile opens a finished recording and says how many bytes it has; the caller closes it. It is not read ahead: what
+// is not read yet is not in memory, and Asterisk gives up on who reads nothing for 30 s. calls.ErrGone when there is none. The
+// answer must begin within the deadline of a request; reading goes on as long as ctx.
+func (c *Client) StoredRecordingFile(ctx context.Context, name string) (file io.ReadCloser, size int64, err error) {
 	const verb = "read recording"
 	if c.idle() {
-		return nil, fail(verb, name, calls.ErrDetached)
+		return nil, 0, fail(verb, name, calls.ErrDetached)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	begun := time.AfterFunc(c.cfg.Timeout, func() { cancel(context.DeadlineExceeded) })
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: []string{"recordings", "stored", name, "file"}})
+	resp, err := c.sendBy(ctx, c.files, request{method: http.MethodGet, path: []string{"recordings", "stored", name, "file"}})
 	if err == nil && !begun.Stop() {
 		resp.Body.Close()
 		err = context.DeadlineExceeded
@@ -74,16 +75,24 @@ func (c *Client) StoredRecordingFile(ctx context.Context, name string) (io.ReadC
 			err = cause
 		}
 		cancel(nil)
-		return nil, fail(verb, name, err)
+		return nil, 0, fail(verb, name, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // an answer cut short only lacks its text
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxText)) // an answer cut short only lacks its text
 		resp.Body.Close()
 		cancel(nil)
-		return nil, fail(verb, name, newStatusError(resp, answer))
+		return nil, 0, fail(verb, name, newStatusError(resp, answer))
 	}
-	return &body{ReadCloser: resp.Body, cancel: cancel}, nil
+	if resp.ContentLength < 0 {
+		resp.Body.Close()
+		cancel(nil)
+		return nil, 0, fail(verb, name, errAnswer) // where it ends could not be told from where it breaks off
+	}
+	return &body{ReadCloser: resp.Body, cancel: cancel}, resp.ContentLength, nil
 }
+
+// maxText bounds what is read of an answer instead of a file.
+const maxText = 64 << 10
 
 // body is an answer's body whose context ends when it is closed.
 type body struct {

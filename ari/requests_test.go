@@ -272,31 +272,46 @@ func TestStoredRecordingFile(t *testing.T) {
 	s.Script("GET /recordings/stored/none/file", aritest.Answer{Status: 404, Body: `{"message":"Recording not found"}`})
 	s.Script("GET /recordings/stored/slow/file", aritest.Answer{Status: 200, Body: "RIFF", Delay: time.Minute})
 	c := newClient(t, s, func(cfg *ari.Config) { cfg.Timeout = 50 * time.Millisecond })
-	file, err := c.StoredRecordingFile(context.Background(), "acme/r1")
+	file, size, err := c.StoredRecordingFile(context.Background(), "acme/r1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(100 * time.Millisecond) // the deadline is for the answer's begin, not for reading
 	data, err := io.ReadAll(file)
-	if err != nil || string(data) != "RIFF" {
-		t.Errorf("read %q, %v", data, err)
+	if err != nil || string(data) != "RIFF" || size != 4 {
+		t.Errorf("read %q of %d bytes, %v", data, size, err)
 	}
 	if err := file.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.StoredRecordingFile(context.Background(), "none"); !errors.Is(err, calls.ErrGone) {
+	if _, _, err := c.StoredRecordingFile(context.Background(), "none"); !errors.Is(err, calls.ErrGone) {
 		t.Errorf("none: %v, want ErrGone", err)
 	}
-	if _, err := c.StoredRecordingFile(context.Background(), "slow"); !errors.Is(err, calls.ErrUnavailable) || !strings.Contains(err.Error(), "in time") {
+	if _, _, err := c.StoredRecordingFile(context.Background(), "slow"); !errors.Is(err, calls.ErrUnavailable) || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("slow: %v, want no answer in time", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.StoredRecordingFile(ctx, "acme/r1"); !errors.Is(err, calls.ErrUnavailable) {
+	if _, _, err := c.StoredRecordingFile(ctx, "acme/r1"); !errors.Is(err, calls.ErrUnavailable) {
 		t.Errorf("cancelled: %v, want ErrUnavailable", err)
 	}
 	c.Detach()
-	if _, err := c.StoredRecordingFile(context.Background(), "acme/r1"); !errors.Is(err, calls.ErrDetached) {
+	if _, _, err := c.StoredRecordingFile(context.Background(), "acme/r1"); !errors.Is(err, calls.ErrDetached) {
 		t.Errorf("detached: %v, want ErrDetached", err)
+	}
+}
+
+// A file may be larger than any answer that is read into memory.
+func TestStoredRecordingFileIsLarge(t *testing.T) {
+	const hour = 3600 * 8000 * 2
+	s := aritest.New(t)
+	s.Script("GET /recordings/stored/hour/file", aritest.Answer{Status: 200, Body: strings.Repeat("s", hour)})
+	file, size, err := newClient(t, s, nil).StoredRecordingFile(context.Background(), "hour")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if n, err := io.Copy(io.Discard, file); n != hour || size != hour || err != nil {
+		t.Errorf("read %d bytes of %d: %v", n, size, err)
 	}
 }

@@ -151,6 +151,13 @@ func (c *Client) doAlways(ctx context.Context, r request, out any) error {
 
 // send sends a request; the caller closes the answer's body.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	if r.plain {
+		return c.sendBy(ctx, c.plain, r)
+	}
+	return c.sendBy(ctx, c.http, r)
+}
+
+func (c *Client) sendBy(ctx context.Context, by *http.Client, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
 		encoded, err := json.Marshal(r.body)
@@ -174,8 +181,5 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.SetBasicAuth(c.cfg.Username, c.cfg.Password)
-	if r.plain {
-		return c.plain.Do(req)
-	}
-	return c.http.Do(req)
+	return by.Do(req)
 }

@@ -27,7 +27,7 @@ type transport struct {
 	base    *url.URL
 	address string
 	tls     *tls.Config     // nil: http
-	web     *http.Transport // of the events' websocket
+	web     *http.Transport // of the events' websocket and of files, whose answers are not read ahead
 	closes  atomic.Bool     // the server has closed a connection with its answer, since the websocket was made
 
 	mu       sync.Mutex
@@ -54,6 +54,8 @@ func newTransport(base *url.URL) *transport {
 			return t.dial(ctx, network, address)
 		},
 		TLSHandshakeTimeout: 5 * time.Second,
+		DisableCompression:  true, // a file's length is to be known
+		IdleConnTimeout:     idleTime,
 	}
 	return t
 }

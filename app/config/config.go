@@ -61,7 +61,12 @@ type Config struct {
 	Absorb             string        `default:"armed" about:"armed: the other party hears nothing of a code; off: it hears everything" accepts:"armed or off"`
 	BlockedAddresses   string        `split_words:"true" default:"loopback,link-local,private,unspecified" about:"what URLs in documents must not name" accepts:"loopback, link-local, private, unspecified, networks, addresses and names, separated by commas, or none"`
 	Recording          struct {
-		Max time.Duration `default:"2h" about:"longest recording" accepts:"a duration of a second or more, as 2h"`
+		Max         time.Duration `default:"2h" about:"longest recording" accepts:"a duration of a second or more, as 2h"`
+		DeliveryFor time.Duration `split_words:"true" default:"24h" about:"how long is tried to deliver a recording" accepts:"a duration of a second or more, as 24h"`
+		Keep        string        `default:"no" about:"yes: a recording that was delivered stays in Asterisk's folder, too" accepts:"yes or no"`
+	}
+	Recordings struct {
+		MaxBytes Size `split_words:"true" about:"how much room recordings without a url take; empty: 10GiB in a new object store, one that is there stays as it is" accepts:"1MiB or more, as 512MiB, 1GiB"`
 	}
 	Log struct {
 		Level  string `default:"info" about:"debug, info, warn, error" accepts:"debug, info, warn or error"`

@@ -81,8 +81,8 @@ func TestWarnings(t *testing.T) {
 	// Each key of a schema is obeyed or warned of, at its place and once; defaults and strangers are not.
 	for module, keys := range map[string]map[string]string{
 		"record_call": {
-			"label": `"l"`, "media_name": `"m"`, "method": `"put"`, "origin": `"o"`, "record_min_sec": "3", "record_on_answer": "true",
-			"record_on_bridge": `"true"`, "record_sample_rate": "8000", "url": `"http://example.com"`, "format": `"mp3"`,
+			"label": `"l"`, "media_name": `"m"`, "origin": `"o"`, "record_min_sec": "3", "record_on_answer": "true",
+			"record_on_bridge": `"true"`, "record_sample_rate": "8000", "format": `"mp3"`,
 		},
 		"transfer": {"leg": `"self"`, "transfer_type": `"attended"`, "takeback_dtmf": `"*1"`, "moh": `"m"`, "ringback": `"r"`},
 	} {

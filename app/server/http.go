@@ -21,12 +21,11 @@ import (
 )
 
 // loadSchemas gives the schemas of documents and of the directory, with the addresses that these must not name.
-func (s *process) loadSchemas() error {
-	blocked, err := egress.Parse(s.cfg.BlockedAddresses)
-	if err != nil {
+func (s *process) loadSchemas() (err error) {
+	if s.blocked, err = egress.Parse(s.cfg.BlockedAddresses); err != nil {
 		return fmt.Errorf("METAFLOWS_BLOCKED_ADDRESSES=%q: %w", s.cfg.BlockedAddresses, err)
 	}
-	s.schemas, err = schema.Load(blocked, actions.Declared())
+	s.schemas, err = schema.Load(s.blocked, actions.Declared())
 	return err
 }
 

@@ -91,5 +91,5 @@ func (s *process) tellEnd(begun calls.Notice) {
 		}
 	}
 	s.log.Info("something has ended while nobody looked", "call", begun.Call, "event", n.Type)
-	s.events.Publish(n)
+	s.recordings.Publish(n)
 }

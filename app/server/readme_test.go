@@ -1,7 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +16,8 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/events"
+	"metaflows/app/recordings"
+	"metaflows/flows/calls"
 )
 
 // The accounts that app/README.md gives for an external NATS are enough for metaflows, and for an auditor with a pull consumer
@@ -106,6 +111,7 @@ func TestReadmeAccounts(t *testing.T) {
 	if _, err := login("admin").CreateConsumer(t.Context(), broker.EventStream, jetstream.ConsumerConfig{Durable: "billing"}); err != nil {
 		t.Fatal(err)
 	}
+	record(t, login("metaflows").Conn())
 	audit := login(broker.AuditUser, nats.CustomInboxPrefix(broker.AuditInbox))
 	answers := audit.Conn().NewInbox()
 	sub, err := audit.Conn().SubscribeSync(answers)
@@ -131,3 +137,51 @@ func TestReadmeAccounts(t *testing.T) {
 		t.Error("the auditor made a consumer")
 	}
 }
+
+// record brings two recordings into an object store that has room for one.
+func record(t *testing.T, conn *nats.Conn) {
+	told := make(publisher, 10)
+	rec, err := recordings.New(recordings.Config{
+		Conn: conn, Node: "n3", Asterisk: oneFile{}, Connected: func() bool { return true }, Publisher: told, Log: slog.New(slog.DiscardHandler),
+		DeliveryFor: time.Minute, MaxBytes: 1 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	defer rec.Wait()
+	defer end()
+	rec.Start(ctx)
+	for _, name := range []string{"acme/c/1", "acme/c/2"} {
+		for _, kind := range []string{"recording.started", "recording.stored", ""} {
+			if kind != "" {
+				rec.Publish(calls.Notice{Type: kind, Account: "acme", Call: "c", Recording: name})
+			}
+			select {
+			case n := <-told:
+				if kind == "" && name == "acme/c/2" && n.Type == "recording.deleted" {
+					n = <-told
+				}
+				if kind == "" && n.Type != "recording.delivered" {
+					t.Errorf("%+v", n)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("a recording is not delivered")
+			}
+		}
+	}
+}
+
+// oneFile is an Asterisk that has recorded silence.
+type oneFile struct{}
+
+func (oneFile) StoredRecordingFile(context.Context, string) (io.ReadCloser, int64, error) {
+	return io.NopCloser(bytes.NewReader(make([]byte, 600_000))), 600_000, nil
+}
+
+func (oneFile) DeleteStoredRecording(string) error { return nil }
+
+// publisher is a calls.Publisher.
+type publisher chan calls.Notice
+
+func (p publisher) Publish(n calls.Notice) { p <- n }

@@ -15,9 +15,11 @@ import (
 	"metaflows/app/broker"
 	"metaflows/app/config"
 	"metaflows/app/directory"
+	"metaflows/app/egress"
 	"metaflows/app/events"
 	"metaflows/app/live"
 	"metaflows/app/metrics"
+	"metaflows/app/recordings"
 	"metaflows/app/schema"
 	"metaflows/app/store"
 )
@@ -59,20 +61,22 @@ type process struct {
 	keepsIn string // folder of what is known last; "" where none can be kept
 	pending string // file of the events that a stop could not publish; likewise
 
-	broker    *broker.Broker
-	probe     *broker.Probe
-	events    *events.Publisher
-	quota     *store.Quota
-	documents *store.Store
-	records   *store.Records // of the directory
-	directory *directory.Directory
-	schemas   *schema.Schemas
-	live      *live.Live
-	logins    *logins
-	telephony *telephony
-	metrics   *metrics.Metrics
-	pprof     *http.Server // nil: profiles are not served
-	http      *http.Server
+	broker     *broker.Broker
+	probe      *broker.Probe
+	events     *events.Publisher
+	quota      *store.Quota
+	documents  *store.Store
+	records    *store.Records // of the directory
+	directory  *directory.Directory
+	blocked    egress.Blocked // what is not connected to on behalf of documents
+	schemas    *schema.Schemas
+	live       *live.Live
+	logins     *logins
+	telephony  *telephony
+	recordings *recordings.Recordings
+	metrics    *metrics.Metrics
+	pprof      *http.Server // nil: profiles are not served
+	http       *http.Server
 }
 
 // Run runs metaflows until ctx ends, and then stops it: calls are left talking in Asterisk, requests are answered, and
@@ -133,6 +137,9 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		return err
 	}
 	running.Go(func() { s.live.Run(life) })
+	delivering, endDelivering := context.WithCancel(life)
+	defer endDelivering()
+	s.recordings.Start(delivering)
 	if err := s.listenPprof(&running); err != nil {
 		return err
 	}
@@ -160,13 +167,13 @@ func Run(ctx context.Context, cfg config.Config, options Options) error {
 		s.log.Error("metaflows ends: what it is to keep cannot be written", "error", s.broker.Failure(),
 			"do", "make room on the disk of METAFLOWS_DATA_DIR, or mend it; then start metaflows again, unless systemd does")
 	}
-	err = s.stop()
+	err = s.stop(endDelivering)
 	return errors.Join(s.broker.Failure(), err)
 }
 
 // stop ends what Run has started, in reverse. The parties' keys are given back; apart from that nothing is undone in
 // Asterisk: the client refuses commands from then on.
-func (s *process) stop() error {
+func (s *process) stop(endDelivering func()) error {
 	s.log.Info("stopping", "calls", s.telephony.calls.Len())
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
@@ -179,6 +186,8 @@ func (s *process) stop() error {
 		s.log.Warn("requests did not end in time", "error", err)
 		_ = s.http.Close()
 	}
+	endDelivering()
+	s.recordings.Wait() // they tell of what they have done
 	if err := s.finishEvents(lastTimeout); err != nil {
 		return err // who has started it says so, as the last there is
 	}

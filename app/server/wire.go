@@ -154,9 +154,12 @@ func (s *process) connect() (*telephony, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openRecordings(client); err != nil {
+		return nil, err
+	}
 	set := actions.New(actions.Config{PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max})
 	in.calls = calls.New(calls.Config{
-		Line: client, Publisher: s.events, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
+		Line: client, Publisher: s.recordings, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,
 		Adopt: set.Adopt, Stray: set.Stray, Return: set.Return, Replaced: set.Replaced, Save: set.Save, Bring: set.Bring, Changed: s.live.Changed, Over: s.live.Over,
 	})

@@ -68,8 +68,9 @@ type system struct {
 	*pbx.Server
 	server.Addresses
 	dir   string
-	ari   string             // where metaflows finds ARI; "" for where it is
-	nats  *brokertest.Server // an external one; nil for the one inside metaflows
+	ari   string               // where metaflows finds ARI; "" for where it is
+	nats  *brokertest.Server   // an external one; nil for the one inside metaflows
+	set   func(*config.Config) // other settings; nil for none
 	token string
 	log   logtest.Log
 	audit *nats.Conn
@@ -201,9 +202,13 @@ func (s *system) config(ariURL string) config.Config {
 	c.Node, c.NATS.Listen, c.HTTP.Addr, c.DataDir = "lab", "127.0.0.1:0", "127.0.0.1:0", s.dir
 	c.Events.MaxAge, c.Events.MaxBytes = time.Hour, 64<<20
 	c.BindingDigit, c.DigitTimeout, c.Precedence, c.Directory, c.PatternSearch, c.Absorb = "*", 800*time.Millisecond, "device", "open", "start", "armed"
-	c.BlockedAddresses, c.Recording.Max, c.Log.Level, c.Log.Format = egress.Default, time.Hour, "debug", "text"
+	c.BlockedAddresses, c.Log.Level, c.Log.Format = egress.Default, "debug", "text"
+	c.Recording.Max, c.Recording.DeliveryFor, c.Recording.Keep = time.Hour, time.Hour, "yes"
 	if s.nats != nil {
 		c.NATS.URL = s.nats.URL()
+	}
+	if s.set != nil {
+		s.set(&c)
 	}
 	return c
 }

@@ -56,6 +56,7 @@ func Start(ctx context.Context, asterisk *pbx.Server, options Options) (*Program
 	p.env = append(append(foreignEnv(os.Environ()), options.Env...),
 		"METAFLOWS_ARI_URL="+cmp.Or(options.ARIURL, asterisk.ARIURL),
 		"METAFLOWS_ARI_USERNAME="+asterisk.ARIUser, "METAFLOWS_ARI_PASSWORD="+asterisk.ARIPassword,
+		"METAFLOWS_RECORDING_KEEP=yes", // their files are looked at
 		"METAFLOWS_NODE="+cmp.Or(options.Node, "lab"), "METAFLOWS_HTTP_ADDR="+p.API, "METAFLOWS_NATS_LISTEN="+p.NATS, "METAFLOWS_DATA_DIR="+p.Data)
 	if err := os.WriteFile(p.LogPath, nil, 0o600); err != nil {
 		return nil, fmt.Errorf("start metaflows: %w", err)

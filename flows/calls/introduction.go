@@ -19,6 +19,11 @@ func (c *Call) introduce(n *Notice) {
 	if n.Type == "call.started" || n.Type == "call.answered" {
 		c.tellCaller(n)
 	}
+	if n.Delivery != nil {
+		about := Notice{Account: n.Account, Channel: n.Channel, OtherChannel: n.OtherChannel}
+		c.tellCaller(&about)
+		n.Delivery.CallerName, n.Delivery.CallerNumber, n.Delivery.Dialled = about.CallerName, about.CallerNumber, about.Dialled
+	}
 }
 
 // tellCaller says in a notice who called, as its account may know it: as whom the caller wants to be known, which is what

@@ -51,6 +51,20 @@ type Notice struct {
 	TargetCall     string `json:"target_call,omitempty"`
 	TargetChannel  string `json:"target_channel,omitempty"`
 	TargetEndpoint string `json:"target_endpoint,omitempty"`
+
+	// Delivery is what is to become of a recording's sound: of recording.started, and the notice's alone. No event has it, since a
+	// URL may hold a login.
+	Delivery *Delivery `json:"-"`
+}
+
+// Delivery is where a recording's sound goes when it is over.
+type Delivery struct {
+	URL    string `json:"url,omitempty"`    // "": nowhere outside
+	Method string `json:"method,omitempty"` // of HTTP: PUT or POST
+	// Who called, and whom, as the account may know it. Whoever publishes need not say it.
+	CallerName   string `json:"caller_id_name,omitempty"`
+	CallerNumber string `json:"caller_id_number,omitempty"`
+	Dialled      string `json:"dialled,omitempty"`
 }
 
 // Publisher takes notices. Publish never blocks and never fails towards the call; what is lost is counted and published.

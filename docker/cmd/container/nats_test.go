@@ -17,6 +17,7 @@ import (
 	"metaflows/app/auth"
 	"metaflows/app/broker"
 	"metaflows/app/live"
+	"metaflows/app/recordings"
 	"metaflows/app/store"
 )
 
@@ -43,7 +44,7 @@ func TestAccounts(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	want := []jetstream.KeyValueConfig{
-		{Bucket: store.Bucket}, {Bucket: auth.Bucket}, {Bucket: live.Bucket, TTL: live.Lifetime, Storage: jetstream.MemoryStorage},
+		{Bucket: store.Bucket}, {Bucket: auth.Bucket}, {Bucket: recordings.IndexBucket}, {Bucket: live.Bucket, TTL: live.Lifetime, Storage: jetstream.MemoryStorage},
 	}
 	if !reflect.DeepEqual(buckets, want) {
 		t.Errorf("made in NATS are the buckets\n%+v, metaflows uses\n%+v", buckets, want)

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"metaflows/app/broker"
+	"metaflows/app/recordings"
 )
 
 // What metaflows keeps in NATS. It makes all of it itself, with one replica; what is there already keeps its replicas. The live
@@ -19,6 +20,7 @@ import (
 var buckets = []jetstream.KeyValueConfig{
 	{Bucket: "metaflows_documents"},
 	{Bucket: "metaflows_auth"},
+	{Bucket: "metaflows_recording_index"},
 	{Bucket: "metaflows_calls", TTL: time.Minute, Storage: jetstream.MemoryStorage},
 }
 
@@ -72,6 +74,27 @@ func makeStreams(ctx context.Context, out io.Writer, url string, replicas int) e
 			return fmt.Errorf("bucket %s: %w", bucket.Bucket, err)
 		}
 	}
+	if err := makeRecordings(ctx, js, replicas); err != nil {
+		return fmt.Errorf("recordings: %w", err)
+	}
 	fmt.Fprintln(out, "the streams are there")
 	return nil
+}
+
+// makeRecordings makes the queue and the store of what was recorded.
+func makeRecordings(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	_, err := js.Stream(ctx, recordings.QueueStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: recordings.QueueStream, Subjects: []string{"metaflows.v1.delivery.*"}, Retention: jetstream.WorkQueuePolicy, Duplicates: 10 * time.Minute, Replicas: replicas,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	_, err = js.ObjectStore(ctx, recordings.ObjectBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		_, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: recordings.ObjectBucket, MaxBytes: 1 << 30, Replicas: replicas})
+	}
+	return err
 }

@@ -1,0 +1,160 @@
+package recordings
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"metaflows/flows/calls"
+)
+
+// fact is what was told of a recording: that it has begun, or that it is over. Noted twice it changes nothing.
+type fact struct {
+	Kind     string          `json:"kind"`
+	Time     time.Time       `json:"time"`
+	Notice   calls.Notice    `json:"notice"`
+	Delivery *calls.Delivery `json:"delivery,omitempty"`
+}
+
+// pending are the facts that NATS does not have yet, in their order, and in a file as long as there are any: so they outlive a
+// kill while NATS is away.
+type pending struct {
+	file string // "": memory only
+	log  *slog.Logger
+	wake chan struct{} // one slot
+
+	mu    sync.Mutex
+	given []fact
+
+	waiting []fact // of run's goroutine, in the file
+}
+
+// give takes a fact; it never blocks.
+func (p *pending) give(f fact) {
+	p.mu.Lock()
+	p.given = append(p.given, f)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run has facts noted until ctx ends. One that cannot be is tried again each second, and those behind it wait: a recording's
+// end comes after its beginning.
+func (p *pending) run(ctx context.Context, note func(context.Context, fact) error) {
+	p.read()
+	var problem error
+	for {
+		p.takeIn()
+		for len(p.waiting) > 0 && ctx.Err() == nil {
+			err := note(ctx, p.waiting[0])
+			if ctx.Err() == nil {
+				problem = p.tell(problem, err)
+			}
+			if err != nil {
+				break
+			}
+			p.waiting = p.waiting[1:]
+			p.takeIn()
+		}
+		if len(p.waiting) == 0 {
+			p.forget()
+		}
+		var again <-chan time.Time
+		if len(p.waiting) > 0 {
+			again = time.After(time.Second)
+		}
+		select {
+		case <-ctx.Done():
+			p.takeIn() // what was told at the end
+			return
+		case <-p.wake:
+		case <-again:
+		}
+	}
+}
+
+// tell logs when it changes whether facts can be noted.
+func (p *pending) tell(was, now error) error {
+	switch {
+	case now != nil && (was == nil || was.Error() != now.Error()):
+		p.log.Warn("recordings wait to be noted in NATS; none is lost, and they are delivered afterwards", "waiting", len(p.waiting), "error", now)
+	case now == nil && was != nil:
+		p.log.Info("recordings are noted in NATS again")
+	}
+	return now
+}
+
+// takeIn writes what was given into the file.
+func (p *pending) takeIn() {
+	p.mu.Lock()
+	given := p.given
+	p.given = nil
+	p.mu.Unlock()
+	if len(given) == 0 {
+		return
+	}
+	p.waiting = append(p.waiting, given...)
+	if err := p.write(given); err != nil {
+		p.log.Warn("recordings cannot be noted in a file: what NATS does not have when metaflows is killed will not be delivered", "file", p.file, "error", err)
+	}
+}
+
+// write appends facts to the file, one a line.
+func (p *pending) write(facts []fact) error {
+	if p.file == "" {
+		return nil
+	}
+	var lines bytes.Buffer
+	for _, f := range facts {
+		if err := json.NewEncoder(&lines).Encode(f); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(p.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(lines.Bytes())
+	return errors.Join(err, f.Close())
+}
+
+// read takes up what a process before this one has left. What it was writing when it was killed may be half a line.
+func (p *pending) read() {
+	if p.file == "" {
+		return
+	}
+	text, err := os.ReadFile(p.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		p.log.Error("recordings that could not be noted in NATS before cannot be read, and are not delivered", "file", p.file, "error", err,
+			"do", "let the user of metaflows read it, and start metaflows again")
+		return
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		var f fact
+		if json.Unmarshal(lines.Bytes(), &f) == nil && f.Kind != "" {
+			p.waiting = append(p.waiting, f)
+		}
+	}
+}
+
+// forget removes the file: NATS has all.
+func (p *pending) forget() {
+	if p.file == "" {
+		return
+	}
+	if err := os.Remove(p.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.log.Warn("the file of recordings that wait cannot be removed", "file", p.file, "error", err)
+	}
+}

@@ -1,0 +1,42 @@
+package recordings
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pauses are those before each try to deliver, the last one before every further try (Standard Webhooks has others; these are
+// closer together in the first hours, in which a file is wanted most).
+var pauses = []time.Duration{0, 5 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour}
+
+// after is the pause after so many tries, and up to a fifth more, so that what has failed together does not come together again.
+func after(pauses []time.Duration, tries int) time.Duration {
+	pause := pauses[min(tries, len(pauses)-1)]
+	return pause + rand.N(pause/5+1)
+}
+
+// next is when to try again after a try in vain. The last try is at the deadline; after that there is none.
+func next(now, deadline time.Time, pause time.Duration) (at time.Time, ok bool) {
+	if !now.Before(deadline) {
+		return time.Time{}, false
+	}
+	if at = now.Add(pause); at.After(deadline) {
+		at = deadline
+	}
+	return at, true
+}
+
+// retryAfter is how long a server asks not to be asked again (RFC 9110, 10.2.3); 0: it does not say.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	says := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(says, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(says); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
