@@ -92,8 +92,9 @@ type lab struct {
 	notices []calls.Notice
 	told    chan struct{}
 
-	rec  *Recordings
-	kill func()
+	rec     *Recordings
+	prepare func(*Recordings) // before it starts; nil for nothing
+	kill    func()
 }
 
 func (l *lab) Publish(n calls.Notice) {
@@ -115,6 +116,12 @@ func (w lines) Write(p []byte) (int, error) {
 	w.l.mu.Lock()
 	defer w.l.mu.Unlock()
 	return w.l.log.Write(p)
+}
+
+func (l *lab) logged() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.log.String()
 }
 
 func newLab(t *testing.T, change ...func(*Config)) *lab {
@@ -139,7 +146,7 @@ func newLab(t *testing.T, change ...func(*Config)) *lab {
 			l.kill()
 		}
 		if t.Failed() {
-			t.Log(l.log.String())
+			t.Log(l.logged())
 		}
 	})
 	return l
@@ -153,6 +160,9 @@ func (l *lab) begin() {
 		l.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	if l.prepare != nil {
+		l.prepare(rec)
+	}
 	rec.Start(ctx)
 	l.rec = rec
 	l.kill = func() {

@@ -100,8 +100,8 @@ func TestDelivered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			web := newTaker(t, tt.answers...)
 			l := newLab(t)
+			l.prepare = func(r *Recordings) { r.sender.stall = 300 * time.Millisecond }
 			l.begin()
-			l.rec.sender.stall = 300 * time.Millisecond
 			said := sound(7, 300_000)
 			began := time.Now()
 			id := l.record("acme/c/1", said, calls.Delivery{URL: web.URL + "/in/", Method: "POST"}).ID
@@ -172,8 +172,10 @@ func TestNotDelivered(t *testing.T) {
 					cfg.Blocked = mustBlock(t, tt.blocked)
 				}
 			})
+			l.prepare = func(r *Recordings) {
+				r.sender.client.Transport.(*http.Transport).TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
+			}
 			l.begin()
-			l.rec.sender.client.Transport.(*http.Transport).TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
 			to := tt.url
 			if to == "" {
 				to = web.URL + "/?token=t0p"
@@ -195,7 +197,7 @@ func TestNotDelivered(t *testing.T) {
 			if l.asterisk.has(name) == tt.noFile || l.count("recording.delivered") > 0 {
 				t.Error("the file has gone")
 			}
-			if said := l.log.String(); strings.Contains(said, "t0p") || strings.Contains(e.Problem, "t0p") || !strings.Contains(said, "level=ERROR") {
+			if said := l.logged(); strings.Contains(said, "t0p") || strings.Contains(e.Problem, "t0p") || !strings.Contains(said, "level=ERROR") {
 				t.Error("the log has the token, or not the failure")
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -286,6 +287,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case a.Status != http.StatusNoContent:
 		w.Header().Set("Content-Type", "application/json")
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body))) // as Asterisk says it, of a file, too
 	w.WriteHeader(a.Status)
 	w.Write([]byte(a.Body))
 }
