@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"metaflows/app/schema"
+	"metaflows/app/store"
 	"metaflows/flows"
 )
 
@@ -61,6 +62,22 @@ func kept(data *schema.Value, old Entry) *schema.Value {
 	return data
 }
 
+// Webhook is where an account is told of recordings, "" for nowhere, and the secret that signs it, "" for none. It is a look into
+// memory.
+func (d *Directory) Webhook(account string) (url, secretOf string) {
+	entry, err := d.Get(store.Place{Account: account})
+	if err != nil {
+		return "", ""
+	}
+	text := func(key string) string {
+		if v := entry.Data.Get(key); v != nil && v.Kind == schema.String {
+			return v.Text
+		}
+		return ""
+	}
+	return text("webhook_url"), text(secret)
+}
+
 // Shown is what anybody is shown of an entry. It shares its parts with Data.
 func (e Entry) Shown() *schema.Value {
 	shown := schema.NewObject()
@@ -77,7 +94,7 @@ func (e Entry) Shown() *schema.Value {
 
 // later are the keys that are checked and kept, and that nothing in this version obeys.
 var later = map[flows.Scope][]string{
-	flows.ScopeAccount: {"recording", "recording_retention", "webhook_url", secret, "moh", "tones", "park_slots"},
+	flows.ScopeAccount: {"recording", "recording_retention", "moh", "tones", "park_slots"},
 	flows.ScopeUser:    {"recording"},
 	flows.ScopeDevice:  {"recording"},
 }

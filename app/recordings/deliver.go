@@ -3,6 +3,7 @@ package recordings
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -61,13 +62,19 @@ func (r *Recordings) deliver(ctx context.Context, s *stores, key string, e *Entr
 	if err != nil {
 		return "", 0, err
 	}
-	return Delivered, size, r.sender.send(ctx, e, size, sum, func() (io.ReadCloser, error) {
-		file, now, err := r.file(ctx, e)
-		if err == nil && now != size {
-			file.Close()
-			err = errors.New("the file in Asterisk's folder has changed")
-		}
-		return file, err
+	return Delivered, size, r.sender.send(ctx, e.target(), parcel{
+		method: e.method(), size: size, header: map[string]string{
+			"Content-Type": e.contentType(), "Content-Digest": "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":",
+			"Idempotency-Key": e.ID, "Webhook-Id": e.ID,
+		},
+		open: func() (io.ReadCloser, error) {
+			file, now, err := r.file(ctx, e)
+			if err == nil && now != size {
+				file.Close()
+				err = errors.New("the file in Asterisk's folder has changed")
+			}
+			return file, err
+		},
 	})
 }
 

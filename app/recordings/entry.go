@@ -37,11 +37,17 @@ type Entry struct {
 	// the file in Asterisk's folder.
 	Told calls.Notice `json:"told"`
 
+	Attempts           // to deliver it
+	Size     int64     `json:"size,omitempty"` // bytes, once it was read
+	Done     time.Time `json:"done,omitzero"`  // when the state has become final
+	Hook     Attempts  `json:"hook,omitzero"`  // to tell its account's webhook
+}
+
+// Attempts are those to bring something to a server.
+type Attempts struct {
 	Tries   int       `json:"tries,omitempty"`
 	Next    time.Time `json:"next,omitzero"`     // not tried before
 	Problem string    `json:"problem,omitempty"` // of the last try, for people
-	Size    int64     `json:"size,omitempty"`    // bytes, once it was read
-	Done    time.Time `json:"done,omitzero"`     // when the state has become final
 }
 
 // idOf is the id of a recording: 32 hex digits, as Kazoo's, that the same recording always has. The file's name has characters

@@ -27,6 +27,8 @@ type folder struct {
 	files map[string]func() io.Reader
 	sizes map[string]int64
 	away  bool
+	// readOnly: nothing can be removed
+	readOnly bool
 }
 
 func (f *folder) put(name string, sound []byte) {
@@ -76,6 +78,9 @@ func (f *folder) DeleteStoredRecording(name string) error {
 	if f.files[name] == nil {
 		return calls.ErrGone
 	}
+	if f.readOnly {
+		return calls.ErrUnavailable
+	}
 	delete(f.files, name)
 	return nil
 }
@@ -90,6 +95,7 @@ type lab struct {
 
 	mu      sync.Mutex
 	notices []calls.Notice
+	hook    string // URL of the account's webhook
 	told    chan struct{}
 
 	rec     *Recordings
@@ -135,7 +141,7 @@ func newLab(t *testing.T, change ...func(*Config)) *lab {
 	}
 	t.Cleanup(conn.Close)
 	l.cfg = Config{
-		Conn: conn, Node: "n1", Asterisk: l.asterisk, Connected: l.asterisk.connected, Publisher: l, Pending: filepath.Join(t.TempDir(), "recordings.pending"),
+		Conn: conn, Node: "n1", Asterisk: l.asterisk, Connected: l.asterisk.connected, Publisher: l, Webhook: func(string) (string, string) { return l.hook, secret }, Pending: filepath.Join(t.TempDir(), "recordings.pending"),
 		Log: slog.New(slog.NewTextHandler(lines{l}, nil)), DeliveryFor: time.Hour, Pauses: []time.Duration{0, 10 * time.Millisecond},
 	}
 	for _, c := range change {
@@ -179,6 +185,9 @@ func (l *lab) record(name string, sound []byte, to calls.Delivery) *Entry {
 	l.stored(name)
 	return &Entry{ID: idOf("n1", name)}
 }
+
+// secret is that of the account's webhook.
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func notice(kind, name string) calls.Notice {
 	account, rest, _ := strings.Cut(name, "/")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -50,6 +51,8 @@ func (r *Recordings) openQueue(ctx context.Context) (jetstream.Consumer, error) 
 }
 
 func (r *Recordings) enqueue(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	_, err := r.js.Publish(ctx, queueSubject+broker.Token(r.cfg.Node), []byte(key), jetstream.WithMsgID(key), jetstream.WithExpectStream(QueueStream))
 	if err != nil {
 		return fmt.Errorf("queue a recording: %w", broker.Explain(err))
@@ -110,7 +113,7 @@ func (r *Recordings) do(ctx context.Context, s *stores, job jetstream.Msg) {
 			}
 		}
 	}()
-	key := string(job.Data())
+	key, hook := strings.CutPrefix(string(job.Data()), hookJob)
 	e, _, err := s.index.get(ctx, key)
 	now := time.Now()
 	switch {
@@ -119,8 +122,10 @@ func (r *Recordings) do(ctx context.Context, s *stores, job jetstream.Msg) {
 		r.reopen(err)
 	case e == nil:
 		_ = job.TermWithReason("it is not in the index")
+	case hook:
+		r.tell(ctx, s, key, e, job)
 	case e.State.final():
-		r.finish(e, job)
+		r.finish(ctx, key, e, job)
 	case now.Before(e.Next):
 		_ = job.NakWithDelay(e.Next.Sub(now))
 	default:
@@ -146,19 +151,12 @@ func (r *Recordings) try(ctx context.Context, s *stores, key string, e *Entry, j
 		if e.ID == "" || e.State.final() { // it was deleted meanwhile
 			return false
 		}
-		e.Tries++
+		again := e.tried(began, e.Over.Add(r.cfg.DeliveryFor), r.cfg.Pauses, err)
 		if e.Size = size; err == nil {
-			e.State, e.Problem, e.Next, e.Done = state, "", time.Time{}, now
+			e.State, e.Done = state, now
 			return true
 		}
-		e.Problem = err.Error()
-		pause := after(r.cfg.Pauses, e.Tries)
-		if answer, is := errors.AsType[*refused](err); is {
-			pause = max(pause, answer.after)
-		}
-		e.Reason = reasonOf(err)
-		var again bool
-		if e.Next, again = next(began, e.Over.Add(r.cfg.DeliveryFor), pause); again && e.Reason == "" {
+		if e.Reason = reasonOf(err); again && e.Reason == "" {
 			return true
 		}
 		e.State, e.Next, e.Done, e.Reason = Failed, time.Time{}, now, cmp.Or(e.Reason, "expired")
@@ -171,7 +169,7 @@ func (r *Recordings) try(ctx context.Context, s *stores, key string, e *Entry, j
 	case e.ID == "":
 		_ = job.TermWithReason("it was deleted")
 	case e.State.final():
-		r.finish(e, job)
+		r.finish(ctx, key, e, job)
 	default:
 		r.cfg.Log.Warn("a recording could not be delivered, and is tried again", "recording", e.Told.Recording, "call", e.Told.Call, "to", e.where(),
 			"tries", e.Tries, "next", e.Next.Format(time.RFC3339), "error", e.Problem)
@@ -180,17 +178,17 @@ func (r *Recordings) try(ctx context.Context, s *stores, key string, e *Entry, j
 }
 
 // finish tells what has become of a recording and does what follows from that, for the first time or once more.
-func (r *Recordings) finish(e *Entry, job jetstream.Msg) {
+func (r *Recordings) finish(ctx context.Context, key string, e *Entry, job jetstream.Msg) {
 	if e.State == Failed {
-		r.cfg.Publisher.Publish(e.event("recording.failed", "failed", e.Reason))
 		r.cfg.Log.Error("a recording is not delivered", "recording", e.Told.Recording, "call", e.Told.Call, "to", e.where(), "reason", e.Reason, "tries", e.Tries, "error", e.Problem,
 			"do", "if it is there, its file is in Asterisk's recording folder: bring it where it is to be; then see why that refuses it")
+		r.cfg.Publisher.Publish(e.event("recording.failed", "failed", e.Reason))
 		_ = job.TermWithReason(e.Reason)
 		return
 	}
 	if !r.cfg.Keep {
 		err := r.cfg.Asterisk.DeleteStoredRecording(e.Told.Recording)
-		if errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrUnavailable) {
+		if errors.Is(err, calls.ErrDetached) || err != nil && !r.cfg.Connected() {
 			_ = job.NakWithDelay(lookAgain)
 			return
 		}
@@ -198,7 +196,14 @@ func (r *Recordings) finish(e *Entry, job jetstream.Msg) {
 			r.cfg.Log.Warn("a recording that was delivered cannot be removed from Asterisk's folder", "recording", e.Told.Recording, "error", err)
 		}
 	}
-	r.cfg.Publisher.Publish(e.event("recording.delivered", string(e.State), ""))
+	if url, _ := r.cfg.Webhook(e.Told.Account); url != "" {
+		if err := r.enqueue(ctx, hookJob+key); err != nil {
+			_ = job.NakWithDelay(lookAgain)
+			r.reopen(err)
+			return
+		}
+	}
 	r.cfg.Log.Info("a recording is delivered", "recording", e.Told.Recording, "call", e.Told.Call, "to", e.where(), "bytes", e.Size, "tries", e.Tries)
+	r.cfg.Publisher.Publish(e.event("recording.delivered", string(e.State), ""))
 	_ = job.Ack()
 }

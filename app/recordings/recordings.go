@@ -33,7 +33,10 @@ type Config struct {
 	Publisher calls.Publisher // of events
 	Pending   string          // file of what NATS does not have yet; "": it is in memory only
 	Blocked   egress.Blocked  // addresses that are not connected to
-	Log       *slog.Logger
+	// Webhook is where an account wants to be told of what has arrived, "" for nowhere, and the secret that signs it, in base64, ""
+	// for none. It is a look into memory.
+	Webhook func(account string) (url, secret string)
+	Log     *slog.Logger
 
 	DeliveryFor time.Duration   // how long is tried to deliver a recording
 	Keep        bool            // Asterisk's copy is left where it is

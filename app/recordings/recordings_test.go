@@ -2,6 +2,7 @@ package recordings
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"metaflows/flows/calls"
@@ -26,5 +27,17 @@ func TestKept(t *testing.T) {
 		if e := l.entry(name); e.State != Kept || e.Size != int64(length) || e.Delivery.Dialled != "1002" || e.Done.IsZero() {
 			t.Errorf("%d bytes: the index says %+v", length, e)
 		}
+	}
+}
+
+// What cannot be removed from Asterisk's folder has arrived all the same.
+func TestReadOnly(t *testing.T) {
+	l := newLab(t)
+	l.asterisk.readOnly = true
+	l.begin()
+	l.record("acme/c/1", sound(3, 5000), calls.Delivery{})
+	l.event("recording.delivered", "acme/c/1")
+	if !l.asterisk.has("acme/c/1") || !strings.Contains(l.logged(), "cannot be removed") {
+		t.Error("it was removed, or nobody is told")
 	}
 }

@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -16,6 +17,23 @@ var pauses = []time.Duration{0, 5 * time.Second, time.Minute, 5 * time.Minute, 3
 func after(pauses []time.Duration, tries int) time.Duration {
 	pause := pauses[min(tries, len(pauses)-1)]
 	return pause + rand.N(pause/5+1)
+}
+
+// tried notes a try that began at a time, and says whether there is to be another one after it: not where it was not in vain, nor
+// after the deadline.
+func (a *Attempts) tried(began, deadline time.Time, pauses []time.Duration, err error) (again bool) {
+	a.Tries++
+	a.Next, a.Problem = time.Time{}, ""
+	if err == nil {
+		return false
+	}
+	a.Problem = err.Error()
+	pause := after(pauses, a.Tries)
+	if answer, is := errors.AsType[*refused](err); is {
+		pause = max(pause, answer.after)
+	}
+	a.Next, again = next(began, deadline, pause)
+	return again
 }
 
 // next is when to try again after a try in vain. The last try is at the deadline; after that there is none.

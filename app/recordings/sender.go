@@ -2,7 +2,6 @@ package recordings
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -40,20 +39,26 @@ func newSender(blocked egress.Blocked) *sender {
 	}}
 }
 
-// send puts a recording to its URL, and follows redirects with the same method. open opens the file, once for each server that
-// is asked.
-func (s *sender) send(ctx context.Context, e *Entry, size int64, sum []byte, open func() (io.ReadCloser, error)) error {
-	target := e.target()
+// parcel is what is sent.
+type parcel struct {
+	method string
+	header map[string]string
+	size   int64
+	open   func() (io.ReadCloser, error) // opens the body, once for each server that is asked
+}
+
+// send sends a parcel, and follows redirects with the same method. No error names a URL.
+func (s *sender) send(ctx context.Context, target string, p parcel) error {
 	for range maxRedirects + 1 {
 		if err := s.blocked.URL(target); err != nil {
 			return err
 		}
-		file, err := open()
+		body, err := p.open()
 		if err != nil {
 			return err
 		}
-		to, err := s.ask(ctx, e, target, size, sum, file)
-		file.Close()
+		to, err := s.ask(ctx, target, p, body)
+		body.Close()
 		if err != nil || to == "" {
 			return err
 		}
@@ -62,26 +67,24 @@ func (s *sender) send(ctx context.Context, e *Entry, size int64, sum []byte, ope
 	return fmt.Errorf("it redirects more than %d times", maxRedirects)
 }
 
-// ask makes one request, and gives where it is redirected to. No error names a URL.
-func (s *sender) ask(ctx context.Context, e *Entry, target string, size int64, sum []byte, file io.Reader) (redirect string, err error) {
+// ask makes one request, and gives where it is redirected to.
+func (s *sender) ask(ctx context.Context, target string, p parcel, body io.Reader) (redirect string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(s.stall, func() { cancel(fmt.Errorf("it takes nothing, or does not answer, for %s", s.stall)) })
 	defer idle.Stop()
-	req, err := http.NewRequestWithContext(ctx, e.method(), target, struct{ io.Reader }{&watched{file, func() { idle.Reset(s.stall) }}})
+	req, err := http.NewRequestWithContext(ctx, p.method, target, struct{ io.Reader }{&watched{body, func() { idle.Reset(s.stall) }}})
 	if err != nil {
 		return "", errors.New("its URL cannot be called")
 	}
-	req.ContentLength = size
-	if size == 0 {
+	if req.ContentLength = p.size; p.size == 0 {
 		req.Body = http.NoBody
 	}
-	for name, value := range map[string]string{
-		"Content-Type": e.contentType(), "Content-Digest": "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":",
-		"Idempotency-Key": e.ID, "Webhook-Id": e.ID, "User-Agent": "metaflows", "Expect": "100-continue",
-	} {
+	for name, value := range p.header {
 		req.Header.Set(name, value)
 	}
+	req.Header.Set("User-Agent", "metaflows")
+	req.Header.Set("Expect", "100-continue") // who redirects need not take it
 	resp, err := s.client.Do(req)
 	if err != nil {
 		if why := context.Cause(ctx); why != nil {
@@ -111,13 +114,6 @@ func (s *sender) ask(ctx context.Context, e *Entry, target string, size int64, s
 		return "", &refused{status: resp.StatusCode}
 	}
 	return "", nil
-}
-
-func (e *Entry) method() string {
-	if e.Delivery.Method == http.MethodPost {
-		return http.MethodPost
-	}
-	return http.MethodPut
 }
 
 // watched tells of each read.

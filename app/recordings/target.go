@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ const gregorian = 62_167_219_200
 func (e *Entry) target() string {
 	base, _, _ := strings.Cut(e.Delivery.URL, "#")
 	base = strings.TrimRight(base, "/")
-	file := "call_recording_" + e.ID + "." + e.Format
+	file := e.file()
 	path, query, asked := strings.Cut(base, "?")
 	if !asked {
 		return path + "/" + file + "?" + e.query()
@@ -33,6 +34,9 @@ func (e *Entry) target() string {
 	}
 	return path + "?" + query + "&" + e.query()
 }
+
+// file is the name of its file elsewhere.
+func (e *Entry) file() string { return "call_recording_" + e.ID + "." + e.Format }
 
 // query is Kazoo's, in its order; what is not known is left out.
 func (e *Entry) query() string {
@@ -55,6 +59,13 @@ func (e *Entry) query() string {
 }
 
 func startOf(t time.Time) string { return strconv.FormatInt(t.Unix()+gregorian, 10) }
+
+func (e *Entry) method() string {
+	if e.Delivery.Method == http.MethodPost {
+		return http.MethodPost
+	}
+	return http.MethodPut
+}
 
 // contentType is that of the file.
 func (e *Entry) contentType() string { return "audio/" + e.Format }

@@ -142,7 +142,7 @@ func TestReadmeAccounts(t *testing.T) {
 func record(t *testing.T, conn *nats.Conn) {
 	told := make(publisher, 10)
 	rec, err := recordings.New(recordings.Config{
-		Conn: conn, Node: "n3", Asterisk: oneFile{}, Connected: func() bool { return true }, Publisher: told, Log: slog.New(slog.DiscardHandler),
+		Conn: conn, Node: "n3", Asterisk: oneFile{}, Connected: func() bool { return true }, Publisher: told, Webhook: func(string) (string, string) { return "", "" }, Log: slog.New(slog.DiscardHandler),
 		DeliveryFor: time.Minute, MaxBytes: 1 << 20,
 	})
 	if err != nil {

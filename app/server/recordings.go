@@ -11,7 +11,7 @@ var _ recordings.Asterisk = (*ari.Client)(nil)
 func (s *process) openRecordings(client *ari.Client) (err error) {
 	s.recordings, err = recordings.New(recordings.Config{
 		Conn: s.broker.Documents(), Node: s.cfg.Node, Asterisk: client, Connected: func() bool { return client.Status().Connected },
-		Publisher: s.events, Pending: s.keptIn("recordings.pending"), Blocked: s.blocked, Log: s.log,
+		Publisher: s.events, Pending: s.keptIn("recordings.pending"), Blocked: s.blocked, Webhook: s.directory.Webhook, Log: s.log,
 		DeliveryFor: s.cfg.Recording.DeliveryFor, Keep: s.cfg.Recording.Keep == "yes", MaxBytes: int64(s.cfg.Recordings.MaxBytes),
 	})
 	return err
