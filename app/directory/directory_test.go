@@ -199,6 +199,9 @@ func TestSecretStays(t *testing.T) {
 		if err != nil || strings.Contains(l.stored(acme), key) != c.kept {
 			t.Errorf("%s: %s %s", c.sent, said(err), l.stored(acme))
 		}
+		if _, secret := l.Webhook("acme"); (secret == key) != c.kept {
+			t.Errorf("%s: what signs is %q", c.sent, secret)
+		}
 		if shown := string(e.Shown().Encode()); strings.Contains(shown, "secret") {
 			t.Error(shown)
 		}

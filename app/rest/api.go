@@ -52,14 +52,15 @@ type Config struct {
 	Modules       calls.Modules      // as they tell about themselves; they are not run
 	Simulator     simulate.Simulator // its Conflicts are those of Schemas
 	APIKeys       APIKeys
-	Directory     Directory // nil: there is none, and every account, user and device may have documents
-	Owners        Owners    // nil: no device has an owner
-	Live          Live      // nil: there are no live calls
-	Strangers     Limiter   // of requests without a valid token, and of logins; nil: there is no limit
-	Known         Limiter   // of requests with one, each of which costs 1; likewise
-	Stories       Stories   // nil: nobody knows what was published about calls
-	Node          string    // the Asterisk node's name; answers carry its hash
-	Version       string    // of metaflows
+	Directory     Directory  // nil: there is none, and every account, user and device may have documents
+	Owners        Owners     // nil: no device has an owner
+	Live          Live       // nil: there are no live calls
+	Strangers     Limiter    // of requests without a valid token, and of logins; nil: there is no limit
+	Known         Limiter    // of requests with one, each of which costs 1; likewise
+	Stories       Stories    // nil: nobody knows what was published about calls
+	Recordings    Recordings // nil: nobody knows what was recorded
+	Node          string     // the Asterisk node's name; answers carry its hash
+	Version       string     // of metaflows
 	Log           *slog.Logger
 	// Parts are looked at by /readyz: a name, and why it is not ready, nil when it is.
 	Parts func() []Part

@@ -22,6 +22,7 @@ import (
 
 	"metaflows/app/auth"
 	"metaflows/app/directory"
+	"metaflows/app/recordings"
 	"metaflows/app/schema"
 	"metaflows/app/store"
 	"metaflows/app/store/storetest"
@@ -59,6 +60,7 @@ func (s *siege) openDirectory(t *testing.T) {
 	dir := directory.New(directory.Config{Records: records, Documents: documents{s.docs}, Keys: s.keys, Schemas: cfg.Schemas})
 	cfg.Directory, cfg.Owners = dir, dir
 	cfg.Stories = stories{"acme/call": {published("call.started", `,"device":"desk","sip_call_id":"`+secretMark+`"`)}}
+	cfg.Recordings = recorded{{ID: "recording", Owner: "alice", From: secretMark, State: recordings.Kept, Name: "r.wav", ContentType: "audio/wav", MediaSource: "recorded"}}
 	for _, e := range []struct {
 		place store.Place
 		data  string

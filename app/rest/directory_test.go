@@ -177,7 +177,7 @@ func TestAccountSettings(t *testing.T) {
 		{"GET", "/v2/accounts", ``, 200, `"data":[{"id":"acme","name":"Acme"}]`},
 		{"PATCH", "/v2/accounts/acme", `{"webhook_secret":"` + key[1:] + `"}`, 400, `"data":{"webhook_secret":{"format":{"message":"A secret is `},
 		{"PATCH", "/v2/accounts/acme", `{"moh":"jazz"}`, 200, `{"path":"moh","code":"unsupported","message":"moh is stored; this version does not obey it"}`},
-		{"POST", "/v2/accounts/acme", `{"name":"Acme"}`, 200, `"path":"webhook_secret"`},
+		{"POST", "/v2/accounts/acme", `{"name":"Acme"}`, 200, `"data":{"name":"Acme","id":"acme"}`},
 		{"DELETE", "/v2/accounts/acme", ``, 200, `"data":{"name":"Acme","id":"acme"}`},
 	} {
 		body := ""

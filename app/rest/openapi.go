@@ -124,6 +124,12 @@ func (o operation) describe(method string, r route) object {
 	if o.is&acts != 0 { // waited for
 		answers["200"] = answer
 	}
+	if o.is&sounds != 0 {
+		sound := object{"audio/wav": object{"schema": object{"type": "string", "format": "binary"}}}
+		answers["206"] = object{"description": "A range of its sound", "content": sound}
+		answers["416"] = object{"description": "There is no such range"}
+		maps.Copy(answer["content"].(object), sound)
+	}
 	if o.is&pages != 0 {
 		refer("page_size", "start_key", "paginate")
 	}

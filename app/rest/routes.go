@@ -41,6 +41,7 @@ func (a *API) routes() []route {
 		a.schemaRoutes(),
 		a.storyRoutes(),
 		a.feedRoutes(),
+		a.recordingRoutes(),
 	)
 }
 

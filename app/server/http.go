@@ -37,7 +37,7 @@ func (s *process) listen(running *sync.WaitGroup) error {
 	}
 	strangers, known := limiters(s.cfg.Auth.RateLimit)
 	api, err := rest.New(rest.Config{
-		Metrics: s.metrics, Stories: stories,
+		Metrics: s.metrics, Stories: stories, Recordings: s.recordings,
 		Documents: s.documents, Schemas: s.schemas, Modules: actions.Declared(), Simulator: simulator(s.cfg), Authenticator: s.logins.auth, APIKeys: s.logins.auth, Strangers: strangers, Known: known,
 		Directory: s.directory, Owners: s.directory, Live: s.live, Node: s.cfg.Node, Version: s.options.Version, Log: s.log, Parts: s.parts,
 	})

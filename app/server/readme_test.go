@@ -170,6 +170,20 @@ func record(t *testing.T, conn *nats.Conn) {
 			}
 		}
 	}
+	list, err := rec.List(ctx, "acme")
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	sound, err := rec.Open(ctx, "acme", list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, sound); n != list[0].Size || err != nil {
+		t.Errorf("%d bytes of sound, %v", n, err)
+	}
+	if err := rec.Delete(ctx, "acme", list[0].ID); err != nil {
+		t.Error(err)
+	}
 }
 
 // oneFile is an Asterisk that has recorded silence.

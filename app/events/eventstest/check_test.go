@@ -102,7 +102,7 @@ func TestTypes(t *testing.T) {
 	want := []string{
 		"action.failed", "action.finished", "action.started", "call.abandoned", "call.adopted", "call.answered", "call.ended", "call.forwarded", "call.started",
 		"code.armed", "code.matched", "code.unmatched", "document.changed", "documents.damaged", "event", "events.lost", "recording.deleted", "recording.delivered", "recording.failed",
-		"recording.masked", "recording.started", "recording.stored", "recording.unattended", "recording.unmasked", "transfer.answered", "transfer.completed", "transfer.returned", "transfer.ringing",
+		"recording.masked", "recording.played", "recording.started", "recording.stored", "recording.unattended", "recording.unmasked", "transfer.answered", "transfer.completed", "transfer.returned", "transfer.ringing",
 	}
 	if got := events.Schemas(); !slices.Equal(got, want) {
 		t.Error(got)
