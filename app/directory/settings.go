@@ -65,7 +65,7 @@ func kept(data *schema.Value, old Entry) *schema.Value {
 // Webhook is where an account is told of recordings, "" for nowhere, and the secret that signs it, "" for none. It is a look into
 // memory.
 func (d *Directory) Webhook(account string) (url, secretOf string) {
-	entry, err := d.Get(store.Place{Account: account})
+	entry, err := d.Get(store.Place{Account: account, Scope: flows.ScopeAccount})
 	if err != nil {
 		return "", ""
 	}
