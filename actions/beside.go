@@ -2,6 +2,7 @@ package actions
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"metaflows/flows/calls"
@@ -10,12 +11,14 @@ import (
 // beside is that by which a call is recorded, without a change to its own bridge (ari/ASTERISK.md, Recording beside the call): a
 // bridge that is recorded, and in it an ear of each leg. The recordings of a call share it; the last that ends takes it away.
 type beside struct {
-	bridge string
-	ears   *calls.Attendance
-	users  int
-	made   bool  // the bridge, or it is known why not
-	err    error // why not
-	over   bool  // it is taken away
+	bridge   string
+	ears     *calls.Attendance
+	users    int
+	made     bool        // the bridge, or it is known why not
+	err      error       // why not
+	over     bool        // it is taken away
+	inside   []*ear      // that are in the bridge
+	renewing *calls.Stay // whose ear is being renewed
 }
 
 // besideOf is what a call's recordings have, nil where there is none.
@@ -102,8 +105,13 @@ const (
 
 // beEar lets a leg be heard for as long as it is there.
 func (s *Set) beEar(t *calls.Task, b *beside, stay *calls.Stay) error {
-	for pause := earPause; !stay.Over(); pause = min(2*pause, longEarWait) {
+	for pause := earPause; !stay.Over(); {
 		err := s.hear(t, b, stay)
+		if errors.Is(err, errStale) {
+			pause = earPause
+			continue
+		}
+		b.renewed(stay)
 		if t.Ending() != nil {
 			return err
 		}
@@ -119,32 +127,38 @@ func (s *Set) beEar(t *calls.Task, b *beside, stay *calls.Stay) error {
 		if err := t.Until(pause, stay.Over); !errors.Is(err, calls.ErrTimeout) {
 			return err
 		}
+		pause = min(2*pause, longEarWait)
 		t.Call.Log.Error("a party is not heard in the recording of its call: it is tried again", "leg", stay.Leg.Label(), "error", err,
 			"do", "see what Asterisk's own log says at this time")
 	}
+	b.renewed(stay)
 	return nil
 }
 
-// errDeaf: somebody else has ended an ear.
-var errDeaf = errors.New("the channel that heard it has ended")
+// Why an ear has ended, and another is to be made.
+var (
+	errDeaf  = errors.New("the channel that heard it has ended") // by somebody else
+	errStale = errors.New("it may not hear what comes now")
+)
 
 // hear is one ear, from its making to its end. An ear that a process before this one has left is taken up.
 func (s *Set) hear(t *calls.Task, b *beside, stay *calls.Stay) error {
 	found, again := stay.Ear()
-	ear := found.ID
+	e := &ear{id: found.ID, stay: stay}
 	if !again {
-		ear = t.Call.Name(calls.ArgEar)
+		e.id = t.Call.Name(calls.ArgEar)
 	}
-	defer t.Call.Forget(ear)
-	lane := t.Call.Lane(ear)
-	ended := t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.Left{Channel: ear}) })
-	defer func() { s.endEar(t, stay, ear, ended) }()
+	defer t.Call.Forget(e.id)
+	lane := t.Call.Lane(e.id)
+	e.ended = t.Expect(func(ev calls.Event) bool { return ev == calls.Event(calls.Left{Channel: e.id}) })
+	e.watch(t)
+	defer func() { s.endEar(t, b, e) }()
 	if !again {
-		entered, channel, call := t.Expect(startedAs(ear)), stay.Channel, t.Call.ID
-		if err := t.Do(lane, func() error { return s.pbx.Overhear(channel, ear, call, channel) }); err != nil {
+		entered, id, channel, call := t.Expect(startedAs(e.id)), e.id, stay.Channel, t.Call.ID
+		if err := t.Do(lane, func() error { return s.pbx.Overhear(channel, id, call, channel) }); err != nil {
 			return err
 		}
-		if err := t.Until(enterWait, func() bool { return entered() || ended() }); err != nil {
+		if err := t.Until(enterWait, func() bool { return entered() || e.ended() }); err != nil {
 			return err
 		}
 	}
@@ -152,15 +166,23 @@ func (s *Set) hear(t *calls.Task, b *beside, stay *calls.Stay) error {
 		return errors.Join(err, b.err)
 	}
 	if found.Bridge != b.bridge { // to add who is there takes it out for a moment, and a recording that hears nobody ends
-		if err := t.Step(lane, s.hiding(ear), calls.Then(lane, s.adding(b.bridge, ear))); err != nil {
+		if err := t.Step(lane, s.hiding(e.id), calls.Then(lane, s.adding(b.bridge, e.id))); err != nil {
 			return err
 		}
 	}
+	b.inside = append(b.inside, e)
+	b.renewed(stay)
 	stay.Ready()
-	if err := t.Until(0, func() bool { return stay.Over() || ended() }); err != nil || stay.Over() {
-		return err
-	}
-	return errDeaf
+	return b.keep(t, e)
+}
+
+// ear is one of them.
+type ear struct {
+	id      string
+	stay    *calls.Stay
+	ended   func() bool
+	changes int  // of what its leg sends
+	over    bool // it is not needed any more
 }
 
 // hiding is the request that keeps an ear out of the call records, where each would have a row.
@@ -178,17 +200,27 @@ func (s *Set) adding(bridge, channel string) calls.Sending {
 const earTime = 100 * time.Millisecond
 
 // endEar ends an ear, unless it has ended with its leg. When the call has ended that is not waited for.
-func (s *Set) endEar(t *calls.Task, stay *calls.Stay, ear string, ended func() bool) {
-	if stay.Leg.Gone && stay.Leg.ID == stay.Channel {
-		_ = t.Until(earTime, ended)
+func (s *Set) endEar(t *calls.Task, b *beside, e *ear) {
+	e.over = true
+	renews := b.renewing == e.stay
+	if !renews { // one of two that leaves while the other is renewed would end the recording
+		_ = t.Until(renewTime, func() bool { return b.renewing == nil || e.ended() })
 	}
-	if ended() {
+	b.inside = slices.DeleteFunc(b.inside, func(other *ear) bool { return other == e })
+	if e.stay.Leg.Gone && e.stay.Leg.ID == e.stay.Channel {
+		_ = t.Until(earTime, e.ended)
+	}
+	if e.ended() {
 		return
 	}
-	end := func() error { return s.pbx.Hangup(ear, causeNormal) }
+	id := e.id
+	end := func() error { return s.pbx.Hangup(id, causeNormal) }
 	if t.Ending() != nil {
-		t.Beside(t.Call.Lane(ear), end)
+		t.Beside(t.Call.Lane(id), end)
 		return
 	}
-	_ = s.insist(t, func() error { return t.Do(t.Call.Lane(ear), end) }, "ending the channel that hears a party")
+	_ = s.insist(t, func() error { return t.Do(t.Call.Lane(id), end) }, "ending the channel that hears a party")
+	if renews {
+		s.awaitDetached(t, e)
+	}
 }

@@ -23,8 +23,13 @@ type PBX interface {
 	Continue(channel string) error
 	// Variables reads channel variables and functions; what is not set is "".
 	Variables(channel string, names ...string) (map[string]string, error)
+	// Exists says whether there is such a channel; when in doubt it does.
+	Exists(channel string) bool
 	StartMOH(channel, class string) error
 	StopMOH(channel string) error
+	// StartSilence lets a channel hear nobody, and be sent silence, until StopSilence.
+	StartSilence(channel string) error
+	StopSilence(channel string) error
 	// Mute lets nobody hear what a channel sends, but for its digits, until Unmute. It lasts when the channel leaves its bridge or
 	// the application.
 	Mute(channel string) error

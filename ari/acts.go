@@ -44,7 +44,7 @@ func (a acts) CreateChannel(spec calls.ChannelSpec) error {
 		r.body = variables{spec.Variables}
 	}
 	err := fail("create channel", spec.ID, a.do(r))
-	if errors.Is(err, calls.ErrConflict) && !a.c.exists(spec.ID) {
+	if errors.Is(err, calls.ErrConflict) && !a.c.Exists(spec.ID) {
 		// Asterisk keeps the reason of the connection's last failed create: after one id in use, an endpoint that is not
 		// registered is reported as that, too (22.10).
 		return &Error{Verb: "create channel", ID: spec.ID, Message: "the endpoint is unknown or not registered", kind: calls.ErrUnavailable}

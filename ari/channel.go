@@ -23,8 +23,8 @@ func key(kind, id string) *v5.Key { return v5.NewKey(kind, url.PathEscape(id)) }
 
 func channelKey(id string) *v5.Key { return key(v5.ChannelKey, id) }
 
-// exists says whether there is a channel of this id; when in doubt, yes.
-func (c *Client) exists(channel string) bool {
+// Exists says whether there is a channel of this id; when in doubt, yes.
+func (c *Client) Exists(channel string) bool {
 	err := c.do(request{method: http.MethodGet, path: []string{"channels", channel}}, nil)
 	return !errors.Is(fail("look up", channel, err), calls.ErrGone)
 }
@@ -89,6 +89,16 @@ func (c *Client) StartMOH(channel, class string) error {
 // StopMOH ends StartMOH.
 func (c *Client) StopMOH(channel string) error {
 	return fail("stop music on", channel, c.v5.Channel().StopMOH(channelKey(channel)))
+}
+
+// StartSilence sends a channel silence and nothing else, until StopSilence.
+func (c *Client) StartSilence(channel string) error {
+	return fail("silence", channel, c.v5.Channel().Silence(channelKey(channel)))
+}
+
+// StopSilence ends StartSilence.
+func (c *Client) StopSilence(channel string) error {
+	return fail("end the silence of", channel, c.v5.Channel().StopSilence(channelKey(channel)))
 }
 
 // Mute drops the sound that a channel sends, but for its digits, until Unmute. Nobody can be asked whether it is muted.

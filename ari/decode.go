@@ -51,6 +51,8 @@ func translate(said v5.Event) (id string, ev calls.Event) {
 		return e.Channel.ID, calls.Removed{Channel: e.Channel.ID, Bridge: e.Bridge.ID, Stamp: time.Time(e.Timestamp)}
 	case *v5.ChannelStateChange:
 		return e.Channel.ID, calls.StateChanged{Channel: e.Channel.ID, State: e.Channel.State}
+	case *v5.ChannelUnhold:
+		return e.Channel.ID, calls.SourceChanged{Channel: e.Channel.ID}
 	case *v5.StasisEnd:
 		return e.Channel.ID, calls.Left{Channel: e.Channel.ID}
 	case *v5.Dial:

@@ -94,8 +94,8 @@ func TestListen(t *testing.T) {
 	if len(requests) != 1 || requests[0].Method+" "+requests[0].Path != "PUT /applications/metaflows/eventFilter" {
 		t.Fatalf("requests %v, want the event filter", requests)
 	}
-	if err := json.Unmarshal([]byte(requests[0].Body), &filter); err != nil || len(filter.Allowed) != 16 || filter.Disallowed == nil {
-		t.Errorf("filter %s, %v: want 16 allowed and an empty list of disallowed", requests[0].Body, err)
+	if err := json.Unmarshal([]byte(requests[0].Body), &filter); err != nil || len(filter.Allowed) != 17 || filter.Disallowed == nil {
+		t.Errorf("filter %s, %v: want 17 allowed and an empty list of disallowed", requests[0].Body, err)
 	}
 
 	s.Push(stasisEnd("1"))

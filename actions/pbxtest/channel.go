@@ -19,6 +19,8 @@ type channel struct {
 	phone     *phone   // nil for Local channels and whispers
 	far       *farEnd  // of a Local channel
 	whisper   *channel // whom a whispering channel speaks to
+	still     bool     // no sound flows, either way
+	held      []string // ears that have ended and are there still: it lets them go with the next sound
 	overhears *channel // whom an ear hears
 	made      bool     // by the application: its end is told by ChannelDestroyed, too
 	outgoing  bool     // Asterisk has called the phone by it
@@ -46,6 +48,7 @@ type channel struct {
 	passes  bool   // a digit of it has begun for the others, and has not ended
 	stuck   bool   // it is being sent a digit whose end was lost: it hears nothing else
 	music   bool   // it hears that, and nobody else
+	silence bool   // and so it does that
 	muted   bool   // nobody hears it
 
 	sound map[string]float64 // how it sounds, by the functions that change something
@@ -171,6 +174,9 @@ func (p *PBX) end(c *channel, cause, tech int) {
 		p.runHandler(c, handler)
 	}
 	delete(p.channels, c.id)
+	if spied := c.overhears; spied != nil && spied.still && !spied.dead {
+		spied.held = append(spied.held, c.id)
+	}
 	c.release(c.blocked)
 }
 

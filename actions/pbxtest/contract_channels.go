@@ -42,6 +42,7 @@ func trials() []namedTrial {
 		{"a playback that is stopped or cannot be", playbacks},
 		{"who is muted is not heard, but its digits are", muted},
 		{"music takes the place of the other party", music},
+		{"silence takes the place of the other party", silence},
 		{"the volume of each direction", volume},
 		{"the pitch of each direction", pitch},
 		{"an ear is no party, and ends with whom it hears", ears},

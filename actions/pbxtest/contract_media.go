@@ -95,3 +95,16 @@ func pitch(tr *trial) {
 	}
 	tr.must(tr.SetVariables(a.ID, map[string]string{"PITCH_SHIFT(tx)": "1.0"})) // it was never set
 }
+
+// silence: who is sent silence hears nobody, and is heard.
+func silence(tr *trial) {
+	a, _, _ := tr.talk()
+	tr.must(tr.StopSilence(a.ID)) // there is none
+	tr.must(tr.StartSilence(a.ID))
+	tr.eventually("alice hears nobody", func() bool { return !tr.Hears("alice", "bob") })
+	if !tr.Hears("bob", "alice") {
+		tr.Error("who is sent silence is not heard")
+	}
+	tr.must(tr.StopSilence(a.ID))
+	tr.eventually("alice hears bob", func() bool { return tr.Hears("alice", "bob") })
+}

@@ -78,9 +78,13 @@ func ears(tr *trial) {
 		tr.Errorf("an ear took %v while digits were sent", took)
 	}
 	tr.must(<-sent)
+	if !tr.Exists(second.ID) {
+		tr.Error("there is no ear that was made")
+	}
 	tr.must(tr.Hangup(second.ID, 0))
 	tr.rewind()
 	await(tr, "an ear leaves that was hung up", func(ev calls.Left) bool { return ev.Channel == second.ID })
+	tr.eventually("nothing is left of it", func() bool { return !tr.Exists(second.ID) })
 
 	tr.must(tr.RemoveFromBridge(bridge, b.ID))
 	tr.must(tr.AddToBridge(bridge, b.ID, true))

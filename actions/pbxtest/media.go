@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +53,25 @@ func (p *PBX) StartMOH(id, class string) error {
 // StopMOH is DELETE channels/{id}/moh.
 func (p *PBX) StopMOH(id string) error {
 	return p.onChannel("StopMOH", id, "stop music for", func(c *channel) { c.music = false })
+}
+
+// StartSilence is POST channels/{id}/silence.
+func (p *PBX) StartSilence(id string) error {
+	return p.onChannel("StartSilence", id, "silence for", func(c *channel) { c.silence, c.held = true, nil })
+}
+
+// StopSilence is DELETE channels/{id}/silence.
+func (p *PBX) StopSilence(id string) error {
+	return p.onChannel("StopSilence", id, "no silence for", func(c *channel) { c.silence = false })
+}
+
+// Exists is GET channels/{id}.
+func (p *PBX) Exists(id string) (exists bool) {
+	err := p.command("Exists", id, "look up "+p.party(id), atOnce(func() error {
+		exists = p.channels[id] != nil || slices.ContainsFunc(p.sorted(), func(c *channel) bool { return slices.Contains(c.held, id) })
+		return nil
+	}))
+	return exists || err != nil
 }
 
 // Mute is POST channels/{id}/mute?direction=in: of sound alone.

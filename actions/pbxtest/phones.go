@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"metaflows/flows/calls"
 )
 
 // Behaviour is what a phone does when it is called; the functions below make them.
@@ -131,6 +133,24 @@ func (p *PBX) HangUpWith(name string, cause, tech int) {
 	})
 }
 
+// EndHold lets a phone take the other off its hold, whether it has held it or not.
+func (p *PBX) EndHold(name string) {
+	p.onPhone(name, func(c *channel) {
+		if c.entered {
+			p.event(c.id, calls.SourceChanged{Channel: c.id})
+		}
+	})
+}
+
+// Still lets no sound flow to a phone or from it, in its present call.
+func (p *PBX) Still(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.newest(name); c != nil {
+		c.still = true
+	}
+}
+
 // onPhone does something with a phone's newest channel, in a moment.
 func (p *PBX) onPhone(name string, what func(*channel)) {
 	p.do(toEffect, name, func() {
@@ -244,7 +264,7 @@ func (p *PBX) Rung() map[string]int {
 // hears says whether what b sends reaches a.
 func hears(a, b *channel) bool {
 	in, from := a.inner(), b.inner()
-	return a.state == "Up" && b.state == "Up" && in.bridge != nil && in.bridge == from.bridge && !in.stuck && !in.music && !from.muted
+	return a.state == "Up" && b.state == "Up" && in.bridge != nil && in.bridge == from.bridge && !in.stuck && !in.music && !in.silence && !from.muted
 }
 
 // inner is the channel by which one takes part in a bridge: a phone behind a Local channel does by that.

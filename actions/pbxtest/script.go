@@ -33,6 +33,8 @@ var errLine = errors.New("this is no line of a scenario")
 //	alice dials PJSIP/bob,30,g   Stasis(metaflows,dial,...); "alice enters" is Stasis(metaflows)
 //	bob presses *9             100 ms each and 100 ms between, or "bob presses *9 at 60/40"; the next line comes after it
 //	bob presses *9 and alice presses *9      at the same time
+//	bob is still                       no sound flows to it or from it
+//	bob ends its hold                  of the other, by its phone's own means
 //	bob transfers to 1234              by its phone's own means (REFER)
 //	bob moves to another bridge        as another client of ARI may let it; "bob moves to the dialplan"
 //	bob hangs up | bob dies with cause 38
@@ -235,6 +237,9 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		}
 		s.pressed = append(s.pressed, rest[0])
 		return s.pbx.Press(who, rest[0], hold, gap), nil
+	case "ends":
+		s.pbx.EndHold(who)
+		return 0, nil
 	case "transfers":
 		s.pbx.Transfer(who, rest[len(rest)-1])
 		return 0, nil
@@ -249,6 +254,10 @@ func (s *scenario) act(words []string) (time.Duration, error) {
 		s.pbx.HangUpWith(who, cause, 0)
 		return 0, err
 	case "talks", "hears", "does", "goes", "is":
+		if strings.Join(words[1:], " ") == "is still" {
+			s.pbx.Still(who)
+			return 0, nil
+		}
 		switch so, is := s.stands(who, strings.Join(words[1:], " ")); {
 		case !is:
 			return 0, errLine

@@ -43,6 +43,9 @@ func (c *channel) altered() (what []string) {
 	if c.music {
 		what = append(what, "music")
 	}
+	if c.silence {
+		what = append(what, "silence")
+	}
 	if c.muted {
 		what = append(what, "mute")
 	}

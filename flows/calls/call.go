@@ -64,7 +64,9 @@ type Call struct {
 	lasting  []*Kept         // what lasts
 
 	attending []*Attendance
-	ears      []Found // that a process before this one has left, and nobody has taken up yet
+	far       bool     // some leg is or was the far half of a Local channel
+	sources   []string // the channels in the bridge, where such a leg is there
+	ears      []Found  // that a process before this one has left, and nobody has taken up yet
 
 	shown, sight View // as it was told last; where the next one is made
 }
@@ -203,6 +205,8 @@ func (c *Call) note(ev Event) {
 		if ev.Bridge == c.Bridge {
 			c.tear(ev.Channel, ev.Stamp)
 		}
+	case SourceChanged:
+		c.passOn(ev)
 	case Reached:
 		if leg := c.leg(ev.Channel); leg != nil {
 			leg.Reached = &ev

@@ -104,6 +104,12 @@ type (
 		Endpoint string
 		Account  string // whose it is, "" for an outsider
 	}
+	// SourceChanged: what a leg sends comes from somewhere else than before, or begins anew: a phone has taken the other off its
+	// hold (ChannelUnhold), or behind a Local channel somebody has left or come. Passed is how many calls have passed it on.
+	SourceChanged struct {
+		Channel string
+		Passed  int
+	}
 	// Resumed: the connection is back after a gap; events may have been missed.
 	Resumed struct{}
 )
@@ -122,4 +128,5 @@ func (RecordingStarted) event() {}
 func (RecordingDone) event()    {}
 func (Lost) event()             {}
 func (Reached) event()          {}
+func (SourceChanged) event()    {}
 func (Resumed) event()          {}

@@ -13,6 +13,7 @@ import (
 func (c *Call) Add(leg *Leg) {
 	leg.newKeypad(c)
 	c.Legs = append(c.Legs, leg)
+	c.far = c.far || strings.HasSuffix(leg.ID, farHalf)
 	if !slices.Contains(c.all, leg) {
 		c.all = append(c.all, leg)
 		c.company = append(c.company, leg)

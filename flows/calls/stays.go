@@ -77,6 +77,9 @@ func (c *Call) attend() (came bool) {
 	if c.over != nil {
 		return false
 	}
+	if c.far {
+		c.tellSources()
+	}
 	for _, a := range c.attending {
 		came = a.look() || came
 	}
