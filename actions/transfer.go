@@ -76,6 +76,7 @@ func (s *Set) runTransfer(t *calls.Task, data transferData) (calls.Next, error) 
 	if err := x.remind(t, transferee); err != nil {
 		return calls.Stop, err
 	}
+	defer t.Spare(transferor)()
 	x.make()
 	if err := x.ask(); err != nil {
 		x.unmake()

@@ -13,7 +13,7 @@ func (c *Call) turn(leg *Leg) {
 		c.putBack(leg)
 		return
 	}
-	if want := c.keeps(leg) && !c.hurried; want != leg.asked || leg.unknown {
+	if want := c.keeps(leg) && !c.hurried || leg.spared && leg.asked; want != leg.asked || leg.unknown {
 		at := c.keysUp(leg)
 		if want {
 			at = c.mayKeep(leg)
@@ -26,6 +26,17 @@ func (c *Call) turn(leg *Leg) {
 	}
 	if leg.torn && slices.ContainsFunc(c.Legs, func(l *Leg) bool { return l != leg && l.present() }) {
 		c.addAgain(leg, leg.asked)
+	}
+}
+
+// Spare lets a leg be that is likely to leave its bridge in a moment: its keys stay kept from the others, where they are, until
+// over is called. To let them pass it would be added again, and what takes it out would wait for that.
+func (t *Task) Spare(leg *Leg) (over func()) {
+	leg.spared = true
+	return func() {
+		if leg.spared = false; leg.keypad != nil {
+			t.Call.serveKeys(leg)
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ type Leg struct {
 	asked   bool      // absorb as it was asked for last
 	unknown bool      // whether that holds is not known: it is asked for again
 	turning bool      // that request is under way
+	spared  bool      // absorb is not switched off: see Spare
 	balked  bool      // it has failed; it is tried again after a while
 	torn    bool      // it may be waiting for the end of another's digit: see tear
 	since   []change
@@ -117,7 +118,7 @@ func (l *Leg) identify(ch Channel) {
 func (l *Leg) reset(ch Channel) {
 	l.Channel, l.Gone, l.Ending, l.Cause, l.TechCause, l.Forward = ch, false, false, 0, 0, ""
 	l.Until, l.claims, l.brought = time.Time{}, nil, nil
-	l.bridged, l.asked, l.refused, l.joins, l.since, l.timeline = false, false, false, nil, nil, timeline{}
+	l.bridged, l.asked, l.spared, l.refused, l.joins, l.since, l.timeline = false, false, false, false, nil, nil, timeline{}
 	l.away, l.left, l.removed, l.unknown, l.torn, l.former = false, time.Time{}, time.Time{}, false, false, ""
 	l.Withheld, l.Reached = true, nil // rather than told without having been asked
 }
