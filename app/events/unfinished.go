@@ -21,12 +21,17 @@ import (
 
 const (
 	readAhead = 1000 // events are asked for at once
-	together  = 500  // calls are asked for at once: what names them is one message
+	// together is how many calls are asked for at once. For each of their events NATS looks at all of their names, and each time
+	// that some are asked for at all of the stream: of a million events, 5,000 calls that go on are read in a third of what 100 at
+	// once cost, and of ten thousand in a fifth of what 2,500 at once cost.
+	together = 500
 )
 
 // Unfinished reads from the stream what of an Asterisk node has begun in a span of time and has no end told
 // (calls.Unfinished): by what event, calls last. It fails where the stream cannot be read now. Read are the events of calls of
-// which something may be unfinished, by what the stream counts under each subject; of the others there may be as many as there are.
+// which something may be unfinished, by what the stream counts under each subject; of the others there may be as many as there
+// are. That is for work beside the calls, which does not wait for it: NATS counts under each subject anew for each type, so that
+// beside a million events of a day 1,000 calls that go on take 9 s of a processor, and 5,000 take 20 (BenchmarkUnfinished).
 func Unfinished(ctx context.Context, conn *nats.Conn, node string, from, to time.Time) ([]calls.Notice, error) {
 	if !conn.IsConnected() {
 		return nil, errors.New("NATS is not connected")

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -190,13 +191,14 @@ func day(t testing.TB, p *Publisher, open, ended int) {
 	}
 }
 
-// BenchmarkUnfinished reads what 1,000 calls that go on have begun, beside so many events of calls that have ended: a day's
-// are METAFLOWS_BENCH_EVENTS=1000000.
+// BenchmarkUnfinished reads what calls that go on have begun, 1,000 or METAFLOWS_BENCH_CALLS, beside so many events of calls that
+// have ended: a day's are METAFLOWS_BENCH_EVENTS=1000000.
 func BenchmarkUnfinished(b *testing.B) {
 	most, _ := strconv.Atoi(os.Getenv("METAFLOWS_BENCH_EVENTS"))
+	live, _ := strconv.Atoi(os.Getenv("METAFLOWS_BENCH_CALLS"))
 	for _, n := range []int{10_000, max(most, 100_000)} {
-		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) {
-			const open = 1000
+		open := cmp.Or(live, 1000)
+		b.Run(fmt.Sprintf("events=%d/calls=%d", n, open), func(b *testing.B) {
 			broker, err := broker.Open(broker.Config{Dir: b.TempDir(), Listen: "off", AuditPassword: "x", Node: "n1", MaxStore: 1 << 40})
 			if err != nil {
 				b.Fatal(err)
