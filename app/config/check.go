@@ -49,6 +49,7 @@ func (c *Config) check(vars []variable, asterisk bool) error {
 		{"METAFLOWS_BLOCKED_ADDRESSES", c.BlockedAddresses, areBlocked(c.BlockedAddresses)},
 		{"METAFLOWS_RECORDING_MAX", c.Recording.Max.String(), c.Recording.Max >= time.Second},
 		{"METAFLOWS_RECORDING_DELIVERY_FOR", c.Recording.DeliveryFor.String(), c.Recording.DeliveryFor >= time.Second},
+		{"METAFLOWS_RECORDING_RETENTION", c.Recording.Retention.String(), c.Recording.Retention == 0 || c.Recording.Retention >= time.Hour},
 		{"METAFLOWS_RECORDING_KEEP", c.Recording.Keep, c.Recording.Keep == "yes" || c.Recording.Keep == "no"},
 		{"METAFLOWS_RECORDINGS_MAX_BYTES", c.Recordings.MaxBytes.String(), c.Recordings.MaxBytes >= 1<<20 || !isSet("METAFLOWS_RECORDINGS_MAX_BYTES")},
 		{"METAFLOWS_LOG_LEVEL", c.Log.Level, isLevel(c.Log.Level)},

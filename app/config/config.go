@@ -63,6 +63,7 @@ type Config struct {
 	Recording          struct {
 		Max         time.Duration `default:"2h" about:"longest recording" accepts:"a duration of a second or more, as 2h"`
 		DeliveryFor time.Duration `split_words:"true" default:"24h" about:"how long is tried to deliver a recording" accepts:"a duration of a second or more, as 24h"`
+		Retention   time.Duration `default:"0s" about:"how long recordings are kept; 0s: until they are deleted" accepts:"a duration of an hour or more, as 720h, or 0s"`
 		Keep        string        `default:"no" about:"yes: a recording that was delivered stays in Asterisk's folder, too" accepts:"yes or no"`
 	}
 	Recordings struct {

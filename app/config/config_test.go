@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		c.Account.MaxDocuments != 25000 || c.Account.MaxBytes != 64<<20 || c.Account.MaxAPIKeys != 100 || c.Account.MaxUsers != 20000 || c.Account.MaxDevices != 20000 ||
 		c.Pprof.Addr != "" || c.AdminToken != "" || c.BindingDigit != "*" ||
 		c.DigitTimeout != 800*time.Millisecond || c.Precedence != "device" || c.Directory != "open" || c.PatternSearch != "start" ||
-		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Recording.DeliveryFor != 24*time.Hour || c.Recording.Keep != "no" || c.Recordings.MaxBytes != 0 || c.Log.Level != "info" || c.Log.Format != "text" {
+		c.Absorb != "armed" || c.BlockedAddresses != egress.Default || c.Recording.Max != 2*time.Hour || c.Recording.DeliveryFor != 24*time.Hour || c.Recording.Retention != 0 || c.Recording.Keep != "no" || c.Recordings.MaxBytes != 0 || c.Log.Level != "info" || c.Log.Format != "text" {
 		t.Errorf("%+v", c)
 	}
 	if !word.MatchString(c.Node) || c.Node == "not ours" {
@@ -48,8 +48,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 34 {
-		t.Errorf("%d variables, app/README.md has 34", n)
+	if n := len(variables()); n != 35 {
+		t.Errorf("%d variables, app/README.md has 35", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -114,6 +114,7 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_ABSORB", "always", "armed or off"},
 		{"METAFLOWS_RECORDING_MAX", "0s", "a second or more"},
 		{"METAFLOWS_RECORDING_DELIVERY_FOR", "0s", "a second or more"},
+		{"METAFLOWS_RECORDING_RETENTION", "59m", "an hour or more"},
 		{"METAFLOWS_RECORDING_KEEP", "true", `METAFLOWS_RECORDING_KEEP="true" is wrong; accepted is yes or no`},
 		{"METAFLOWS_RECORDINGS_MAX_BYTES", "1KiB", "1MiB or more"},
 		{"METAFLOWS_LOG_LEVEL", "INFO", "debug, info, warn or error"},

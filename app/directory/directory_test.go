@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"metaflows/app/broker/brokertest"
 	"metaflows/app/directory/endpoints"
@@ -170,6 +171,24 @@ func TestSettings(t *testing.T) {
 	for _, p := range []store.Place{alice, desk} {
 		if _, err := l.Patch(t.Context(), p, object(t, `{"recording":"yes"}`), store.Any); !strings.HasPrefix(said(err), `{"recording":{"enum":`) {
 			t.Error(p, said(err))
+		}
+	}
+}
+
+// An account says how long its recordings are kept, or nothing of that.
+func TestRetention(t *testing.T) {
+	l := single(t)
+	l.create(store.Place{Scope: flows.ScopeAccount}, `{"id":"acme","name":"Acme"}`)
+	for _, c := range []struct {
+		sent string
+		keep time.Duration
+		ok   bool
+	}{{`{"name":"Acme"}`, 0, false}, {`{"recording_retention":"720h"}`, 720 * time.Hour, true}, {`{"recording_retention":"0"}`, 0, true}} {
+		if _, err := l.Patch(t.Context(), acme, object(t, c.sent), store.Any); err != nil {
+			t.Fatal(said(err))
+		}
+		if keep, ok := l.Retention("acme"); keep != c.keep || ok != c.ok {
+			t.Errorf("%s: %s %v", c.sent, keep, ok)
 		}
 	}
 }

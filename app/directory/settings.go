@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"metaflows/app/schema"
 	"metaflows/app/store"
@@ -62,20 +63,28 @@ func kept(data *schema.Value, old Entry) *schema.Value {
 	return data
 }
 
+// Retention is how long an account's recordings are kept, 0 for ever; ok is false where it does not say. It is a look into memory.
+func (d *Directory) Retention(account string) (keep time.Duration, ok bool) {
+	keep, err := time.ParseDuration(d.setting(account, "recording_retention"))
+	return keep, err == nil
+}
+
 // Webhook is where an account is told of recordings, "" for nowhere, and the secret that signs it, "" for none. It is a look into
 // memory.
 func (d *Directory) Webhook(account string) (url, secretOf string) {
+	return d.setting(account, "webhook_url"), d.setting(account, secret)
+}
+
+// setting is one of an account's settings, "" where it has none.
+func (d *Directory) setting(account, key string) string {
 	entry, err := d.Get(store.Place{Account: account, Scope: flows.ScopeAccount})
 	if err != nil {
-		return "", ""
-	}
-	text := func(key string) string {
-		if v := entry.Data.Get(key); v != nil && v.Kind == schema.String {
-			return v.Text
-		}
 		return ""
 	}
-	return text("webhook_url"), text(secret)
+	if v := entry.Data.Get(key); v != nil && v.Kind == schema.String {
+		return v.Text
+	}
+	return ""
 }
 
 // Shown is what anybody is shown of an entry. It shares its parts with Data.
@@ -94,7 +103,7 @@ func (e Entry) Shown() *schema.Value {
 
 // later are the keys that are checked and kept, and that nothing in this version obeys.
 var later = map[flows.Scope][]string{
-	flows.ScopeAccount: {"recording", "recording_retention", "moh", "tones", "park_slots"},
+	flows.ScopeAccount: {"recording", "moh", "tones", "park_slots"},
 	flows.ScopeUser:    {"recording"},
 	flows.ScopeDevice:  {"recording"},
 }

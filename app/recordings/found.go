@@ -136,7 +136,12 @@ func (r *Recordings) Delete(ctx context.Context, account, id string) error {
 	case e.Told.Node != r.cfg.Node && e.State != Kept && e.State != Delivered:
 		return ErrElsewhere
 	}
-	k := key(account, id)
+	return r.remove(ctx, s, e, "request")
+}
+
+// remove removes what there is of a recording that does not run, and tells why. The error wraps ErrUnavailable.
+func (r *Recordings) remove(ctx context.Context, s *stores, e *Entry, reason string) error {
+	k := key(e.Told.Account, e.ID)
 	if e.State == Kept {
 		o, err := r.openObjects(ctx, s)
 		if err == nil {
@@ -156,6 +161,6 @@ func (r *Recordings) Delete(ctx context.Context, account, id string) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, broker.Explain(err))
 	}
 	e.Done = time.Now()
-	r.cfg.Publisher.Publish(e.event("recording.deleted", "deleted", "request"))
+	r.cfg.Publisher.Publish(e.event("recording.deleted", "deleted", reason))
 	return nil
 }

@@ -36,7 +36,9 @@ type Config struct {
 	// Webhook is where an account wants to be told of what has arrived, "" for nowhere, and the secret that signs it, in base64, ""
 	// for none. It is a look into memory.
 	Webhook func(account string) (url, secret string)
-	Log     *slog.Logger
+	// Retention is how long an account's recordings are kept, 0 for ever; nil: all are. It is a look into memory.
+	Retention func(account string) time.Duration
+	Log       *slog.Logger
 
 	DeliveryFor time.Duration   // how long is tried to deliver a recording
 	Keep        bool            // Asterisk's copy is left where it is
@@ -95,6 +97,9 @@ func (r *Recordings) Publish(n calls.Notice) {
 // Start notes and delivers until ctx ends. What is under way then is begun again by the next process.
 func (r *Recordings) Start(ctx context.Context) {
 	r.running.Go(func() { r.pending.run(ctx, r.note) })
+	if r.cfg.Retention != nil {
+		r.running.Go(func() { r.sweep(ctx) })
+	}
 	for range uploads {
 		r.running.Go(func() { r.work(ctx) })
 	}

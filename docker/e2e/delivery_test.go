@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,9 +30,13 @@ type arrived struct {
 // A recording is sent to the URL of its node when it is over, without one it is in the object store; and it is not in
 // Asterisk's folder any more.
 func TestRecordingArrives(t *testing.T) {
-	came := make(chan arrived, 1)
+	came, hooks := make(chan arrived, 1), make(chan arrived, 2)
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/hook" {
+			hooks <- arrived{r, body}
+			return
+		}
 		came <- arrived{r, body}
 	}))
 	defer web.Close()
@@ -47,6 +52,11 @@ func TestRecordingArrives(t *testing.T) {
 	t.Cleanup(func() { _ = s.stop() })
 	l := labOn(t, s)
 	l.document("acme", fmt.Sprintf(`{"numbers":{"9":{"module":"record_call","data":{"url":"%s/in?token=t0p"}},"8":{"module":"record_call"}}}`, web.URL))
+	status, answer, err := l.request(http.MethodPut, "/v2/accounts", fmt.Sprintf(`{"data":{"id":"acme","name":"Acme","webhook_url":"%s/hook","webhook_secret":"%s"}}`, web.URL, base64.StdEncoding.EncodeToString(make([]byte, 24))))
+	l.must(err)
+	if status != http.StatusCreated {
+		t.Fatal(status, answer)
+	}
 	a, b := l.call(l.phone("alice"), "1002", l.phone("bob"))
 	record := func(key string, n int) event {
 		l.press(b, "*"+key)
@@ -98,6 +108,23 @@ func TestRecordingArrives(t *testing.T) {
 	l.must(err)
 	if seconds := float64(len(object)-44) / 2 / rate; seconds < 1 || seconds > 5 || !bytes.HasPrefix(object, []byte("RIFF")) {
 		t.Errorf("%d bytes are in the object store", len(object))
+	}
+	id := strings.TrimSuffix(strings.TrimPrefix(objects[0].Name, "acme."), ".wav")
+	status, answer, err = l.request(http.MethodGet, "/v2/accounts/acme/recordings/"+id+"?accept=audio/wav", "")
+	l.must(err)
+	if status != http.StatusOK || answer != string(object) {
+		t.Errorf("GET gives %d, %d bytes of %d", status, len(answer), len(object))
+	}
+	l.event("recording.played", 1)
+	for range 2 {
+		select {
+		case h := <-hooks:
+			if !bytes.Contains(h.body, []byte(`"type":"recording.delivered"`)) || h.Header.Get("Webhook-Signature") == "" {
+				t.Errorf("the webhook is told %s %v", h.body, h.Header)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the webhook is not told")
+		}
 	}
 	for _, n := range []event{sent, kept} {
 		if _, err := os.Stat(filepath.Join(l.RecordingDir, n.Recording+".wav")); !os.IsNotExist(err) {
