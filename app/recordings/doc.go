@@ -8,5 +8,8 @@
 //
 //	Publish -> pending (file) -> index (KV) -> queue (work queue) -> send (URL) or store (object store) -> index, event
 //
+// What has arrived is told to the account's webhook, found and heard by the API, and removed when it is older than its account
+// keeps it.
+//
 // Nothing of it is in a call's way: Publish takes a lock for a moment, all else is in goroutines of Start.
 package recordings
