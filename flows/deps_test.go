@@ -58,9 +58,13 @@ var arrows = map[string]struct {
 	},
 	"metaflows/app/rest": {
 		may: []string{
-			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/events", "metaflows/app/live", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/store",
+			"metaflows/flows", "metaflows/app/auth", "metaflows/app/directory", "metaflows/app/events", "metaflows/app/live", "metaflows/app/recordings", "metaflows/app/schema", "metaflows/app/simulate", "metaflows/app/store",
 		},
-		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries, keys and live calls",
+		why: "it answers without Asterisk and knows NATS only by what keeps documents, entries, keys, recordings and live calls",
+	},
+	"metaflows/app/recordings": {
+		may: []string{"metaflows/flows", "metaflows/app/broker", "metaflows/app/egress", "github.com/nats-io/nats.go"},
+		why: "what becomes of a file is tested without Asterisk, whose files it has by an interface; calls and the API ask it, and it knows neither",
 	},
 	"metaflows/app/metrics": {
 		may: []string{"metaflows/flows", "metaflows/ari", "github.com/prometheus/client_golang"},
