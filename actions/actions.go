@@ -13,6 +13,9 @@ type Config struct {
 	Log *slog.Logger
 	// RecordingMax is the longest recording.
 	RecordingMax time.Duration
+	// RecordingName is what recordings are called, RecordingCDR whether the recorded leg's call record says so.
+	RecordingName RecordingName
+	RecordingCDR  bool
 }
 
 // Set is the actions on one PBX.
@@ -20,12 +23,14 @@ type Set struct {
 	pbx          PBX
 	log          *slog.Logger
 	recordingMax time.Duration
+	names        RecordingName
+	cdr          bool  // says what recordings are called
 	warned       daily // extensions whose options have been warned of
 }
 
 // New makes the actions.
 func New(cfg Config) *Set {
-	return &Set{pbx: cfg.PBX, log: cfg.Log, recordingMax: cfg.RecordingMax}
+	return &Set{pbx: cfg.PBX, log: cfg.Log, recordingMax: cfg.RecordingMax, names: cfg.RecordingName, cdr: cfg.RecordingCDR}
 }
 
 // Modules are all that this version can run.

@@ -4,16 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"metaflows/flows/calls"
 )
-
-// pathForm is what may become a folder of a recording's name.
-var pathForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
 
 // recordData is the data of Kazoo's schema metaflows.record_call, as far as it is built.
 type recordData struct {
@@ -33,7 +29,7 @@ func (s *Set) recordCall() calls.Module {
 		{Name: "start_record", Reply: "recording started", Params: []calls.Param{{Key: "action", Always: "start"}}},
 		{Name: "stop_record", Reply: "recording stopped", Params: []calls.Param{{Key: "action", Always: "stop"}}},
 	}
-	m.Reasons = calls.Reasons{"invalid_id": calls.WrongRequest, "not_recording": calls.WrongMoment, "not_recorded": calls.Asterisk}
+	m.Reasons = calls.Reasons{"not_recording": calls.WrongMoment, "not_recorded": calls.Asterisk}
 	m.Lacks = []calls.Lack{
 		{Key: "format", Value: "mp3", Message: "this version records wav only; the action will fail"},
 	}
@@ -81,27 +77,41 @@ func (s *Set) startRecording(t *calls.Task, account string, data recordData) err
 	if data.Format != "" && data.Format != "wav" {
 		return calls.Broken("unsupported", calls.CorrectNode, fmt.Errorf("format %q is not built, wav is", data.Format))
 	}
-	if !pathForm.MatchString(account) || !pathForm.MatchString(t.Call.ID) {
-		return calls.Broken("invalid_id", "give the account an id of [A-Za-z0-9_-]{1,64}: METAFLOWS_ACCOUNT in pjsip.conf", errors.New("the account or the call has an id that cannot be a folder"))
-	}
 	limit := s.recordingMax
 	if d := time.Duration(data.TimeLimit) * time.Second; d > 0 {
 		limit = min(limit, d)
 	}
 	t.Accept("")
-	for k := recordingOf(t.Call, account); k != nil; k = recordingOf(t.Call, account) {
-		if lasts, err := t.Lasts(k); lasts || err != nil {
-			return err
+	err := calls.ErrConflict
+	for again := 0; again < maxNamesakes && errors.Is(err, calls.ErrConflict); again++ {
+		for k := recordingOf(t.Call, account); k != nil; k = recordingOf(t.Call, account) {
+			if lasts, err := t.Lasts(k); lasts || err != nil {
+				return err
+			}
 		}
+		err = s.recordAs(t, account, again, limit, calls.Delivery{URL: data.URL, Method: strings.ToUpper(data.Method)})
 	}
-	now := time.Now()
-	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
-	_, err := t.Keep(nil, &recording{Recording: Recording{Masked: masked, Began: now, Until: now.Add(limit)}, beganMasked: masked,
-		delivery: calls.Delivery{URL: data.URL, Method: strings.ToUpper(data.Method)}})
 	if err == nil || errors.Is(err, calls.ErrDetached) || errors.Is(err, calls.ErrCallEnded) || errors.Is(err, calls.ErrStateTooLong) {
 		return err
 	}
 	return calls.Broken("not_recorded", "see that Asterisk can write its recording folder and that there is room on its disk; its own log says more", err)
+}
+
+// recordAs begins a recording by a name that so many others have, but for what is put behind it. ErrConflict: this one, too.
+func (s *Set) recordAs(t *calls.Task, account string, again int, limit time.Duration, delivery calls.Delivery) error {
+	n := naming{about: noticeTo(t, account, ""), began: time.Now()}
+	n.about.Call = t.Call.ID
+	t.Call.TellCaller(&n.about)
+	masked := slices.ContainsFunc(recordingsOn(t.Call), func(k *calls.Kept) bool { return recordingIn(k).Masked })
+	rec := &recording{Recording: Recording{Masked: masked, Began: n.began, Until: n.began.Add(limit)}, beganMasked: masked, delivery: delivery}
+	k, err := t.KeepAs(func(id string) string {
+		n.id = id
+		return s.names.of(n, again)
+	}, nil, rec)
+	if err == nil && s.cdr {
+		s.noteInCDR(t, k)
+	}
+	return err
 }
 
 // mask silences every recording of the call, or ends that.

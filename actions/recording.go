@@ -88,7 +88,7 @@ func (s *Set) makeSureItRecords(t *calls.Task, k *calls.Kept, rec *recording) (g
 	if errors.Is(err, calls.ErrDetached) || errors.Is(t.Ending(), calls.ErrDetached) {
 		return false, err
 	}
-	if err != nil && !asked { // it could not be noted, or not hear everybody
+	if err != nil && !asked || errors.Is(err, calls.ErrConflict) { // not noted, or not everybody heard; or another recording is called so
 		return false, err
 	}
 	if err != nil && !s.endedMeanwhile(t, k) {

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"slices"
 	"time"
 
 	"metaflows/flows/calls"
@@ -15,13 +16,7 @@ func recordingNotice(t *calls.Task, k *calls.Kept, kind string) calls.Notice {
 	}
 	id := n.ID
 	if t.Flow == nil || k.Account != n.Account { // whose leg pressed what is another account's business
-		n = calls.Notice{Type: kind, Account: k.Account}
-		for _, leg := range t.Call.Legs {
-			if leg.Owner.Account == k.Account {
-				n = t.Call.NoticeAbout(leg, kind)
-				break
-			}
-		}
+		n = noticeTo(t, k.Account, kind)
 	}
 	n.Recording = k.Name
 	if kind == "recording.started" && !k.Again { // else a process before this one has told
@@ -32,6 +27,25 @@ func recordingNotice(t *calls.Task, k *calls.Kept, kind string) calls.Notice {
 		n.ID = calls.RecordingEventID(k.Name, kind)
 	}
 	return n
+}
+
+// recordedLeg is the leg of an account that its recording is about: the one that has pressed, or the first; nil for none.
+func recordedLeg(t *calls.Task, account string) *calls.Leg {
+	if t.Leg != nil && t.Leg.Owner.Account == account {
+		return t.Leg
+	}
+	if i := slices.IndexFunc(t.Call.Legs, func(l *calls.Leg) bool { return l.Owner.Account == account }); i >= 0 {
+		return t.Call.Legs[i]
+	}
+	return nil
+}
+
+// noticeTo is a notice to an account about the leg of its own that is recorded.
+func noticeTo(t *calls.Task, account, kind string) calls.Notice {
+	if leg := recordedLeg(t, account); leg != nil {
+		return t.Call.NoticeAbout(leg, kind)
+	}
+	return calls.Notice{Type: kind, Account: account}
 }
 
 // retellRecording tells the beginning of a recording that was found: the process that began it may not have come to that.

@@ -42,6 +42,8 @@ type scenario struct {
 	settings    flows.Settings
 	absorb      bool
 	longest     time.Duration // RECORDING_MAX
+	names       actions.RecordingName
+	cdr         bool // RECORDING_CDR
 	files       map[string]string
 	docs        map[flows.Owner]*flows.Document
 	known       map[flows.Owner]*flows.Effective
@@ -253,7 +255,7 @@ func (s *scenario) know(channel *calls.Channel) {
 // start makes a process.
 func (s *scenario) start() process {
 	log := slog.New(newLogHandler(s.tr))
-	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest})
+	set := actions.New(actions.Config{PBX: s.pbx, Log: log, RecordingMax: s.longest, RecordingName: s.names, RecordingCDR: s.cdr})
 	modules := set.Modules()
 	for _, extra := range s.extra {
 		m := extra(set)

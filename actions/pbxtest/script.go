@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/flows/calls"
 )
 
@@ -18,6 +19,7 @@ var errLine = errors.New("this is no line of a scenario")
 
 // line carries out one line:
 //
+//	recordings are called {id}-{call} | call records say what recordings are called
 //	absorb off | recordings last at most 5s | binding digit #          before the first call
 //	asterisk answers first     and tells of what was asked for after that; before the first call
 //	bob answers after 2s | bob is busy | bob is silent | bob is mute | bob is unregistered | bob rejects after 1s | bob redirects to 1234 | bob redirects untold
@@ -146,6 +148,10 @@ func (s *scenario) setting(text string) (done bool, err error) {
 		s.pbx.Without(words[4])
 	case strings.HasPrefix(text, "recordings last at most "):
 		s.longest, err = time.ParseDuration(words[4])
+	case strings.HasPrefix(text, "recordings are called "):
+		s.names, err = actions.ParseRecordingName(words[3])
+	case text == "call records say what recordings are called":
+		s.cdr = true
 	case strings.HasPrefix(text, "binding digit "):
 		s.settings.BindingDigit = words[2][0]
 	case len(words) == 3 && words[1] == "brings":

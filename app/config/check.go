@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"metaflows/actions"
 	"metaflows/app/directory/endpoints"
 	"metaflows/app/egress"
 )
@@ -52,6 +53,8 @@ func (c *Config) check(vars []variable, asterisk bool) error {
 		{"METAFLOWS_RECORDING_RETENTION", c.Recording.Retention.String(), c.Recording.Retention == 0 || c.Recording.Retention >= time.Hour},
 		{"METAFLOWS_RECORDING_KEEP", c.Recording.Keep, c.Recording.Keep == "yes" || c.Recording.Keep == "no"},
 		{"METAFLOWS_RECORDINGS_MAX_BYTES", c.Recordings.MaxBytes.String(), c.Recordings.MaxBytes >= 1<<20 || !isSet("METAFLOWS_RECORDINGS_MAX_BYTES")},
+		{"METAFLOWS_RECORDING_NAME", c.Recording.Name, isRecordingName(c.Recording.Name)},
+		{"METAFLOWS_RECORDING_CDR", c.Recording.CDR, c.Recording.CDR == "yes" || c.Recording.CDR == "no"},
 		{"METAFLOWS_LOG_LEVEL", c.Log.Level, isLevel(c.Log.Level)},
 		{"METAFLOWS_LOG_FORMAT", c.Log.Format, c.Log.Format == "text" || c.Log.Format == "json"},
 	}
@@ -182,4 +185,9 @@ func hostNode() string {
 		return "node"
 	}
 	return name[:min(len(name), 64)]
+}
+
+func isRecordingName(template string) bool {
+	_, err := actions.ParseRecordingName(template)
+	return err == nil
 }

@@ -65,6 +65,8 @@ type Config struct {
 		DeliveryFor time.Duration `split_words:"true" default:"24h" about:"how long is tried to deliver a recording" accepts:"a duration of a second or more, as 24h"`
 		Retention   time.Duration `default:"0s" about:"how long recordings are kept; 0s: until they are deleted" accepts:"a duration of an hour or more, as 720h, or 0s"`
 		Keep        string        `default:"no" about:"yes: a recording that was delivered stays in Asterisk's folder, too" accepts:"yes or no"`
+		Name        string        `default:"{account}/{call}/{id}" about:"what recordings are called in Asterisk's recording folder" accepts:"folders and a name of letters, digits, _ . + - and {account}, {user}, {device}, {call}, {id}, {uniqueid}, {linkedid}, {from}, {to}, {yyyy}, {mm}, {dd}, {yyyymmdd}, {hhmmss}, up to 200 characters, with {id} and {call}, or {hhmmss} and {call} or {uniqueid}, so that no two are called alike"`
+		CDR         string        `default:"no" about:"yes: CDR(recordingfile) of the recorded leg says what its recording is called" accepts:"yes or no"`
 	}
 	Recordings struct {
 		MaxBytes Size `split_words:"true" about:"how much room recordings without a url take; empty: 10GiB in a new object store, one that is there stays as it is" accepts:"1MiB or more, as 512MiB, 1GiB"`

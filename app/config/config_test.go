@@ -48,8 +48,8 @@ func TestDefaults(t *testing.T) {
 // Every variable of the struct has the name that envconfig gives it: each is set to a wrong value, and refused by name.
 func TestEveryVariableIsRead(t *testing.T) {
 	free := map[string]bool{"METAFLOWS_ARI_USERNAME": true, "METAFLOWS_ARI_PASSWORD": true, "METAFLOWS_DATA_DIR": true}
-	if n := len(variables()); n != 35 {
-		t.Errorf("%d variables, app/README.md has 35", n)
+	if n := len(variables()); n != 37 {
+		t.Errorf("%d variables, app/README.md has 37", n)
 	}
 	for _, v := range variables() {
 		if v.About == "" || v.Accepts == "" {
@@ -117,6 +117,9 @@ func TestWrongValues(t *testing.T) {
 		{"METAFLOWS_RECORDING_RETENTION", "59m", "an hour or more"},
 		{"METAFLOWS_RECORDING_KEEP", "true", `METAFLOWS_RECORDING_KEEP="true" is wrong; accepted is yes or no`},
 		{"METAFLOWS_RECORDINGS_MAX_BYTES", "1KiB", "1MiB or more"},
+		{"METAFLOWS_RECORDING_NAME", "{acount}/{call}/{id}", `METAFLOWS_RECORDING_NAME="{acount}/{call}/{id}" is wrong; accepted is folders and a name of letters, digits, _ . + - and {account},`},
+		{"METAFLOWS_RECORDING_NAME", "../{call}/{id}", "folders and a name"},
+		{"METAFLOWS_RECORDING_CDR", "true", `METAFLOWS_RECORDING_CDR="true" is wrong; accepted is yes or no`},
 		{"METAFLOWS_LOG_LEVEL", "INFO", "debug, info, warn or error"},
 		{"METAFLOWS_LOG_FORMAT", "xml", "text or json"},
 		{"METAFLOWS_AUTH_RATE_LIMIT", "-1", `METAFLOWS_AUTH_RATE_LIMIT="-1" is wrong; accepted is a whole number`},

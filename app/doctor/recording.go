@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"metaflows/flows/calls"
 )
@@ -52,6 +54,7 @@ func (p *patient) record(ctx context.Context) error {
 	err := p.client.StopRecording(name)
 	if err == nil {
 		p.await(ctx, func(ev calls.Event) bool { done, ok := ev.(calls.RecordingDone); return ok && done.Recording == name })
+		p.tell(examineReaders(filepath.Join(p.spool(), "recording"), name)...)
 		err = p.client.DeleteStoredRecording(name)
 	}
 	if errors.Is(err, calls.ErrGone) { // it began, and ended by itself, or left nothing
@@ -60,15 +63,41 @@ func (p *patient) record(ctx context.Context) error {
 	return err
 }
 
+// spool is Asterisk's folder for what it makes.
+func (p *patient) spool() string {
+	if says, err := p.client.Global("ASTSPOOLDIR"); err == nil && says != "" {
+		return says
+	}
+	return "/var/spool/asterisk"
+}
+
+// examineReaders says whether everybody on this machine may read a recording in a folder, where that is on it: all the folders
+// above let them through, and the file lets itself be read.
+func examineReaders(folder, name string) []finding {
+	file, err := os.Stat(filepath.Join(folder, name+".wav"))
+	if err != nil || file.Mode().Perm()&0o004 == 0 {
+		return nil
+	}
+	for path := folder; ; path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o001 == 0 {
+			return nil
+		}
+		if path == filepath.Dir(path) {
+			break
+		}
+	}
+	return []finding{{
+		level: note, what: "recordings can be read by everybody on this machine: they are in " + folder,
+		lines: []string{"systemctl edit asterisk.service:", "[Service]", "UMask=0027", "and: chmod o-rwx " + quote(folder)},
+	}}
+}
+
 // recordingFolder are the lines that make the folder for recordings, which Asterisk does not make itself.
 func (p *patient) recordingFolder() []string {
-	spool, user := "/var/spool/asterisk", "asterisk"
-	if says, err := p.client.Global("ASTSPOOLDIR"); err == nil && says != "" {
-		spool = says
-	}
+	user := "asterisk"
 	if info, err := p.client.Info(); err == nil && info.User != "" {
 		user = info.User
 	}
-	folder := quote(spool + "/recording")
+	folder := quote(p.spool() + "/recording")
 	return []string{"mkdir -p " + folder, "chown " + user + ": " + folder}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -157,7 +158,13 @@ func (s *process) connect() (*telephony, error) {
 	if err := s.openRecordings(client); err != nil {
 		return nil, err
 	}
-	set := actions.New(actions.Config{PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max})
+	names, err := actions.ParseRecordingName(cfg.Recording.Name)
+	if err != nil { // config has looked at it
+		return nil, fmt.Errorf("METAFLOWS_RECORDING_NAME: %w", err)
+	}
+	set := actions.New(actions.Config{
+		PBX: client, Log: s.log, RecordingMax: cfg.Recording.Max, RecordingName: names, RecordingCDR: cfg.Recording.CDR == "yes",
+	})
 	in.calls = calls.New(calls.Config{
 		Line: client, Publisher: s.recordings, Modules: set.Modules(), Log: s.log, Meter: s.metrics, Effective: s.documents.Effective,
 		Absorb: cfg.Absorb == "armed", Enter: set.Enter, Failed: set.Failed,

@@ -39,16 +39,16 @@ func ownNode(t *testing.T, node string, external *brokertest.Server) *own {
 	return ownNodeOf(t, asteriskOptions(), node, external)
 }
 
-// ownNodeOf is ownNode for an Asterisk of other options.
-func ownNodeOf(t *testing.T, asterisk pbx.Options, node string, external *brokertest.Server) *own {
+// ownNodeOf is ownNode for an Asterisk of other options and a program of other settings.
+func ownNodeOf(t *testing.T, asterisk pbx.Options, node string, external *brokertest.Server, env ...string) *own {
 	t.Helper()
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := program.Options{Binary: binary, Node: node}
+	options := program.Options{Binary: binary, Node: node, Env: env}
 	if external != nil {
-		options.Env = []string{"METAFLOWS_NATS_URL=" + external.URL()}
+		options.Env = append(options.Env, "METAFLOWS_NATS_URL="+external.URL())
 	}
 	r, err := rig.Start(t.Context(), rig.Options{Asterisk: asterisk, Program: options})
 	if err != nil {

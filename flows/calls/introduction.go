@@ -17,19 +17,19 @@ func (c *Call) introduce(n *Notice) {
 		}
 	}
 	if n.Type == "call.started" || n.Type == "call.answered" {
-		c.tellCaller(n)
+		c.TellCaller(n)
 	}
 	if n.Delivery != nil {
 		about := Notice{Account: n.Account, Channel: n.Channel, OtherChannel: n.OtherChannel}
-		c.tellCaller(&about)
+		c.TellCaller(&about)
 		n.Delivery.CallerName, n.Delivery.CallerNumber, n.Delivery.Dialled = about.CallerName, about.CallerNumber, about.Dialled
 	}
 }
 
-// tellCaller says in a notice who called, as its account may know it: as whom the caller wants to be known, which is what
+// TellCaller says in a notice who called, as its account may know it: as whom the caller wants to be known, which is what
 // the phone that it calls shows; and what it has dialled, unless that is another account's, or a Local channel's, where
 // somebody may have pressed it.
-func (c *Call) tellCaller(n *Notice) {
+func (c *Call) TellCaller(n *Notice) {
 	caller := c.caller()
 	if caller == nil {
 		return

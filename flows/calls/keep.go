@@ -29,8 +29,8 @@ func Keeps[D any](run func(t *Task, k *Kept, data *D) error) Keep {
 
 // Kept is one thing that lasts on a call. It is noted for as long, so that a restart goes on with it.
 type Kept struct {
-	// Name is account/call/id, its own for ever: what it makes in the telephone system may be called so, and events of that
-	// name are its call's.
+	// Name is account/call/id, or what KeepAs was given, its own for ever: what it makes in the telephone system may be called
+	// so, and events of that name are its call's.
 	Name    string
 	Module  string
 	Account string // whose it is
@@ -61,11 +61,19 @@ type Shower interface{ Show() any }
 // is why it has not begun: ErrStateTooLong where one of the legs has no room for its note, what the Keep has returned, or the
 // call's end.
 func (t *Task) Keep(about *Leg, data any) (*Kept, error) {
+	return t.KeepAs(func(id string) string { return keptName(t.Flow.Account(), t.Call.ID, id) }, about, data)
+}
+
+// KeepAs is Keep with a Name that is made of an id, which is its own on the call. ErrConflict, and nothing has begun, where the
+// Name is that of another thing of this process, or was one of this call.
+func (t *Task) KeepAs(name func(id string) string, about *Leg, data any) (*Kept, error) {
 	c, f := t.Call, t.Flow
 	k := &Kept{Module: f.module, Account: f.Account(), Leg: about, Data: data, keep: c.calls.cfg.Modules[f.module].Keep}
-	k.Name = keptName(k.Account, c.ID, c.epoch+strconv.Itoa(c.named))
+	k.Name = name(c.epoch + strconv.Itoa(c.named))
+	if !c.claim(k.Name) {
+		return nil, ErrConflict
+	}
 	c.lasting = append(c.lasting, k)
-	c.Register(k.Name)
 	now := *f // the flow goes on to other nodes
 	c.keep(k, t.Leg, &now)
 	err := t.Known(k)

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -11,7 +12,8 @@ import (
 // savedKept is a Kept as a leg's state has it; Account is "" where it is the leg's own.
 type savedKept struct {
 	Module  string          `json:"m"`
-	ID      string          `json:"i"` // of its name, behind account and call
+	ID      string          `json:"i,omitempty"` // of its name, behind account and call
+	Name    string          `json:"n,omitempty"` // where it is called otherwise
 	Account string          `json:"a,omitempty"`
 	Leg     bool            `json:"l,omitempty"` // about this leg
 	Changes int             `json:"c,omitempty"`
@@ -185,7 +187,7 @@ func (c *Call) noteMade(leg *Leg) {
 // MadeWith says with which FirstState the leg's channel was made, before Add.
 func (l *Leg) MadeWith(state string) { l.made = state }
 
-// keptName is the name of a thing that lasts, which is a path in Asterisk's recording folder.
+// keptName is the name of a thing that lasts, where none is given to it.
 func keptName(account, call, id string) string { return account + "/" + call + "/" + id }
 
 // saved is what the state of a leg of that account has of what lasts.
@@ -194,7 +196,12 @@ func (c *Call) saved(leg *Leg, account string) (saved []savedKept) {
 		if k.noted == nil || k.Leg != nil && k.Leg != leg {
 			continue
 		}
-		s := savedKept{Module: k.Module, ID: strings.TrimPrefix(k.Name, keptName(k.Account, c.ID, "")), Leg: k.Leg != nil, Changes: k.changes, Data: k.noted}
+		s := savedKept{Module: k.Module, Leg: k.Leg != nil, Changes: k.changes, Data: k.noted}
+		if id, usual := strings.CutPrefix(k.Name, keptName(k.Account, c.ID, "")); usual {
+			s.ID = id
+		} else {
+			s.Name = k.Name
+		}
 		switch k.Account {
 		case account:
 		case "":
@@ -216,7 +223,7 @@ func (c *Call) findKept(leg *Leg) {
 		case nobody:
 			s.Account = ""
 		}
-		name := keptName(s.Account, c.ID, s.ID)
+		name := cmp.Or(s.Name, keptName(s.Account, c.ID, s.ID))
 		i := slices.IndexFunc(c.lasting, func(k *Kept) bool { return k.Name == name })
 		switch {
 		case i < 0 || c.lasting[i].changes < s.Changes:

@@ -165,6 +165,16 @@ func (c *Call) Register(id string) {
 	c.calls.register(id, c)
 }
 
+// claim is Register, unless something has the id already.
+func (c *Call) claim(id string) bool {
+	if !c.calls.claim(id, c) {
+		return false
+	}
+	c.ids = append(c.ids, id)
+	c.named++
+	return true
+}
+
 // Forget takes an id off that Name has made: what has it is over, and what is told of it later is nobody's business. A long call
 // has thousands of tones.
 func (c *Call) Forget(id string) {

@@ -257,6 +257,16 @@ func (cs *Registry) register(id string, c *Call) {
 	cs.ids[id] = c
 }
 
+func (cs *Registry) claim(id string, c *Call) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.ids[id] != nil {
+		return false
+	}
+	cs.ids[id] = c
+	return true
+}
+
 func (cs *Registry) unregister(id string, c *Call) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
