@@ -60,20 +60,43 @@ func (b *beside) listens(t *calls.Task) error {
 	return b.ears.Settled(t)
 }
 
-// newBeside begins to make one. A bridge that there is already is a process's before this one.
+// newBeside begins to make one.
 func (s *Set) newBeside(t *calls.Task) *beside {
 	b := &beside{bridge: t.Call.Beside()}
 	t.Call.Register(b.bridge)
 	t.Go("bridge beside", func(t *calls.Task) error {
-		err := s.createBridge(t, b.bridge)
-		if b.made = true; !errors.Is(err, calls.ErrConflict) {
-			b.err = err
-		}
+		err := s.bridgeBeside(t, b.bridge)
+		b.made, b.err = true, err
 		return err
 	})
 	b.ears = t.Call.Attend("ear", func(t *calls.Task, stay *calls.Stay) error { return s.beEar(t, b, stay) })
 	return b
 }
+
+// bridgeBeside makes the bridge. One that is there already with ears in it is a process's before this one. One without is that
+// too, or, for a moment, the one that was just taken away: Asterisk still knows its id, and nobody can be put into it.
+func (s *Set) bridgeBeside(t *calls.Task, bridge string) error {
+	if t.Call.Heard(bridge) {
+		return nil
+	}
+	err := s.createBridge(t, bridge)
+	for tries := 0; err != nil && tries < bridgeTries; tries++ {
+		if err := t.Sleep(bridgePause); err != nil {
+			return err
+		}
+		err = s.createBridge(t, bridge)
+	}
+	if errors.Is(err, calls.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// How often the bridge is tried to be made again, and what is waited before.
+const (
+	bridgeTries = 10
+	bridgePause = 20 * time.Millisecond
+)
 
 // deafen ends listen: what no recording needs any more is taken away. When the call has ended that is not waited for.
 func (s *Set) deafen(t *calls.Task, rec *recording) {

@@ -14,8 +14,8 @@ import (
 // recordedNames lets Asterisk's call records have the name of the recording as FreePBX's have.
 const recordedNames = "[mappings]\nrecordings.csv => ${CSV_QUOTE(${CDR(uniqueid)})},${CSV_QUOTE(${CDR(recordingfile)})}\n"
 
-// Recordings are called as FreePBX's, on phones and on who was reached by a transfer through a Local channel, and the
-// call record says the name.
+// Recordings are called as FreePBX's, on phones and on who was reached by a transfer through a Local channel; two of one second
+// have names of their own; and the call record says the name.
 func TestRecordingNames(t *testing.T) {
 	t.Parallel()
 	asterisk := asteriskOptions()
@@ -26,24 +26,29 @@ func TestRecordingNames(t *testing.T) {
 	records := filepath.Join(filepath.Dir(filepath.Dir(o.CDRPath)), "cdr-custom")
 	o.must(os.MkdirAll(records, 0o777))
 	o.must(os.Chmod(records, 0o777)) // Asterisk may be another user
-	o.document("acme", `{"numbers":{"9":{"module":"record_call"}},"patterns":{"2(\\d{4})":{"module":"transfer"}}}`)
+	o.document("acme", `{"numbers":{"9":{"module":"record_call","data":{"action":"start"},"children":{"_":{"module":"record_call","data":{"action":"stop"},"children":{"_":{"module":"record_call","data":{"action":"start"}}}}}},
+		"6":{"module":"record_call","data":{"action":"stop"}}},"patterns":{"2(\\d{4})":{"module":"transfer"}}}`)
 	bob, carol := o.phone("bob"), o.phone("carol")
-	called := func(rec event, to string) {
+	called := func(first, second event, to string) {
 		t.Helper()
 		now := time.Now()
-		form := regexp.MustCompile(`^` + now.Format("2006/01/02") + `/ondemand-` + to + `-1001-` + now.Format("20060102") + `-\d{6}-` + regexp.QuoteMeta(rec.UniqueID) + `$`)
-		if !form.MatchString(rec.Recording) {
-			t.Errorf("a recording is called %s, not %s", rec.Recording, form)
+		form := regexp.MustCompile(`^` + now.Format("2006/01/02") + `/ondemand-` + to + `-1001-` + now.Format("20060102") + `-\d{6}-` + regexp.QuoteMeta(first.UniqueID) + `(-2)?$`)
+		if !form.MatchString(first.Recording) || !form.MatchString(second.Recording) {
+			t.Errorf("recordings are called %s and %s, not %s", first.Recording, second.Recording, form)
+		}
+		if first.Recording == second.Recording {
+			t.Errorf("two recordings of a second are called %s and %s", first.Recording, second.Recording)
 		}
 	}
 
 	a, b := o.call(o.phone("alice"), "1002", bob)
 	o.press(b, "*9")
-	first := o.event("recording.started", 1)
-	called(first, "1002")
+	first, second := o.event("recording.started", 1), o.event("recording.started", 2)
+	called(first, second, "1002")
 	o.heldFor(a, b, time.Second)
-	o.press(b, "*9")
-	if stored := o.event("recording.stored", 1); stored.Recording != first.Recording || !holds(o.recording(stored.Recording), tones["alice"], 200*time.Millisecond, 800*time.Millisecond) {
+	o.press(b, "*6")
+	stored := o.event("recording.stored", 2)
+	if samples := o.recording(stored.Recording); stored.Recording != second.Recording || !holds(samples, tones["alice"], 200*time.Millisecond, 800*time.Millisecond) {
 		t.Errorf("%s holds nobody", stored.Recording)
 	}
 	o.press(b, "*21003")
@@ -52,15 +57,18 @@ func TestRecordingNames(t *testing.T) {
 	o.talk(a, c)
 
 	o.press(c, "*9")
-	second := o.event("recording.started", 2)
-	called(second, "unknown") // a code, whose keys are nobody else's business
+	third, fourth := o.event("recording.started", 3), o.event("recording.started", 4)
+	called(third, fourth, "unknown") // a code, whose keys are nobody else's business
+	if third.Call == first.Call || third.UniqueID == first.UniqueID {
+		t.Errorf("carol's recording is one of call %s", third.Call)
+	}
 	o.heldFor(a, c, time.Second)
 	o.hangUp(c)
 	o.ended(a)
-	if stored := o.event("recording.stored", 2); stored.Result != "stored" || len(o.recording(stored.Recording)) < rate {
+	if stored := o.event("recording.stored", 4); stored.Result != "stored" || len(o.recording(stored.Recording)) < rate {
 		t.Errorf("%+v", stored)
 	}
-	for _, rec := range []event{first, second} {
+	for _, rec := range []event{second, fourth} {
 		o.recordedAs(filepath.Join(records, "recordings.csv"), path.Base(rec.Recording)+".wav")
 	}
 }

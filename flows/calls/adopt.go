@@ -132,10 +132,7 @@ func (cs *Registry) adopt(id string, found, ears []Found, shown func()) {
 	c.Register(c.Bridge)
 	c.Register(c.Beside()) // nobody removes it before that is known to be nobody's
 	c.ears = ears
-	for _, f := range ears {
-		c.Register(f.ID)
-	}
-	for _, f := range found {
+	for _, f := range slices.Concat(found, ears) {
 		c.Register(f.ID)
 		c.entered = append(c.entered, f.ID)
 		if f.Args != nil {
@@ -171,6 +168,11 @@ func (c *Call) resync(ev resync) {
 	for _, id := range slices.Clone(c.ids) {
 		if f, there := ev.there[id]; there && f.Inside && !slices.Contains(c.entered, id) {
 			c.handle(Started{Channel: f.Channel, Args: f.Args})
+		}
+	}
+	for _, id := range slices.Clone(c.entered) { // who is no leg: it hears one, or speaks to one
+		if _, there := ev.there[id]; !there && !slices.ContainsFunc(c.all, func(leg *Leg) bool { return leg.ID == id || leg.former == id }) {
+			c.handle(Left{id})
 		}
 	}
 	for _, leg := range slices.Clone(c.all) {

@@ -120,6 +120,11 @@ func (s *Stay) Ear() (ear Found, ok bool) {
 	return ear, true
 }
 
+// Heard says that ears which a process before this one has left, and nobody has taken up yet, are in a bridge.
+func (c *Call) Heard(bridge string) bool {
+	return slices.ContainsFunc(c.ears, func(f Found) bool { return f.Bridge == bridge })
+}
+
 // endEars ends those that nobody has taken up, and gives their bridge free where nothing is recorded.
 func (c *Call) endEars() {
 	for _, f := range c.ears {
