@@ -87,3 +87,45 @@ func TestResyncElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestResyncEars: ears that a restart has found are no strangers at the next gap, and who waits for the end of one hears of it
+// where it came in the gap.
+func TestResyncEars(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var strays []string
+		ended := false
+		calls := New(Config{
+			Log: slog.New(slog.DiscardHandler), Line: silentLine{}, Effective: func(flows.Owner) *flows.Effective { return nil },
+			Adopt: func(task *Task, found []Found) error {
+				leg := NewLeg(found[0].Channel, RoleCaller)
+				task.Call.Add(leg)
+				ear := "rec-1"
+				over := task.Expect(func(ev Event) bool { return ev == Event(Left{ear}) })
+				if err := task.Until(0, over); err != nil {
+					return err
+				}
+				ended = true
+				return task.Until(0, func() bool { return leg.Gone })
+			},
+			Stray: func(channel string) { strays = append(strays, channel) },
+		})
+		leg := foundAs("a", "c")
+		ear := Found{Channel: Channel{ID: "rec-1", Name: "Snoop/a-1", State: "Up"}, Inside: true, Args: []string{ArgEar, "c", "a"}, Bridge: BridgePrefix + "c-rec"}
+		for _, step := range []struct {
+			there []Found
+			ended bool
+		}{
+			{[]Found{leg, ear}, false},
+			{[]Found{leg, ear}, false},
+			{[]Found{leg}, true},
+		} {
+			calls.Connected(Inventory{Channels: step.there})
+			synctest.Wait()
+			if len(strays) > 0 || ended != step.ended {
+				t.Errorf("with %d channels: strays %v, the ear has ended: %v, want none, %v", len(step.there), strays, ended, step.ended)
+			}
+		}
+		calls.Connected(Inventory{})
+		synctest.Wait()
+	})
+}
