@@ -66,6 +66,7 @@ func (s *Set) keepRecording(t *calls.Task, k *calls.Kept, rec *recording) error 
 		}
 	}
 	took := time.Since(rec.Began)
+	k.Ends()
 	switch {
 	case errors.Is(err, calls.ErrDetached):
 		return err

@@ -192,7 +192,10 @@ func (t *Task) End(k *Kept) error {
 // again.
 func (k *Kept) Stays(err error) { k.ending, k.err = false, err }
 
-// Ending says that its Keep is to return: Task.End was called, or the channel of the leg that it is about is not the leg's any
+// Ends says, from within its Keep, that it is ending by itself: who begins another waits until it is over.
+func (k *Kept) Ends() { k.ending = true }
+
+// Ending says that its Keep is to return, or does so: Task.End was called, or Ends, or the channel of the leg that it is about is not the leg's any
 // more.
 func (k *Kept) Ending() bool {
 	return k.ending || k.Leg != nil && (k.Leg.Gone || k.Leg.ID != k.channel)
