@@ -254,7 +254,7 @@ func (s *story) cutOff(ctx context.Context) error {
 // once compares the stream with what has happened in the call.
 func (s *story) once(ctx context.Context) error {
 	code := []string{"code.armed", "code.matched", "action.started", "action.finished"}
-	recorded := slices.Concat(code, []string{"recording.started"}, code, []string{"recording.stored"})
+	recorded := slices.Concat(code, []string{"recording.started"}, code, []string{"recording.stored", "recording.delivered"})
 	want := slices.Concat(
 		[]string{"call.started", "call.answered", "call.adopted", "call.ended"},
 		recorded,                                 // from before to after the restart
