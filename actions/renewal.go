@@ -90,9 +90,9 @@ func (s *Set) awaitDetached(t *calls.Task, e *ear) {
 			}, "letting a channel let an ear go")
 		}
 	}
-	if silent {
-		s.quietly(func() error {
+	if silent { // else the leg hears nobody any more
+		_ = s.insist(t, func() error {
 			return t.Do(lane, func() error { return s.pbx.StopSilence(channel) })
-		}, "ending that")
+		}, "ending the silence that let a channel let an ear go")
 	}
 }
