@@ -64,23 +64,22 @@ func (b *beside) listens(t *calls.Task) error {
 func (s *Set) newBeside(t *calls.Task) *beside {
 	b := &beside{bridge: t.Call.Beside()}
 	t.Call.Register(b.bridge)
-	t.Go("bridge beside", func(t *calls.Task) error {
-		err := s.bridgeBeside(t, b.bridge)
-		b.made, b.err = true, err
-		return err
-	})
+	if b.made = t.Call.Heard(b.bridge); !b.made { // one with ears in it is a process's before this one
+		t.Go("bridge beside", func(t *calls.Task) error {
+			b.err = s.bridgeBeside(t, b.bridge)
+			b.made = true
+			return b.err
+		})
+	}
 	b.ears = t.Call.Attend("ear", func(t *calls.Task, stay *calls.Stay) error { return s.beEar(t, b, stay) })
 	return b
 }
 
-// bridgeBeside makes the bridge. One that is there already with ears in it is a process's before this one. One without is that
-// too, or, for a moment, the one that was just taken away: Asterisk still knows its id, and nobody can be put into it.
+// bridgeBeside makes the bridge. One that is there already is a process's before this one, or, for a moment, the one that was just
+// taken away: Asterisk still knows its id, and nobody can be put into it.
 func (s *Set) bridgeBeside(t *calls.Task, bridge string) error {
-	if t.Call.Heard(bridge) {
-		return nil
-	}
 	err := s.createBridge(t, bridge)
-	for tries := 0; err != nil && tries < bridgeTries; tries++ {
+	for tries := 0; errors.Is(err, calls.ErrConflict) && tries < bridgeTries; tries++ {
 		if err := t.Sleep(bridgePause); err != nil {
 			return err
 		}
