@@ -184,6 +184,9 @@ func record(t *testing.T, conn *nats.Conn) {
 	if err := rec.Delete(ctx, "acme", list[0].ID); err != nil {
 		t.Error(err)
 	}
+	if err := conn.LastError(); err != nil {
+		t.Error("NATS does not let metaflows:", err)
+	}
 }
 
 // oneFile is an Asterisk that has recorded silence.
