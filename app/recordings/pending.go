@@ -1,7 +1,6 @@
 package recordings
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -47,37 +46,43 @@ func (p *pending) give(f fact) {
 	}
 }
 
-// run has facts noted until ctx ends. One that cannot be is tried again each second, and those behind it wait: a recording's
-// end comes after its beginning.
+// run has facts noted until ctx ends, one after the other. One that cannot be is tried again each second, and those behind it
+// wait: a recording's end comes after its beginning. What is given meanwhile is in the file at once.
 func (p *pending) run(ctx context.Context, note func(context.Context, fact) error) {
 	p.read()
+	noted, again := make(chan error), time.NewTimer(time.Second)
+	defer again.Stop()
 	var problem error
+	busy, due := false, true
 	for {
 		p.takeIn()
-		for len(p.waiting) > 0 && ctx.Err() == nil {
-			err := note(ctx, p.waiting[0])
-			if ctx.Err() == nil {
-				problem = p.tell(problem, err)
-			}
-			if err != nil {
-				break
-			}
-			p.waiting = p.waiting[1:]
-			p.takeIn()
-		}
-		if len(p.waiting) == 0 {
-			p.forget()
-		}
-		var again <-chan time.Time
-		if len(p.waiting) > 0 {
-			again = time.After(time.Second)
+		if first := p.waiting; due && !busy && len(first) > 0 {
+			busy = true
+			go func() { noted <- note(ctx, first[0]) }()
 		}
 		select {
 		case <-ctx.Done():
+			if busy {
+				_ = <-noted // it ends with ctx
+			}
 			p.takeIn() // what was told at the end
 			return
 		case <-p.wake:
-		case <-again:
+		case <-again.C:
+			due = true
+		case err := <-noted:
+			busy, due = false, err == nil
+			switch {
+			case ctx.Err() != nil: // it is told again by the next process
+			case err != nil:
+				problem = p.tell(problem, err)
+				again.Reset(time.Second)
+			default:
+				problem = p.tell(problem, nil)
+				if p.waiting = p.waiting[1:]; len(p.waiting) == 0 {
+					p.forget()
+				}
+			}
 		}
 	}
 }
@@ -141,10 +146,15 @@ func (p *pending) read() {
 			"do", "let the user of metaflows read it, and start metaflows again")
 		return
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for line := range bytes.Lines(text) {
 		var f fact
-		if json.Unmarshal(lines.Bytes(), &f) == nil && f.Kind != "" {
+		if json.Unmarshal(line, &f) == nil && f.Kind != "" {
 			p.waiting = append(p.waiting, f)
+		}
+	}
+	if whole := bytes.LastIndexByte(text, '\n') + 1; whole < len(text) { // else what is written next would stand on that line
+		if err := os.Truncate(p.file, int64(whole)); err != nil {
+			p.log.Warn("half a line in the file of recordings that wait cannot be removed: the next one may be lost", "file", p.file, "error", err)
 		}
 	}
 }
