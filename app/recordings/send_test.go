@@ -77,6 +77,9 @@ func breaksOff(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// unread answers well before it has taken the body.
+func unread(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+
 // hangs takes the body and never answers.
 func hangs(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
@@ -92,6 +95,7 @@ func TestDelivered(t *testing.T) {
 		"at once":            {nil, 0},
 		"fails three times":  {[]func(http.ResponseWriter, *http.Request){status(500), status(404), status(401)}, 3},
 		"too many, later":    {[]func(http.ResponseWriter, *http.Request){status(429, "Retry-After", "1")}, 1},
+		"takes nothing":      {[]func(http.ResponseWriter, *http.Request){unread, unread}, 2},
 		"breaks off":         {[]func(http.ResponseWriter, *http.Request){breaksOff, breaksOff}, 2},
 		"hangs":              {[]func(http.ResponseWriter, *http.Request){hangs}, 1},
 		"redirects":          {[]func(http.ResponseWriter, *http.Request){status(301, "Location", "/b?x=1"), status(302, "Location", "/c"), status(307, "Location", "/d"), status(308, "Location", "/e")}, 0},

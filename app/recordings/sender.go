@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"metaflows/app/egress"
@@ -73,7 +74,8 @@ func (s *sender) ask(ctx context.Context, target string, p parcel, body io.Reade
 	defer cancel(nil)
 	idle := time.AfterFunc(s.stall, func() { cancel(fmt.Errorf("it takes nothing, or does not answer, for %s", s.stall)) })
 	defer idle.Stop()
-	req, err := http.NewRequestWithContext(ctx, p.method, target, struct{ io.Reader }{&watched{body, func() { idle.Reset(s.stall) }}})
+	sound := &watched{Reader: body, read: func() { idle.Reset(s.stall) }}
+	req, err := http.NewRequestWithContext(ctx, p.method, target, struct{ io.Reader }{sound})
 	if err != nil {
 		return "", errors.New("its URL cannot be called")
 	}
@@ -113,17 +115,22 @@ func (s *sender) ask(ctx context.Context, target string, p parcel, body io.Reade
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return "", &refused{status: resp.StatusCode}
 	}
+	if sent := sound.bytes.Load(); sent < p.size { // who answers before the end may have thrown away what came
+		return "", fmt.Errorf("it answers %d after %d bytes of %d", resp.StatusCode, sent, p.size)
+	}
 	return "", nil
 }
 
-// watched tells of each read.
+// watched tells of each read, and counts what was read. The client may read on when it has been answered.
 type watched struct {
 	io.Reader
-	read func()
+	read  func()
+	bytes atomic.Int64
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
+	w.bytes.Add(int64(n))
 	w.read()
 	return n, err
 }
