@@ -142,14 +142,8 @@ func (r *Recordings) Delete(ctx context.Context, account, id string) error {
 // remove removes what there is of a recording that does not run, and tells why. The error wraps ErrUnavailable.
 func (r *Recordings) remove(ctx context.Context, s *stores, e *Entry, reason string) error {
 	k := key(e.Told.Account, e.ID)
-	if e.State == Kept {
-		o, err := r.openObjects(ctx, s)
-		if err == nil {
-			err = o.remove(ctx, e.object(k), e.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
+	if err := r.unstore(ctx, s, k, e); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if e.Told.Node == r.cfg.Node {
 		if err := r.cfg.Asterisk.DeleteStoredRecording(e.Told.Recording); err != nil && !errors.Is(err, calls.ErrGone) {
@@ -163,4 +157,16 @@ func (r *Recordings) remove(ctx context.Context, s *stores, e *Entry, reason str
 	e.Done = time.Now()
 	r.cfg.Publisher.Publish(e.event("recording.deleted", "deleted", reason))
 	return nil
+}
+
+// unstore removes what the object store has of a recording, of a put that has not come to its end, too.
+func (r *Recordings) unstore(ctx context.Context, s *stores, key string, e *Entry) error {
+	if e.Delivery.URL != "" {
+		return nil
+	}
+	o, err := r.openObjects(ctx, s)
+	if err != nil {
+		return err
+	}
+	return o.remove(ctx, e.object(key), e.ID)
 }

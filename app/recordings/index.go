@@ -71,7 +71,7 @@ func (x index) change(ctx context.Context, key string, change func(*Entry) bool)
 		switch {
 		case err == nil:
 			return e, nil
-		case !errors.Is(err, jetstream.ErrKeyExists):
+		case !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(err, jetstream.ErrKeyRevisionMismatch):
 			return nil, fmt.Errorf("write the index of recordings: %w", broker.Explain(err))
 		}
 	}

@@ -27,8 +27,9 @@ type folder struct {
 	files map[string]func() io.Reader
 	sizes map[string]int64
 	away  bool
-	// readOnly: nothing can be removed
+	// readOnly: nothing can be removed; stuck: that alone cannot
 	readOnly bool
+	stuck    string
 }
 
 func (f *folder) put(name string, sound []byte) {
@@ -78,7 +79,7 @@ func (f *folder) DeleteStoredRecording(name string) error {
 	if f.files[name] == nil {
 		return calls.ErrGone
 	}
-	if f.readOnly {
+	if f.readOnly || name == f.stuck {
 		return calls.ErrUnavailable
 	}
 	delete(f.files, name)

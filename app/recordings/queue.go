@@ -63,7 +63,7 @@ func (r *Recordings) enqueue(ctx context.Context, key string) error {
 // work does one job after the other until ctx ends.
 func (r *Recordings) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		if !r.cfg.Connected() {
+		if !r.ready() {
 			rest(ctx, time.Second)
 			continue
 		}
@@ -146,7 +146,7 @@ func (r *Recordings) try(ctx context.Context, s *stores, key string, e *Entry, j
 		_ = job.NakWithDelay(lookAgain)
 		return
 	}
-	now := time.Now()
+	now, tried := time.Now(), e
 	e, noteErr := s.index.change(ctx, key, func(e *Entry) bool {
 		if e.ID == "" || e.State.final() { // it was deleted meanwhile
 			return false
@@ -167,6 +167,9 @@ func (r *Recordings) try(ctx context.Context, s *stores, key string, e *Entry, j
 		_ = job.NakWithDelay(lookAgain)
 		r.reopen(noteErr)
 	case e.ID == "":
+		if err := r.unstore(ctx, s, key, tried); err != nil {
+			r.cfg.Log.Warn("a recording that was deleted while it was being stored stays in the object store", "object", tried.object(key), "error", err)
+		}
 		_ = job.TermWithReason("it was deleted")
 	case e.State.final():
 		r.finish(ctx, key, e, job)

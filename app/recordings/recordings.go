@@ -30,6 +30,7 @@ type Config struct {
 	Node      string     // of the Asterisk whose recordings are delivered from here
 	Asterisk  Asterisk
 	Connected func() bool     // to Asterisk, as the one who has its calls; nothing is delivered otherwise
+	Known     func() bool     // whether what accounts have set is; nothing is delivered or removed by its age before; nil: it is
 	Publisher calls.Publisher // of events
 	Pending   string          // file of what NATS does not have yet; "": it is in memory only
 	Blocked   egress.Blocked  // addresses that are not connected to
@@ -104,6 +105,9 @@ func (r *Recordings) Start(ctx context.Context) {
 		r.running.Go(func() { r.work(ctx) })
 	}
 }
+
+// ready says that recordings may be delivered and removed.
+func (r *Recordings) ready() bool { return r.cfg.Connected() && (r.cfg.Known == nil || r.cfg.Known()) }
 
 // Wait returns when nothing runs any more: no event comes from here then, but for those that are passed on.
 func (r *Recordings) Wait() { r.running.Wait() }
