@@ -50,21 +50,20 @@ func (p *pending) give(f fact) {
 // wait: a recording's end comes after its beginning. What is given meanwhile is in the file at once.
 func (p *pending) run(ctx context.Context, note func(context.Context, fact) error) {
 	p.read()
-	noted, again := make(chan error), time.NewTimer(time.Second)
+	noted, again := make(chan error, 1), time.NewTimer(time.Second)
 	defer again.Stop()
+	var noting sync.WaitGroup
+	defer noting.Wait()
 	var problem error
 	busy, due := false, true
 	for {
 		p.takeIn()
 		if first := p.waiting; due && !busy && len(first) > 0 {
 			busy = true
-			go func() { noted <- note(ctx, first[0]) }()
+			noting.Go(func() { noted <- note(ctx, first[0]) })
 		}
 		select {
 		case <-ctx.Done():
-			if busy {
-				_ = <-noted // it ends with ctx
-			}
 			p.takeIn() // what was told at the end
 			return
 		case <-p.wake:
